@@ -1,0 +1,18 @@
+#include "base/random.hpp"
+
+#include <sys/random.h>
+
+#include <cerrno>
+#include <cstdlib>
+
+namespace safawinet {
+
+void SystemRandom::fill(std::span<std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t got = getrandom(bytes.data(), bytes.size(), 0);
+    if (got > 0) bytes = bytes.subspan(static_cast<std::size_t>(got));
+    if (got < 0 && errno != EINTR) std::abort();
+  }
+}
+
+}  // namespace safawinet
