@@ -1,0 +1,19 @@
+# Sourced by every script: stand in the repository's root, and build the same way everywhere.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# ccache refuses precompiled headers unless told that their time stamps may be ignored; the content is still compared.
+export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+
+# configure PRESET [CMAKE ARGUMENTS]: quiet when all is well, the whole output when it is not.
+configure() {
+  local preset=$1 output
+  shift
+  if ! output=$(cmake --preset "$preset" "$@" 2>&1); then
+    printf '%s\n' "$output" >&2
+    return 1
+  fi
+}
+
+# say LINE: progress goes to stderr, so that stdout stays what the command itself prints.
+say() { printf '%s\n' "$*" >&2; }
