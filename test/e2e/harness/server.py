@@ -1,0 +1,225 @@
+"""A safawinet process on its own data folder."""
+
+import json
+import os
+import pathlib
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+
+from .client import Api
+from .mail import Mailbox
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
+BINARY = pathlib.Path(os.environ.get("SAFAWINET_BINARY", REPOSITORY / "build/release/safawinet"))
+PUBLIC_URL = "https://accounts.example.test"
+ADMIN_EMAIL = "root@example.test"
+ADMIN_PASSWORD = "Quiet harbour, seven lanterns"
+
+# How long a thing that must happen may take before a test gives up; never how long it should take.
+PATIENCE_SECONDS = 30.0
+EXEMPT = {"SAFAWINET__LIMITS__EXEMPT_NETWORKS": "127.0.0.0/8"}
+
+
+def rounds(ordinary: int) -> int:
+    """How often a race is run: `ordinary` times the factor of script/test --soak."""
+    return max(1, int(ordinary * float(os.environ.get("SAFAWINET_TEST_ROUNDS", "1"))))
+
+
+def eventually(condition, what: str, patience_seconds: float = PATIENCE_SECONDS):
+    """Asks until `condition()` is truthy and returns that; fails when patience is over."""
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"did not happen within {patience_seconds:.0f} s: {what}"
+        time.sleep(0.002)
+
+
+def environment(settings: dict[str, str]) -> dict[str, str]:
+    """The environment of this process without what would configure a server, and `settings`."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("SAFAWINET_") and name not in ("DATABASE_URL", "REDIS_URL")
+    }
+    return inherited | settings
+
+
+def run(*arguments: str, settings: dict[str, str] | None = None, folder: pathlib.Path, input_text: str = ""):
+    """Runs `safawinet arguments` to its end."""
+    return subprocess.run(
+        [BINARY, *arguments],
+        env=environment(settings or {}),
+        cwd=folder,
+        input=input_text,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+
+class Server:
+    def __init__(self, folder: pathlib.Path, settings: dict[str, str] | None = None, data: pathlib.Path | None = None):
+        self.folder = folder
+        self.data = data or folder / "data"
+        self.mail = Mailbox(folder / "mail")
+        self.settings = {
+            "SAFAWINET_LISTEN": "127.0.0.1:0",
+            "SAFAWINET_OPERATIONS_LISTEN": "127.0.0.1:0",
+            "SAFAWINET_DATA_DIR": str(self.data),
+            "SAFAWINET_MAIL_DIR": str(self.mail.folder),
+            "SAFAWINET_PUBLIC_URL": PUBLIC_URL,
+            "SAFAWINET_ADMIN_EMAIL": ADMIN_EMAIL,
+            "SAFAWINET_ADMIN_PASSWORD": ADMIN_PASSWORD,
+        } | (settings or {})
+        self.process: subprocess.Popen | None = None
+        self.lines: list[str] = []
+        self.address = ""
+        self.operations_address = ""
+        self._changed = threading.Condition()
+        self._reader: threading.Thread | None = None
+
+    # --- life
+
+    def start(self) -> "Server":
+        """Starts it and waits until it listens."""
+        first = len(self.lines)
+        self.launch()
+        listening = self.wait_for_event("listening", first)
+        self.address = listening["address"]
+        self.operations_address = listening["operationsAddress"]
+        return self
+
+    def launch(self) -> None:
+        """Starts it without waiting."""
+        assert self.process is None, "already running"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.process = subprocess.Popen(
+            [BINARY, "serve"],
+            env=environment(self.settings),
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self._reader = threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True)
+        self._reader.start()
+
+    def stop(self) -> int:
+        """Asks it to stop, waits, and returns its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+        self.wait()
+
+    def wait(self) -> int:
+        code = self.process.wait(PATIENCE_SECONDS)
+        self._reader.join(PATIENCE_SECONDS)
+        self.process.stdout.close()
+        self.process.stderr.close()
+        self.process = None
+        return code
+
+    def restart(self) -> "Server":
+        """Stops it when it runs, and starts it on the same data."""
+        if self.process is not None:
+            assert self.stop() == 0, self.tail()
+        return self.start()
+
+    def pause(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        """The end of a test: whatever runs is ended, and must end cleanly."""
+        if self.process is None:
+            return
+        self.resume()
+        if self.process.poll() is not None:
+            code = self.wait()
+            raise AssertionError(f"the server ended by itself with {code}\n{self.tail()}")
+        code = self.stop()
+        assert code == 0, f"the server stopped with {code}\n{self.tail()}"
+
+    # --- its log
+
+    def _read(self, stream) -> None:
+        for line in stream:
+            with self._changed:
+                self.lines.append(line.decode(errors="replace").rstrip("\n"))
+                self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()
+
+    def tail(self, count: int = 30) -> str:
+        return "\n".join(self.lines[-count:])
+
+    def events(self, name: str, first: int = 0) -> list[dict]:
+        found = []
+        for line in self.lines[first:]:
+            if line.startswith("{"):
+                event = json.loads(line)
+                if event.get("event") == name:
+                    found.append(event)
+        return found
+
+    def wait_for_event(self, name: str, first: int = 0) -> dict:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        with self._changed:
+            while True:
+                found = self.events(name, first)
+                if found:
+                    return found[-1]
+                ended = self.process is None or self.process.poll() is not None
+                left = deadline - time.monotonic()
+                assert not ended and left > 0, f"no event {name!r}; the log ends:\n{self.tail()}"
+                self._changed.wait(min(left, 0.05))
+
+    # --- ways in
+
+    def api(self, token: str | None = None, source: str | None = None) -> Api:
+        """A client; `source` is another loopback address to come from, such as 127.0.7.1."""
+        return Api(self.address, token, source)
+
+    @property
+    def operations(self) -> Api:
+        return Api(self.operations_address)
+
+    def admin(self, source: str | None = None) -> Api:
+        """A client that is logged in as the first administrator."""
+        api = self.api(source=source)
+        reply = api.login(ADMIN_EMAIL, ADMIN_PASSWORD)
+        assert reply.status == 200, reply
+        return api.with_token(reply.json["accessToken"])
+
+    @property
+    def database_file(self) -> pathlib.Path:
+        return self.data / "safawinet.db"
+
+    def sql(self, statement: str, *parameters) -> list[tuple]:
+        """What an operator would type into another program: one statement on the live database, committed."""
+        connection = sqlite3.connect(self.database_file, timeout=PATIENCE_SECONDS)
+        try:
+            with connection:
+                return connection.execute(statement, parameters).fetchall()
+        finally:
+            connection.close()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of the samples of a metric that carry these labels."""
+        total = 0.0
+        for line in self.operations.get("/metrics").text.splitlines():
+            sample, _, value = line.rpartition(" ")
+            if sample.partition("{")[0] == name and all(f'{key}="{text}"' in sample for key, text in labels.items()):
+                total += float(value)
+        return total
