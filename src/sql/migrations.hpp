@@ -1,0 +1,18 @@
+// The schema's history, embedded in the binary from migrations/<engine>/NNNN_name.sql.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace safawinet::sql {
+
+struct Migration {
+  int number;
+  std::string_view name;
+  std::string_view text;
+};
+
+// In the order of their numbers, which start at 1 and have no gaps.
+std::span<const Migration> sqlite_migrations();
+
+}  // namespace safawinet::sql

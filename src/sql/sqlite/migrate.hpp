@@ -1,0 +1,20 @@
+// Brings the embedded database to the schema of this binary.
+#pragma once
+
+#include <string>
+
+namespace safawinet::sql {
+
+struct SchemaVersion {
+  int before = 0;  // 0: an empty database
+  int after = 0;
+};
+
+// Creates the file (0600) when there is none. Runs the missing migrations in one transaction, so that two processes that start at once
+// do the work once, and a crash leaves either the old schema or the new one.
+// Errors: Unavailable when the file cannot be used; std::runtime_error, with what to do, when the schema is newer than this binary.
+SchemaVersion migrate_sqlite(const std::string& path);
+// Reads the version, changes nothing; 0 when there is no file.
+int sqlite_schema_version(const std::string& path);
+
+}  // namespace safawinet::sql

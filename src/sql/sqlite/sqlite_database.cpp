@@ -1,0 +1,173 @@
+#include "sql/sqlite/sqlite_database.hpp"
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <stdexcept>
+#include <utility>
+
+namespace safawinet::sql {
+namespace {
+
+constexpr Statement kDataVersion{"PRAGMA data_version"};
+constexpr Statement kProbeRead{"SELECT 1 FROM session_epoch"};
+constexpr Statement kProbeWrite{"UPDATE database_probe SET probed_at = now()"};
+
+class SqliteTransaction final : public Transaction {
+ public:
+  explicit SqliteTransaction(SqliteConnection& connection) : connection_(connection) {}
+
+ protected:
+  Task<Rows> run(const Statement& statement, Values values) override { co_return connection_.execute(statement, values); }
+
+ private:
+  SqliteConnection& connection_;
+};
+
+// Completes on the event loop of the coroutine that waits for it.
+template <class Handler>
+class AwaitedJob : public WriteJob {
+ public:
+  explicit AwaitedJob(Handler handler) : handler_(std::move(handler)) {}
+
+  void complete(std::exception_ptr failure) override {
+    const auto executor = boost::asio::get_associated_executor(handler_);
+    boost::asio::post(executor, [handler = std::move(handler_), failure]() mutable { std::move(handler)(failure); });
+  }
+
+ private:
+  Handler handler_;
+};
+
+template <class Handler>
+class StatementJob final : public AwaitedJob<Handler> {
+ public:
+  StatementJob(Handler handler, const Statement& statement, const Values& values, Rows& answer)
+      : AwaitedJob<Handler>(std::move(handler)), statement_(statement), values_(values), answer_(answer) {}
+  bool run(SqliteConnection& connection) override {
+    answer_ = connection.execute(statement_, values_);
+    return true;
+  }
+  [[nodiscard]] bool is_single_statement() const override { return true; }
+
+ private:
+  const Statement& statement_;
+  const Values& values_;  // these live in the frame of the coroutine that waits
+  Rows& answer_;
+};
+
+// Runs a coroutine to its end on this thread. Inside a transaction of this engine nothing ever suspends: statements are
+// answered at once.
+bool run_to_end(const std::function<Task<bool>(Transaction&)>& body, Transaction& transaction) {
+  EventLoop loop(1);
+  std::optional<bool> commit;
+  std::exception_ptr failure;
+  boost::asio::co_spawn(loop.get_executor(), body(transaction), [&](std::exception_ptr thrown, bool decided) {
+    failure = thrown;
+    commit = decided;
+  });
+  loop.poll();
+  if (failure) std::rethrow_exception(failure);
+  if (!commit) throw std::logic_error("a transaction body awaited something that is not a statement");
+  return *commit;
+}
+
+template <class Handler, class Body>
+class TransactionJob final : public AwaitedJob<Handler> {
+ public:
+  TransactionJob(Handler handler, const Body& body) : AwaitedJob<Handler>(std::move(handler)), body_(body) {}
+  bool run(SqliteConnection& connection) override {
+    SqliteTransaction transaction(connection);
+    return run_to_end(body_, transaction);
+  }
+  [[nodiscard]] bool is_single_statement() const override { return false; }
+
+ private:
+  const Body& body_;
+};
+
+}  // namespace
+
+SqliteDatabase::SqliteDatabase(const std::string& path, const std::vector<EventLoop*>& loops) {
+  writer_ = std::make_unique<SqliteWriter>(
+      path, [this](const std::string& reason) { set_state(Health::read_only, std::chrono::microseconds(0), reason); });
+  for (auto* loop : loops) {
+    readers_.push_back({loop, std::make_unique<SqliteConnection>(path, OpenAs::reader, kReaderBusyTimeout)});
+  }
+}
+
+SqliteDatabase::~SqliteDatabase() = default;
+
+Task<Rows> SqliteDatabase::run_read(const Statement& statement, Values values) {
+  const auto executor = co_await boost::asio::this_coro::executor;
+  co_return reader_on(executor).connection->execute(statement, values);
+}
+
+Task<Rows> SqliteDatabase::run_write(const Statement& statement, Values values) {
+  Rows answer;
+  auto initiate = [this, &statement, &values, &answer](auto handler) {
+    using Handler = decltype(handler);
+    writer_->submit(std::make_unique<StatementJob<Handler>>(std::move(handler), statement, values, answer));
+  };
+  co_await boost::asio::async_initiate<decltype(use_task), void(std::exception_ptr)>(std::move(initiate), use_task);
+  co_return answer;
+}
+
+Task<void> SqliteDatabase::run_transaction(TransactionBody body) {
+  auto initiate = [this, &body](auto handler) {
+    using Handler = decltype(handler);
+    writer_->submit(std::make_unique<TransactionJob<Handler, TransactionBody>>(std::move(handler), body));
+  };
+  co_await boost::asio::async_initiate<decltype(use_task), void(std::exception_ptr)>(std::move(initiate), use_task);
+}
+
+Task<void> SqliteDatabase::wait_for_change(std::chrono::milliseconds longest) {
+  const auto executor = co_await boost::asio::this_coro::executor;
+  auto& reader = reader_on(executor);
+  const auto deadline = MonotonicClock::now() + longest;
+  Timer timer(executor);
+  for (;;) {
+    const Values none;
+    const auto version = reader.connection->execute(kDataVersion, none).front().get<std::int64_t>(0);
+    if (std::exchange(reader.data_version, version) != version || MonotonicClock::now() >= deadline) co_return;
+    timer.expires_after(kChangePollInterval);
+    co_await timer.async_wait(use_task);
+  }
+}
+
+Task<void> SqliteDatabase::probe() {
+  const auto began = MonotonicClock::now();
+  Health health = Health::down;
+  std::string reason;
+  try {
+    co_await read(kProbeRead);
+    health = Health::read_only;
+    co_await write(kProbeWrite);
+    health = Health::ok;
+  } catch (const std::exception& error) {
+    reason = error.what();
+  }
+  set_state(health, std::chrono::duration_cast<std::chrono::microseconds>(MonotonicClock::now() - began), reason);
+}
+
+DatabaseState SqliteDatabase::state() const {
+  const std::lock_guard lock(state_mutex_);
+  return state_;
+}
+
+SqliteDatabase::Reader& SqliteDatabase::reader_on(const Executor& executor) {
+  for (auto& reader : readers_) {
+    if (reader.loop == &executor.context()) return reader;
+  }
+  throw std::logic_error("the database was opened without this event loop");
+}
+
+void SqliteDatabase::set_state(Health health, std::chrono::microseconds latency, std::string reason) {
+  const std::lock_guard lock(state_mutex_);
+  state_ = {.health = health, .latency = latency, .reason = std::move(reason)};
+}
+
+}  // namespace safawinet::sql
