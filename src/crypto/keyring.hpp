@@ -1,0 +1,60 @@
+// The keys of one moment: what signs, what verifies, what makes and checks refresh tokens.
+//
+// An immutable snapshot: built from parts that somebody else stored (private and MAC keys sealed with the MasterKey),
+// shared by all threads as shared_ptr<const Keyring>, and replaced as a whole when keys rotate. A compromised key is
+// simply not in the next snapshot.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "crypto/access_token.hpp"
+#include "crypto/digest.hpp"
+#include "crypto/refresh_token.hpp"
+#include "crypto/signing_key.hpp"
+
+namespace safawinet {
+
+class Keyring {
+ public:
+  struct Parts {
+    SigningKey active;                                       // signs, verifies, and stands first in the JWKS
+    std::vector<VerifyingKey> verifying;                     // next and former keys: verify, and are in the JWKS
+    std::vector<std::pair<std::uint32_t, MacKey>> mac_keys;  // by id
+    std::uint32_t active_mac_key_id;  // makes new sessions' refresh tokens; must be among mac_keys
+  };
+
+  // std::invalid_argument if the active MAC key is missing or an id occurs twice.
+  explicit Keyring(Parts parts);
+
+  [[nodiscard]] const SigningKey& signing_key() const { return parts_.active; }
+  // By thumbprint, the active key included; null if there is none. Valid as long as this snapshot.
+  [[nodiscard]] const VerifyingKey* find_verifying_key(std::string_view id) const;
+
+  [[nodiscard]] std::uint32_t active_mac_key_id() const { return parts_.active_mac_key_id; }
+  // Null if there is none. Valid as long as this snapshot.
+  [[nodiscard]] const MacKey* find_mac_key(std::uint32_t id) const;
+
+  // RFC 7517 section 5: {"keys":[…]}, public keys alone.
+  [[nodiscard]] const std::string& jwks() const { return jwks_; }
+
+  // The functions of access_token.hpp and refresh_token.hpp with these keys.
+  [[nodiscard]] std::string issue_access_token(const AccessClaims& claims) const {
+    return safawinet::issue_access_token(parts_.active, claims);
+  }
+  [[nodiscard]] std::expected<AccessClaims, TokenFault> verify_access_token(std::string_view token,
+                                                                            const AccessExpectations& expected) const;
+  // The token of this session and generation. The key is `key_id`'s, so that a successor can be derived with the key of
+  // the presented token; std::out_of_range if it is not in the ring.
+  [[nodiscard]] std::string format_refresh_token(const RefreshToken& token) const;
+  [[nodiscard]] std::optional<RefreshToken> parse_refresh_token(std::string_view text) const;
+
+ private:
+  Parts parts_;
+  std::string jwks_;
+};
+
+}  // namespace safawinet
