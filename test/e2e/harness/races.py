@@ -18,15 +18,19 @@ def request_bytes(method: str, path: str, body: dict | None = None, token: str |
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
 
 
+def connected(server: Server, source: str | None = None) -> socket.socket:
+    host, _, port = server.address.rpartition(":")
+    connection = socket.create_connection((host, int(port)), TIMEOUT_SECONDS, (source, 0) if source else None)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
 def together(server: Server, requests: list[bytes], sources: list[str] | None = None) -> list[Reply]:
     """Sends all of every request but its last byte, then all the last bytes at once, and reads the answers."""
-    host, _, port = server.address.rpartition(":")
     sockets = []
     try:
         for number, request in enumerate(requests):
-            source = (sources[number % len(sources)], 0) if sources else None
-            connection = socket.create_connection((host, int(port)), TIMEOUT_SECONDS, source)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = connected(server, sources[number % len(sources)] if sources else None)
             sockets.append(connection)
             connection.sendall(request[:-1])
         for connection, request in zip(sockets, requests):
