@@ -19,7 +19,6 @@ def server(tmp_path):
         server.kill()
 
 
-
 def refuses_connections(server: Server) -> bool:
     try:
         connected(server).close()

@@ -1,0 +1,113 @@
+"""A full disk: writes are refused and may be tried again, reads go on, health says so, and it heals."""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from harness.people import PASSWORD, signed_up_user
+from harness.server import EXEMPT, eventually
+
+DISK = "12m"
+
+
+@pytest.fixture
+def small_disk(tmp_path: pathlib.Path):
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small disk")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder], capture_output=True, text=True)
+    if mounted.returncode != 0:
+        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(folder: pathlib.Path) -> pathlib.Path:
+    filler = folder / "filler"
+    with open(filler, "ab", buffering=0) as file:
+        for size in (65536, 4096, 1):
+            try:
+                while True:
+                    file.write(bytes(size))
+            except OSError:
+                pass
+    return filler
+
+
+@pytest.fixture
+def server(small_disk, start_server):
+    # Folder and disk are made in this order, so that the server is stopped before its disk is taken away.
+    return start_server(EXEMPT, data=small_disk / "data")
+
+
+def test_writes_are_refused_reads_go_on_and_it_heals(server, small_disk):
+    person = signed_up_user(server)
+    held = [person.log_in() for _ in range(2)]
+    filler = fill(small_disk)
+    # The write-ahead log may have room in it yet: what is acknowledged meanwhile counts.
+    refused = None
+    for _ in range(3000):
+        reply = server.api().refresh(held[0].refresh_token)
+        if reply.status != 200:
+            refused = reply
+            break
+        held[0].refresh_token = reply.json["refreshToken"]
+        fill(small_disk)
+
+    assert refused is not None, "the disk never filled"
+    assert refused.status == 503, refused
+    assert int(refused.headers["Retry-After"]) > 0
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert server.api().login(person.email, PASSWORD).status == 503
+    assert person.device.is_signed_in()
+    assert person.api.sessions().status == 200
+    health = server.api().get("/health")
+    assert health.json["status"] != "ok", health
+    assert health.json["dependencies"]["database"]["status"] != "ok"
+    assert server.api().get("/health/live").status == 200
+
+    filler.unlink()
+    eventually(lambda: server.api().login(person.email, PASSWORD).status == 200, "logins work again")
+    eventually(lambda: server.api().get("/health").json["status"] == "ok", "health is well again")
+    assert held[1].refresh().is_signed_in()
+    assert held[0].refresh().is_signed_in()
+    server.restart()
+    assert person.log_in().is_signed_in()
+
+
+def test_a_session_cannot_be_ended_by_half_on_a_full_disk(server, small_disk):
+    person = signed_up_user(server)
+    admin = server.admin()
+    filler = fill(small_disk)
+    statuses = [admin.force_logout(userId=person.id).status for _ in range(20)]
+
+    if 200 in statuses:
+        assert not person.device.is_signed_in()
+        assert not person.device.may_refresh()
+    else:
+        assert set(statuses) == {503}
+    filler.unlink()
+    eventually(lambda: admin.force_logout(userId=person.id).status == 200, "operators can act again")
+    assert not person.device.is_signed_in()
+    assert not person.device.may_refresh()
+
+
+def test_a_server_starts_on_a_full_disk_or_says_why_not(server, small_disk):
+    person = signed_up_user(server)
+    assert server.stop() == 0
+    filler = fill(small_disk)
+    server.launch()
+    started = eventually(
+        lambda: server.process.poll() is not None or server.events("listening")[1:], "it started or gave up"
+    )
+    if server.process.poll() is not None:
+        assert server.wait() != 0
+        assert started
+    else:
+        server.kill()
+    filler.unlink()
+    server.start()
+    assert person.log_in().is_signed_in()
