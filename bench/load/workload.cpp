@@ -73,7 +73,7 @@ void take_tokens(std::string_view body, Tokens& tokens) {
 std::string as_lines(const std::vector<Tokens>& all) {
   std::string lines;
   for (const Tokens& tokens : all) {
-    if (!tokens.access.empty()) lines.append(tokens.access).append("\t").append(tokens.refresh).append("\n");
+    if (!tokens.refresh.empty()) lines.append(tokens.access).append("\t").append(tokens.refresh).append("\n");
   }
   return lines;
 }

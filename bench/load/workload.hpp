@@ -25,7 +25,8 @@ class Workload {
   virtual void take_answer(std::size_t item, int status, std::string_view body) = 0;
   // Whether the item can still be used: a session that was refused for good cannot.
   [[nodiscard]] virtual bool is_usable(std::size_t item) const = 0;
-  // One line "accessToken<TAB>refreshToken" per item that got tokens.
+  // One line "accessToken<TAB>refreshToken" per living session; a session that was not yet refreshed has no access
+  // token.
   [[nodiscard]] virtual std::string tokens() const = 0;
 };
 
