@@ -1,0 +1,142 @@
+#include "http/writer.hpp"
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <stdexcept>
+
+#include "http/characters.hpp"
+
+namespace safawinet::http {
+namespace {
+
+void append_number(std::string& out, std::size_t number) {
+  std::array<char, 20> digits;
+  const auto result = std::to_chars(digits.data(), digits.data() + digits.size(), number);
+  out.append(digits.data(), result.ptr);
+}
+
+void append_padded(std::string& out, unsigned number) {
+  out.push_back(static_cast<char>('0' + number / 10));
+  out.push_back(static_cast<char>('0' + number % 10));
+}
+
+bool belongs_to_writer(std::string_view name) {
+  for (const std::string_view own : {"content-length", "content-type", "transfer-encoding", "connection", "date"}) {
+    if (equals_ignoring_case(name, own)) return true;
+  }
+  return false;
+}
+
+// A line feed that reached a field value would let its author write the rest of the response.
+void check(const Response& response) {
+  if (response.status < 200 || response.status > 599) throw std::invalid_argument("the status is no final status");
+  if (!all_in_class(response.content_type, character_class::field_value)) {
+    throw std::invalid_argument("the content type is no field value");
+  }
+  for (const auto& [name, value] : response.fields) {
+    if (!is_token(name) || belongs_to_writer(name)) throw std::invalid_argument("the field may not be set: " + name);
+    if (!all_in_class(value, character_class::field_value)) throw std::invalid_argument("no field value: " + name);
+  }
+}
+
+}  // namespace
+
+std::string_view reason_of(unsigned status) {
+  switch (status) {
+    case 200: return "OK";
+    case 201: return "Created";
+    case 202: return "Accepted";
+    case 204: return "No Content";
+    case 206: return "Partial Content";
+    case 301: return "Moved Permanently";
+    case 302: return "Found";
+    case 303: return "See Other";
+    case 304: return "Not Modified";
+    case 307: return "Temporary Redirect";
+    case 308: return "Permanent Redirect";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 406: return "Not Acceptable";
+    case 408: return "Request Timeout";
+    case 409: return "Conflict";
+    case 410: return "Gone";
+    case 411: return "Length Required";
+    case 412: return "Precondition Failed";
+    case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
+    case 415: return "Unsupported Media Type";
+    case 417: return "Expectation Failed";
+    case 421: return "Misdirected Request";
+    case 422: return "Unprocessable Content";
+    case 425: return "Too Early";
+    case 428: return "Precondition Required";
+    case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
+    case 451: return "Unavailable For Legal Reasons";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    case 505: return "HTTP Version Not Supported";
+    default: return "Unknown";
+  }
+}
+
+std::string to_imf_fixdate(std::time_t seconds) {
+  constexpr std::array<std::string_view, 7> days = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  constexpr std::array<std::string_view, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const std::chrono::sys_seconds time{std::chrono::seconds(seconds)};
+  const auto midnight = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(midnight);
+  const std::chrono::hh_mm_ss clock(time - midnight);
+  std::string text(days[std::chrono::weekday(midnight).c_encoding()]);
+  text.append(", ");
+  append_padded(text, static_cast<unsigned>(date.day()));
+  text.append(" ").append(months[static_cast<unsigned>(date.month()) - 1]).append(" ");
+  append_padded(text, static_cast<unsigned>(static_cast<int>(date.year()) / 100));
+  append_padded(text, static_cast<unsigned>(static_cast<int>(date.year()) % 100));
+  text.append(" ");
+  append_padded(text, static_cast<unsigned>(clock.hours().count()));
+  text.append(":");
+  append_padded(text, static_cast<unsigned>(clock.minutes().count()));
+  text.append(":");
+  append_padded(text, static_cast<unsigned>(clock.seconds().count()));
+  text.append(" GMT");
+  return text;
+}
+
+void Writer::append(std::string& out, const Response& response, Method method, Persistence persistence) {
+  check(response);
+  const bool has_length = response.status != 204 && response.status != 304;
+  out.append("HTTP/1.1 ");
+  append_number(out, response.status);
+  out.append(" ").append(reason_of(response.status)).append("\r\nDate: ").append(date()).append("\r\n");
+  if (!response.content_type.empty()) out.append("Content-Type: ").append(response.content_type).append("\r\n");
+  if (has_length) {
+    out.append("Content-Length: ");
+    append_number(out, response.body.size());
+    out.append("\r\n");
+  }
+  for (const auto& [name, value] : response.fields) out.append(name).append(": ").append(value).append("\r\n");
+  if (persistence == Persistence::close) out.append("Connection: close\r\n");
+  if (persistence == Persistence::keep_alive_http_1_0) out.append("Connection: keep-alive\r\n");
+  out.append("\r\n");
+  if (has_length && method != Method::head) out.append(response.body);
+}
+
+std::string_view Writer::date() {
+  const std::time_t now = std::time(nullptr);
+  if (now != date_seconds_) {
+    date_ = to_imf_fixdate(now);
+    date_seconds_ = now;
+  }
+  return date_;
+}
+
+}  // namespace safawinet::http
