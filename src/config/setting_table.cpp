@@ -1,0 +1,382 @@
+#include "config/setting_table.hpp"
+
+#include <chrono>
+
+namespace safawinet::config {
+namespace {
+
+constexpr Complaint kFine = std::nullopt;
+
+std::int64_t as_number(const SettingValue& value) { return std::get<std::int64_t>(value); }
+std::size_t as_count(const SettingValue& value) { return static_cast<std::size_t>(as_number(value)); }
+const std::string& as_text(const SettingValue& value) { return std::get<std::string>(value); }
+const std::vector<std::string>& as_list(const SettingValue& value) { return std::get<std::vector<std::string>>(value); }
+template <class Enum>
+Enum as_choice(const SettingValue& value) {
+  return static_cast<Enum>(as_number(value));
+}
+
+Complaint store_listen(ListenAddress& target, const SettingValue& value) {
+  auto address = parse_listen_address(as_text(value));
+  if (!address) return address.error();
+  target = *std::move(address);
+  return kFine;
+}
+
+Complaint store_readable_file(std::filesystem::path& target, const SettingValue& value) {
+  target = as_text(value);
+  return target.empty() ? kFine : check_readable_file(as_text(value));
+}
+
+Complaint store_checked_list(std::vector<std::string>& target, const SettingValue& value,
+                             Complaint (*check)(std::string_view)) {
+  for (const auto& item : as_list(value)) {
+    if (const auto complaint = check(item)) return "has " + in_quotes(item) + ", which " + *complaint;
+  }
+  target = as_list(value);
+  return kFine;
+}
+
+Complaint store_public_url(Settings& settings, const SettingValue& value) {
+  std::string_view url = as_text(value);
+  if (url.empty()) return kFine;
+  if (url.ends_with('/')) url.remove_suffix(1);
+  if (auto complaint = check_origin(url)) return complaint;
+  settings.http.public_url = std::string(url);
+  return kFine;
+}
+
+Complaint store_master_key(Settings& settings, const SettingValue& value) {
+  if (as_text(value).empty()) return kFine;
+  auto key = parse_master_key(as_text(value));
+  if (!key) return key.error();
+  settings.secrets.master_key = *std::move(key);
+  return kFine;
+}
+
+std::vector<Setting> make_table() {
+  using enum SettingKind;
+  using Value = const SettingValue&;
+  return {
+      {.key = "http.listen",
+       .kind = text,
+       .initial = "127.0.0.1:8080",
+       .meaning = "Address and port of the API; port 0 picks a free one.",
+       .variable = "SAFAWINET_LISTEN",
+       .store = [](Settings& s, Value v) { return store_listen(s.http.listen, v); }},
+      {.key = "http.operations_listen",
+       .kind = text,
+       .initial = "127.0.0.1:8081",
+       .meaning = "Address and port of metrics and health for operators; keep it private.",
+       .variable = "SAFAWINET_OPERATIONS_LISTEN",
+       .store = [](Settings& s, Value v) { return store_listen(s.http.operations_listen, v); }},
+      {.key = "http.public_url",
+       .kind = text,
+       .meaning = "The origin by which clients reach the service: links in mail and the issuer of tokens. Empty: the "
+                  "listening address.",
+       .variable = "SAFAWINET_PUBLIC_URL",
+       .store = store_public_url},
+      {.key = "http.trusted_proxies",
+       .kind = list,
+       .meaning = "Networks of the proxies whose forwarding headers are believed.",
+       .store = [](Settings& s, Value v) { return store_checked_list(s.http.trusted_proxies, v, check_network); }},
+      {.key = "http.cors_origins",
+       .kind = list,
+       .meaning = "Origins whose web pages may call the API. Empty: none.",
+       .store = [](Settings& s, Value v) { return store_checked_list(s.http.cors_origins, v, check_origin); }},
+      {.key = "http.max_connections",
+       .kind = integer,
+       .initial = "10000",
+       .unit = "connections",
+       .minimum = 1,
+       .maximum = 1'000'000,
+       .meaning = "Connections that are open at once; further ones wait to be accepted.",
+       .store =
+           [](Settings& s, Value v) {
+             s.http.max_connections = as_count(v);
+             return kFine;
+           }},
+      {.key = "http.drain_seconds",
+       .kind = integer,
+       .initial = "30",
+       .unit = "seconds",
+       .minimum = 0,
+       .maximum = 3600,
+       .meaning = "How long requests in flight may take to finish after SIGTERM.",
+       .store =
+           [](Settings& s, Value v) {
+             s.http.drain = std::chrono::seconds(as_number(v));
+             return kFine;
+           }},
+
+      {.key = "tls.certificate_file",
+       .kind = text,
+       .meaning = "The certificate chain (PEM) of the API. Empty: plain HTTP.",
+       .store = [](Settings& s, Value v) { return store_readable_file(s.tls.certificate_file, v); }},
+      {.key = "tls.private_key_file",
+       .kind = text,
+       .meaning = "The private key (PEM) of the certificate.",
+       .store = [](Settings& s, Value v) { return store_readable_file(s.tls.private_key_file, v); }},
+      {.key = "tls.ca_file",
+       .kind = text,
+       .meaning = "Certificates (PEM) to trust on connections that the service opens. Empty: the system's.",
+       .store = [](Settings& s, Value v) { return store_readable_file(s.tls.ca_file, v); }},
+
+      {.key = "database.url",
+       .kind = text,
+       .meaning = "Must be empty: this version runs on the embedded database (SQLite) only.",
+       .variable = "DATABASE_URL",
+       .store = [](Settings&, Value v) -> Complaint {
+         if (as_text(v).empty()) return kFine;
+         return "cannot be used: this version runs on the embedded database only; unset DATABASE_URL (or database.url)";
+       }},
+      {.key = "database.migrate",
+       .kind = choice,
+       .initial = "auto",
+       .choices = {"auto", "check"},
+       .meaning = "Whether `serve` brings the schema up to date itself, or refuses to start and names the command.",
+       .store =
+           [](Settings& s, Value v) {
+             s.database.migrate = as_choice<Migration>(v);
+             return kFine;
+           }},
+
+      {.key = "storage.data_dir",
+       .kind = text,
+       .initial = "./var/safawinet",
+       .meaning = "The folder of the embedded database and of generated keys; created if it is missing.",
+       .variable = "SAFAWINET_DATA_DIR",
+       .store = [](Settings& s, Value v) -> Complaint {
+         if (as_text(v).empty()) return "must name a folder";
+         s.storage.data_dir = as_text(v);
+         return kFine;
+       }},
+
+      {.key = "secrets.master_key",
+       .kind = text,
+       .meaning =
+           "32 bytes in base64 that seal the signing keys. Empty: `master.key` in the data folder, made at the first "
+           "start.",
+       .variable = "SAFAWINET_MASTER_KEY",
+       .is_secret = true,
+       .store = store_master_key},
+
+      {.key = "accounts.registration",
+       .kind = choice,
+       .initial = "open",
+       .choices = {"open", "invite", "closed"},
+       .meaning = "Who may create an account: everybody, the invited, nobody.",
+       .store =
+           [](Settings& s, Value v) {
+             s.accounts.registration = as_choice<Registration>(v);
+             return kFine;
+           }},
+      {.key = "accounts.admin_email",
+       .kind = text,
+       .meaning = "Address of the first administrator, who is created when there is none.",
+       .variable = "SAFAWINET_ADMIN_EMAIL",
+       .store = [](Settings& s, Value v) -> Complaint {
+         s.accounts.admin_email = as_text(v);
+         return as_text(v).empty() ? kFine : check_email_address(as_text(v));
+       }},
+      {.key = "accounts.admin_password",
+       .kind = text,
+       .meaning = "Password of the first administrator. Empty: one is generated.",
+       .variable = "SAFAWINET_ADMIN_PASSWORD",
+       .is_secret = true,
+       .store =
+           [](Settings& s, Value v) {
+             s.accounts.admin_password = SecretText(as_text(v));
+             return kFine;
+           }},
+
+      {.key = "sessions.refresh_grace_seconds",
+       .kind = integer,
+       .initial = "30",
+       .unit = "seconds",
+       .minimum = 0,
+       .maximum = 300,
+       .meaning =
+           "How long after its use a refresh token may be presented once more by a client that lost the answer; 0 is "
+           "strict.",
+       .store =
+           [](Settings& s, Value v) {
+             s.sessions.refresh_grace = std::chrono::seconds(as_number(v));
+             return kFine;
+           }},
+      {.key = "sessions.idle_days",
+       .kind = integer,
+       .initial = "14",
+       .unit = "days",
+       .minimum = 1,
+       .maximum = 3650,
+       .meaning = "A session that is not refreshed for this long ends.",
+       .store =
+           [](Settings& s, Value v) {
+             s.sessions.idle = std::chrono::days(as_number(v));
+             return kFine;
+           }},
+      {.key = "sessions.absolute_days",
+       .kind = integer,
+       .initial = "30",
+       .unit = "days",
+       .minimum = 1,
+       .maximum = 3650,
+       .meaning = "A session ends this long after its login, however much it is used.",
+       .store =
+           [](Settings& s, Value v) {
+             s.sessions.absolute = std::chrono::days(as_number(v));
+             return kFine;
+           }},
+
+      {.key = "tokens.access_lifetime_seconds",
+       .kind = integer,
+       .initial = "600",
+       .unit = "seconds",
+       .minimum = 30,
+       .maximum = 3600,
+       .meaning = "Lifetime of an access token, never past its session's end.",
+       .store =
+           [](Settings& s, Value v) {
+             s.tokens.access_lifetime = std::chrono::seconds(as_number(v));
+             return kFine;
+           }},
+      {.key = "tokens.algorithm",
+       .kind = choice,
+       .initial = "EdDSA",
+       .choices = {"EdDSA", "ES256", "RS256"},
+       .meaning = "Signature algorithm of new signing keys.",
+       .store =
+           [](Settings& s, Value v) {
+             s.tokens.algorithm = as_choice<SigningAlgorithm>(v);
+             return kFine;
+           }},
+      {.key = "tokens.audience",
+       .kind = text,
+       .meaning = "The `aud` of access tokens. Empty: the public URL.",
+       .store =
+           [](Settings& s, Value v) {
+             s.tokens.audience = as_text(v);
+             return kFine;
+           }},
+
+      {.key = "passwords.minimum_length",
+       .kind = integer,
+       .initial = "15",
+       .unit = "characters",
+       .minimum = 8,
+       .maximum = 64,
+       .meaning = "Shortest password that may be set.",
+       .store =
+           [](Settings& s, Value v) {
+             s.passwords.minimum_length = as_count(v);
+             return kFine;
+           }},
+      {.key = "passwords.threads",
+       .kind = integer,
+       .initial = "0",
+       .unit = "threads",
+       .minimum = 0,
+       .maximum = 256,
+       .meaning = "Threads that compute password hashes; 0: one for each core.",
+       .store =
+           [](Settings& s, Value v) {
+             s.passwords.threads = as_count(v);
+             return kFine;
+           }},
+
+      {.key = "mail.directory",
+       .kind = text,
+       .meaning = "The folder into which mails are written, one file each. Empty: `mail` in the data folder.",
+       .variable = "SAFAWINET_MAIL_DIR",
+       .store =
+           [](Settings& s, Value v) {
+             s.mail.directory = as_text(v);
+             return kFine;
+           }},
+      {.key = "mail.from",
+       .kind = text,
+       .initial = "Safawinet <no-reply@localhost>",
+       .meaning = "The sender of mails.",
+       .store =
+           [](Settings& s, Value v) {
+             s.mail.from = as_text(v);
+             return check_sender(as_text(v));
+           }},
+
+      {.key = "revocation.lease_milliseconds",
+       .kind = integer,
+       .initial = "2000",
+       .unit = "milliseconds",
+       .minimum = 200,
+       .maximum = 60'000,
+       .meaning = "How long after it last read the revocations a node goes on accepting access tokens.",
+       .store =
+           [](Settings& s, Value v) {
+             s.revocation.lease = std::chrono::milliseconds(as_number(v));
+             return kFine;
+           }},
+
+      {.key = "limits.exempt_networks",
+       .kind = list,
+       .meaning = "Client networks to which no rate limit applies.",
+       .store = [](Settings& s, Value v) { return store_checked_list(s.limits.exempt_networks, v, check_network); }},
+      {.key = "limits.max_wait_milliseconds",
+       .kind = integer,
+       .initial = "2000",
+       .unit = "milliseconds",
+       .minimum = 100,
+       .maximum = 60'000,
+       .meaning = "Estimated waiting time for a password check beyond which a login is refused with 503.",
+       .store =
+           [](Settings& s, Value v) {
+             s.limits.max_wait = std::chrono::milliseconds(as_number(v));
+             return kFine;
+           }},
+
+      {.key = "workers.count",
+       .kind = integer,
+       .initial = "0",
+       .unit = "threads",
+       .minimum = 0,
+       .maximum = 1024,
+       .meaning = "Event loops; 0: one for each core.",
+       .store =
+           [](Settings& s, Value v) {
+             s.workers.count = as_count(v);
+             return kFine;
+           }},
+
+      {.key = "log.level",
+       .kind = choice,
+       .initial = "info",
+       .choices = {"debug", "info", "warning", "error"},
+       .meaning = "The least severe messages that are logged.",
+       .store =
+           [](Settings& s, Value v) {
+             s.log.level = as_choice<LogLevel>(v);
+             return kFine;
+           }},
+  };
+}
+
+}  // namespace
+
+std::string Setting::general_variable() const {
+  std::string name = "SAFAWINET__";
+  for (const char c : key) {
+    if (c == '.') {
+      name += "__";
+    } else {
+      name += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    }
+  }
+  return name;
+}
+
+std::span<const Setting> setting_table() {
+  static const std::vector<Setting> table = make_table();
+  return table;
+}
+
+}  // namespace safawinet::config

@@ -1,0 +1,145 @@
+// What an operator can set, typed and checked: every value here may be used as it is.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/secret.hpp"
+
+namespace safawinet::config {
+
+// Where a server listens. `host` is an IPv4 or IPv6 address without brackets; port 0 lets the kernel pick a free one.
+struct ListenAddress {
+  std::string host;
+  std::uint16_t port = 0;
+
+  // "127.0.0.1:8080", "[::1]:8080"
+  [[nodiscard]] std::string text() const;
+  bool operator==(const ListenAddress&) const = default;
+};
+
+// The order is that of the choices in setting_table.cpp.
+enum class Migration { automatic, check };
+enum class Registration { open, invite, closed };
+enum class SigningAlgorithm { eddsa, es256, rs256 };
+enum class LogLevel { debug, info, warning, error };
+
+// A value as it was written: text, a whole number, or a list.
+using SettingValue = std::variant<std::string, std::int64_t, std::vector<std::string>>;
+
+// One line of `safawinet config show`. Secrets and credentials inside URLs are gone already.
+struct EffectiveSetting {
+  std::string key;
+  SettingValue value;
+  std::string source;  // "default", "safawinet.toml:12" or the name of the variable
+};
+
+struct HttpSettings {
+  ListenAddress listen;
+  ListenAddress operations_listen;
+  std::optional<std::string> public_url;     // an origin, without a slash at its end; none: see public_url() below
+  std::vector<std::string> trusted_proxies;  // CIDR blocks without bits behind the prefix; a bare address is one
+  std::vector<std::string> cors_origins;     // as browsers send them: "https://app.example.com"
+  std::size_t max_connections = 0;
+  std::chrono::seconds drain{};
+};
+
+// Either both of certificate and key, or none.
+struct TlsSettings {
+  std::filesystem::path certificate_file;
+  std::filesystem::path private_key_file;
+  std::filesystem::path ca_file;  // for connections that we open; empty: the system's
+
+  [[nodiscard]] bool is_enabled() const { return !certificate_file.empty(); }
+};
+
+struct DatabaseSettings {
+  Migration migrate = Migration::automatic;
+};
+
+struct StorageSettings {
+  std::filesystem::path data_dir;
+
+  [[nodiscard]] std::filesystem::path database_file() const { return data_dir / "safawinet.db"; }
+};
+
+struct SecretSettings {
+  std::optional<SecretText> master_key;  // the 32 bytes themselves; none: kept in the data folder
+};
+
+struct AccountSettings {
+  Registration registration = Registration::open;
+  std::string admin_email;    // of the first administrator; empty: the default of accounts/
+  SecretText admin_password;  // empty: one is generated
+};
+
+struct SessionSettings {
+  std::chrono::seconds refresh_grace{};  // 0 is strict
+  std::chrono::days idle{};
+  std::chrono::days absolute{};
+};
+
+struct TokenSettings {
+  std::chrono::seconds access_lifetime{};
+  SigningAlgorithm algorithm = SigningAlgorithm::eddsa;
+  std::string audience;  // empty: the public URL
+};
+
+struct PasswordSettings {
+  std::size_t minimum_length = 0;  // in code points
+  std::size_t threads = 0;         // 0: one for each core
+};
+
+struct MailSettings {
+  std::filesystem::path directory;
+  std::string from;  // "Name <address>" or an address
+};
+
+struct RevocationSettings {
+  std::chrono::milliseconds lease{};
+};
+
+struct LimitSettings {
+  std::vector<std::string> exempt_networks;  // CIDR blocks
+  std::chrono::milliseconds max_wait{};
+};
+
+struct WorkerSettings {
+  std::size_t count = 0;  // 0: one for each core
+};
+
+struct LogSettings {
+  LogLevel level = LogLevel::info;
+};
+
+struct Settings {
+  HttpSettings http;
+  TlsSettings tls;
+  DatabaseSettings database;
+  StorageSettings storage;
+  SecretSettings secrets;
+  AccountSettings accounts;
+  SessionSettings sessions;
+  TokenSettings tokens;
+  PasswordSettings passwords;
+  MailSettings mail;
+  RevocationSettings revocation;
+  LimitSettings limits;
+  WorkerSettings workers;
+  LogSettings log;
+
+  std::optional<std::filesystem::path> file;  // that was read
+  std::vector<EffectiveSetting> effective;    // every key, in the order of the table
+};
+
+// The origin by which clients reach us: http.public_url, else the listening address with the port that was bound (an
+// unspecified address such as 0.0.0.0 becomes localhost).
+std::string public_url(const Settings& settings, std::uint16_t bound_port);
+
+}  // namespace safawinet::config
