@@ -44,15 +44,25 @@ class Reply:
 
 
 class Api:
-    """Speaks to one server. Every request is a connection of its own, so an Api may be used from several threads."""
+    """Speaks to one server. Every request is a connection of its own, so an Api may be used from several threads.
 
-    def __init__(self, address: str, token: str | None = None, source: str | None = None):
+    `source`: another loopback address to come from. `tls`: the host name and the authority's file; none: plain HTTP.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        token: str | None = None,
+        source: str | None = None,
+        tls: tuple[str, str] | None = None,
+    ):
         self.address = address
         self.token = token
         self.source = source
+        self.tls = tls
 
     def with_token(self, token: str | None) -> "Api":
-        return Api(self.address, token, self.source)
+        return Api(self.address, token, self.source, self.tls)
 
     # --- anything
 
@@ -78,7 +88,13 @@ class Api:
     def connect(self) -> http.client.HTTPConnection:
         source = (self.source, 0) if self.source else None
         host, _, port = self.address.rpartition(":")
-        return http.client.HTTPConnection(host, int(port), timeout=TIMEOUT_SECONDS, source_address=source)
+        connection = http.client.HTTPConnection(host, int(port), timeout=TIMEOUT_SECONDS, source_address=source)
+        if self.tls is not None:
+            name, ca_file = self.tls
+            connection.connect()
+            context = ssl.create_default_context(cafile=ca_file)
+            connection.sock = context.wrap_socket(connection.sock, server_hostname=name)
+        return connection
 
     def get(self, path: str, **options) -> Reply:
         return self.request("GET", path, **options)
@@ -155,19 +171,3 @@ class Api:
 
     def find_users(self, query: str) -> Reply:
         return self.get("/v1/admin/users?query=" + urllib.parse.quote(query))
-
-
-class TlsApi(Api):
-    """The same over TLS, trusting one certificate authority."""
-
-    def __init__(self, address: str, host_name: str, ca_file: str, token: str | None = None):
-        super().__init__(address, token)
-        self.host_name = host_name
-        self.ca_file = ca_file
-
-    def connect(self) -> http.client.HTTPConnection:
-        context = ssl.create_default_context(cafile=self.ca_file)
-        connection = super().connect()
-        connection.connect()
-        connection.sock = context.wrap_socket(connection.sock, server_hostname=self.host_name)
-        return connection

@@ -64,8 +64,17 @@ def run(*arguments: str, settings: dict[str, str] | None = None, folder: pathlib
 
 
 class Server:
-    def __init__(self, folder: pathlib.Path, settings: dict[str, str] | None = None, data: pathlib.Path | None = None):
+    """`tls`: the host name of its certificate, and the file of the authority that a client trusts."""
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        settings: dict[str, str] | None = None,
+        data: pathlib.Path | None = None,
+        tls: tuple[str, str] | None = None,
+    ):
         self.folder = folder
+        self.tls = tls
         self.data = data or folder / "data"
         self.mail = Mailbox(folder / "mail")
         self.settings = {
@@ -189,7 +198,7 @@ class Server:
 
     def api(self, token: str | None = None, source: str | None = None) -> Api:
         """A client; `source` is another loopback address to come from, such as 127.0.7.1."""
-        return Api(self.address, token, source)
+        return Api(self.address, token, source, self.tls)
 
     @property
     def operations(self) -> Api:

@@ -1,0 +1,137 @@
+"""The limits of the contract, exact under any parallelism, on the defaults."""
+
+import pytest
+
+from harness.mail import RESET, VERIFY
+from harness.people import OTHER_PASSWORD, PASSWORD, log_in, new_address, signed_up_user
+from harness.races import login_request, request_bytes, together
+
+WRONG_PASSWORDS_PER_ACCOUNT = 10
+MAILS_PER_ADDRESS = 5
+MAILS_PER_NETWORK = 30
+REGISTRATIONS_PER_NETWORK = 100
+
+
+def assert_told_when_to_come_back(replies) -> None:
+    for reply in replies:
+        assert reply.status == 429, reply
+        assert int(reply.headers["Retry-After"]) > 0
+        assert reply.headers["Content-Type"] == "application/problem+json"
+
+
+def by_status(replies, status: int) -> list:
+    return [reply for reply in replies if reply.status == status]
+
+
+def test_of_64_wrong_passwords_at_once_exactly_ten_are_looked_at(server):
+    person = signed_up_user(server)
+    looked_at = server.metric("safawinet_password_verifications_total")
+    replies = together(server, [login_request(person.email, OTHER_PASSWORD)] * 64)
+
+    refused = [reply for reply in replies if reply.status != 401]
+    assert len(replies) - len(refused) == WRONG_PASSWORDS_PER_ACCOUNT
+    assert_told_when_to_come_back(refused)
+    assert server.metric("safawinet_password_verifications_total") - looked_at == WRONG_PASSWORDS_PER_ACCOUNT
+
+
+def test_64_right_passwords_at_once_are_all_let_in(server):
+    person = signed_up_user(server)
+    replies = together(server, [login_request(person.email, PASSWORD)] * 64)
+
+    assert [reply.status for reply in replies] == [200] * 64
+
+
+def test_an_address_without_an_account_has_the_same_limit(server):
+    replies = together(server, [login_request("nobody@example.test", OTHER_PASSWORD)] * 64)
+
+    refused = [reply for reply in replies if reply.status != 401]
+    assert len(replies) - len(refused) == WRONG_PASSWORDS_PER_ACCOUNT
+    assert_told_when_to_come_back(refused)
+
+
+def test_spelling_the_address_differently_gives_no_more_tries(server):
+    person = signed_up_user(server)
+    spellings = [person.email, person.email.upper(), person.email.title(), person.email.swapcase()]
+    statuses = [server.api().login(spellings[number % 4], OTHER_PASSWORD).status for number in range(12)]
+
+    assert statuses == [401] * WRONG_PASSWORDS_PER_ACCOUNT + [429] * 2
+
+
+def test_right_passwords_between_wrong_ones_use_up_nothing(server):
+    person = signed_up_user(server)
+    for _ in range(WRONG_PASSWORDS_PER_ACCOUNT - 1):
+        assert server.api().login(person.email, OTHER_PASSWORD).status == 401
+        assert server.api().login(person.email, PASSWORD).status == 200
+
+
+def test_one_account_used_up_does_not_touch_another_nor_a_signed_in_device(server):
+    person, other = signed_up_user(server), signed_up_user(server)
+    together(server, [login_request(person.email, OTHER_PASSWORD)] * 20)
+
+    assert person.device.is_signed_in()
+    assert person.device.may_refresh()
+    assert log_in(server, other.email, PASSWORD).is_signed_in()
+
+
+def test_a_wrong_current_password_counts_like_a_wrong_login(server):
+    person = signed_up_user(server)
+    statuses = [person.api.change_password(OTHER_PASSWORD, PASSWORD + "!").status for _ in range(12)]
+
+    assert statuses[:WRONG_PASSWORDS_PER_ACCOUNT] == [statuses[0]] * WRONG_PASSWORDS_PER_ACCOUNT
+    assert statuses[WRONG_PASSWORDS_PER_ACCOUNT:] == [429] * 2
+    assert server.api().login(person.email, OTHER_PASSWORD).status == 429
+
+
+@pytest.mark.parametrize("route", ["forgot-password", "resend-verification"])
+@pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
+def test_five_mails_an_hour_go_to_an_address_whether_it_is_known_or_not(server, route, known):
+    address = signed_up_user(server).email if known else new_address()
+    request = request_bytes("POST", f"/v1/auth/{route}", {"email": address})
+    replies = together(server, [request] * 20)
+    taken = by_status(replies, 202)
+
+    # Signing up was one of the five.
+    assert len(taken) == MAILS_PER_ADDRESS - (1 if known else 0)
+    assert_told_when_to_come_back([reply for reply in replies if reply.status != 202])
+    if route == "forgot-password" and known:
+        server.mail.wait_for(address, RESET, number=1)
+
+
+def test_thirty_mails_an_hour_are_caused_by_a_network_and_another_network_is_free(server):
+    addresses = [new_address() for _ in range(60)]
+    requests = [request_bytes("POST", "/v1/auth/forgot-password", {"email": address}) for address in addresses]
+    neighbours = [f"127.0.5.{host}" for host in range(1, 9)]  # one network: /24
+    replies = together(server, requests, neighbours)
+
+    assert len(by_status(replies, 202)) == MAILS_PER_NETWORK
+    assert_told_when_to_come_back([reply for reply in replies if reply.status != 202])
+    assert server.api(source="127.0.6.1").forgot_password(new_address()).status == 202
+    assert server.api(source="127.0.5.200").forgot_password(new_address()).status == 429
+
+
+def test_refreshes_and_reads_have_no_limit_of_their_own(server):
+    person = signed_up_user(server)
+    reads = together(server, [request_bytes("GET", "/v1/users/me", token=person.device.access_token)] * 300)
+    assert {reply.status for reply in reads} == {200}
+    device = person.device
+    for _ in range(100):
+        device = device.refresh()
+
+
+def test_an_exempt_network_has_no_limit_and_the_others_keep_theirs(start_server):
+    server = start_server({"SAFAWINET__LIMITS__EXEMPT_NETWORKS": "127.0.8.0/24"})
+    requests = [request_bytes("POST", "/v1/auth/forgot-password", {"email": new_address()}) for _ in range(40)]
+
+    assert {reply.status for reply in together(server, requests, ["127.0.8.1"])} == {202}
+    assert len(by_status(together(server, requests, ["127.0.9.1"]), 202)) == MAILS_PER_NETWORK
+
+
+def test_a_limit_that_is_reached_writes_no_mail(server):
+    address = new_address()
+    for _ in range(MAILS_PER_ADDRESS + 3):
+        server.api().register(address, PASSWORD)
+    last = new_address()
+    server.api().register(last, PASSWORD)
+    server.mail.wait_for(last, VERIFY)
+
+    assert len(server.mail.to(address)) <= MAILS_PER_ADDRESS
