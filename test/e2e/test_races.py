@@ -132,10 +132,8 @@ def test_one_time_tokens_are_used_once_however_many_try(shared_server):
         shared_server.api().forgot_password(person.email)
         token = shared_server.mail.wait_for(person.email, RESET).token
         passwords = [f"{OTHER_PASSWORD} number {number}" for number in range(8)]
-        replies = together(
-            shared_server,
-            [request_bytes("POST", "/v1/auth/reset-password", {"token": token, "newPassword": one}) for one in passwords],
-        )
+        bodies = [{"token": token, "newPassword": one} for one in passwords]
+        replies = together(shared_server, [request_bytes("POST", "/v1/auth/reset-password", body) for body in bodies])
 
         assert sorted(reply.status for reply in replies) == [204] + [422] * 7
         winner = next(one for one, reply in zip(passwords, replies) if reply.status == 204)

@@ -13,7 +13,7 @@ LOST = (ConnectionError, http.client.HTTPException, TimeoutError, OSError)
 
 
 class Account:
-    """A user with a ledger. One thread works on it until its server dies, then `check` holds the server to the ledger."""
+    """A user with a ledger: one thread works on it until the server dies, then `check` holds the server to it."""
 
     def __init__(self, server: Server, admin: Api, seed: int):
         self.server = server
