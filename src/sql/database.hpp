@@ -45,6 +45,11 @@ class Transaction {
   virtual Task<Rows> run(const Statement& statement, Values values) = 0;
 };
 
+// What a waiter has seen; only the engine reads it.
+struct ChangeMark {
+  std::int64_t value = -1;
+};
+
 enum class Health { ok, read_only, down };
 
 struct DatabaseState {
@@ -83,8 +88,9 @@ class Database {
     co_return std::move(*outcome);
   }
 
-  // Returns when another connection, of any process, may have committed, and at the latest after `longest`.
-  virtual Task<void> wait_for_change(std::chrono::milliseconds longest) = 0;
+  // Returns when anybody, in any process, may have committed since the last call with the same mark (at once on the first
+  // call), and at the latest after `longest`. A mark stays on one event loop.
+  virtual Task<void> wait_for_change(ChangeMark& seen, std::chrono::milliseconds longest) = 0;
 
   // Tries whether the database reads and writes, and remembers the outcome.
   virtual Task<void> probe() = 0;

@@ -1,9 +1,6 @@
 #include "sql/sqlite/sqlite_database.hpp"
 
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <stdexcept>
@@ -27,26 +24,10 @@ class SqliteTransaction final : public Transaction {
   SqliteConnection& connection_;
 };
 
-// Completes on the event loop of the coroutine that waits for it.
-template <class Handler>
-class AwaitedJob : public WriteJob {
+class StatementJob final : public WriteJob {
  public:
-  explicit AwaitedJob(Handler handler) : handler_(std::move(handler)) {}
-
-  void complete(std::exception_ptr failure) override {
-    const auto executor = boost::asio::get_associated_executor(handler_);
-    boost::asio::post(executor, [handler = std::move(handler_), failure]() mutable { std::move(handler)(failure); });
-  }
-
- private:
-  Handler handler_;
-};
-
-template <class Handler>
-class StatementJob final : public AwaitedJob<Handler> {
- public:
-  StatementJob(Handler handler, const Statement& statement, const Values& values, Rows& answer)
-      : AwaitedJob<Handler>(std::move(handler)), statement_(statement), values_(values), answer_(answer) {}
+  StatementJob(std::unique_ptr<Resumption> waiting, const Statement& statement, const Values& values, Rows& answer)
+      : WriteJob(std::move(waiting)), statement_(statement), values_(values), answer_(answer) {}
   bool run(SqliteConnection& connection) override {
     answer_ = connection.execute(statement_, values_);
     return true;
@@ -75,10 +56,10 @@ bool run_to_end(const std::function<Task<bool>(Transaction&)>& body, Transaction
   return *commit;
 }
 
-template <class Handler, class Body>
-class TransactionJob final : public AwaitedJob<Handler> {
+class TransactionJob final : public WriteJob {
  public:
-  TransactionJob(Handler handler, const Body& body) : AwaitedJob<Handler>(std::move(handler)), body_(body) {}
+  TransactionJob(std::unique_ptr<Resumption> waiting, const std::function<Task<bool>(Transaction&)>& body)
+      : WriteJob(std::move(waiting)), body_(body) {}
   bool run(SqliteConnection& connection) override {
     SqliteTransaction transaction(connection);
     return run_to_end(body_, transaction);
@@ -86,7 +67,7 @@ class TransactionJob final : public AwaitedJob<Handler> {
   [[nodiscard]] bool is_single_statement() const override { return false; }
 
  private:
-  const Body& body_;
+  const std::function<Task<bool>(Transaction&)>& body_;
 };
 
 }  // namespace
@@ -108,31 +89,29 @@ Task<Rows> SqliteDatabase::run_read(const Statement& statement, Values values) {
 
 Task<Rows> SqliteDatabase::run_write(const Statement& statement, Values values) {
   Rows answer;
-  auto initiate = [this, &statement, &values, &answer](auto handler) {
-    using Handler = decltype(handler);
-    writer_->submit(std::make_unique<StatementJob<Handler>>(std::move(handler), statement, values, answer));
+  auto start = [this, &statement, &values, &answer](std::unique_ptr<Resumption> waiting) {
+    writer_->submit(std::make_unique<StatementJob>(std::move(waiting), statement, values, answer));
   };
-  co_await boost::asio::async_initiate<decltype(use_task), void(std::exception_ptr)>(std::move(initiate), use_task);
+  co_await suspend(std::move(start));
   co_return answer;
 }
 
 Task<void> SqliteDatabase::run_transaction(TransactionBody body) {
-  auto initiate = [this, &body](auto handler) {
-    using Handler = decltype(handler);
-    writer_->submit(std::make_unique<TransactionJob<Handler, TransactionBody>>(std::move(handler), body));
+  auto start = [this, &body](std::unique_ptr<Resumption> waiting) {
+    writer_->submit(std::make_unique<TransactionJob>(std::move(waiting), body));
   };
-  co_await boost::asio::async_initiate<decltype(use_task), void(std::exception_ptr)>(std::move(initiate), use_task);
+  co_await suspend(std::move(start));
 }
 
-Task<void> SqliteDatabase::wait_for_change(std::chrono::milliseconds longest) {
+Task<void> SqliteDatabase::wait_for_change(ChangeMark& seen, std::chrono::milliseconds longest) {
   const auto executor = co_await boost::asio::this_coro::executor;
-  auto& reader = reader_on(executor);
+  auto& connection = *reader_on(executor).connection;
   const auto deadline = MonotonicClock::now() + longest;
   Timer timer(executor);
   for (;;) {
     const Values none;
-    const auto version = reader.connection->execute(kDataVersion, none).front().get<std::int64_t>(0);
-    if (std::exchange(reader.data_version, version) != version || MonotonicClock::now() >= deadline) co_return;
+    const auto version = connection.execute(kDataVersion, none).front().get<std::int64_t>(0);
+    if (std::exchange(seen.value, version) != version || MonotonicClock::now() >= deadline) co_return;
     timer.expires_after(kChangePollInterval);
     co_await timer.async_wait(use_task);
   }

@@ -1,7 +1,6 @@
 // The embedded engine: SQLite in WAL mode, one writer thread with group commit, a reading connection on each event loop.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -22,7 +21,7 @@ class SqliteDatabase final : public Database {
   SqliteDatabase(const std::string& path, const std::vector<EventLoop*>& loops);
   ~SqliteDatabase() override;
 
-  Task<void> wait_for_change(std::chrono::milliseconds longest) override;
+  Task<void> wait_for_change(ChangeMark& seen, std::chrono::milliseconds longest) override;
   Task<void> probe() override;
   [[nodiscard]] DatabaseState state() const override;
 
@@ -35,7 +34,6 @@ class SqliteDatabase final : public Database {
   struct Reader {
     EventLoop* loop;
     std::unique_ptr<SqliteConnection> connection;
-    std::int64_t data_version = -1;
   };
 
   Reader& reader_on(const Executor& executor);

@@ -107,13 +107,14 @@ TEST_F(SqliteDatabaseTest, reading_connections_cannot_write) {
 }
 
 TEST_F(SqliteDatabaseTest, another_connections_commit_ends_the_wait_for_a_change) {
-  run(loop_, database_.wait_for_change(std::chrono::milliseconds(0)));
+  ChangeMark seen;
+  run(loop_, database_.wait_for_change(seen, std::chrono::milliseconds(0)));
   std::thread other([path = file_.path()] {
     SqliteConnection connection(path, OpenAs::writer, std::chrono::milliseconds(1000));
     connection.run_script("INSERT INTO notes VALUES (5, 'five')");
   });
   // Far longer than the test may take: it ends because of the commit, or the test runner's own limit fails it.
-  run(loop_, database_.wait_for_change(std::chrono::minutes(30)));
+  run(loop_, database_.wait_for_change(seen, std::chrono::minutes(30)));
   other.join();
   EXPECT_EQ(count(), 1);
 }

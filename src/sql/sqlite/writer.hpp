@@ -1,7 +1,6 @@
 // The one thread that writes: what waits together is committed together.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -13,7 +12,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "base/task.hpp"
+#include "base/suspend.hpp"
 #include "sql/database.hpp"
 #include "sql/sqlite/connection.hpp"
 
@@ -24,18 +23,22 @@ inline constexpr std::size_t kWriterBatchLimit = 64;                        // t
 inline constexpr std::chrono::milliseconds kWriterQueueDeadline{5'000};     // longest wait before a transaction begins
 inline constexpr std::chrono::milliseconds kWriterBusyTimeout{3'000};       // for other processes' write locks
 
-// One transaction that waits to be written. `run` is called on the writer thread, and `complete` exactly once, there too,
-// after its fate is on disk (or known to be nothing).
+// One transaction that waits to be written. `run` is called on the writer thread; the waiting coroutine is resumed after
+// the fate of the transaction is on disk (or known to be nothing).
 class WriteJob {
  public:
+  explicit WriteJob(std::unique_ptr<Resumption> waiting) : waiting_(std::move(waiting)) {}
   virtual ~WriteJob() = default;
   // Returns whether to keep what it did; throws to have it undone and the exception delivered.
   virtual bool run(SqliteConnection& connection) = 0;
   // A job that is one statement is atomic by itself and needs no savepoint.
   [[nodiscard]] virtual bool is_single_statement() const = 0;
-  virtual void complete(std::exception_ptr failure) = 0;
+  void complete(std::exception_ptr failure) { waiting_->resume(std::move(failure)); }
 
   MonotonicTime queued_at{};
+
+ private:
+  std::unique_ptr<Resumption> waiting_;
 };
 
 // Group commit: jobs that are waiting when the previous commit ends share the next one, each under a savepoint of its own,
@@ -43,7 +46,7 @@ class WriteJob {
 // Threading: submit and the getters from any thread.
 class SqliteWriter {
  public:
-  // `on_commit_failure` hears, on the writer thread, why the database could not be written.
+  // `on_failure` hears, on the writer thread, why the database could not be written.
   using FailureListener = std::function<void(const std::string& reason)>;
 
   SqliteWriter(const std::string& path, FailureListener on_failure);

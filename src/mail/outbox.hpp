@@ -1,0 +1,51 @@
+// Mail leaves through the outbox: written in the transaction that caused it, sent after it, however often we crash.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "base/task.hpp"
+#include "crypto/sealing.hpp"
+#include "mail/mail.hpp"
+#include "mail/transport.hpp"
+#include "sql/database.hpp"
+
+namespace safawinet {
+
+// Waiting mails are sealed with the master key, since they hold one-time tokens, and deleted when they are sent.
+// Threading: any event loop.
+class Outbox {
+ public:
+  Outbox(const Clock& clock, Random& random, const MasterKey& master_key)
+      : clock_(clock), random_(random), master_key_(master_key) {}
+
+  Task<void> enqueue(sql::Transaction& transaction, Mail mail);
+
+ private:
+  const Clock& clock_;
+  Random& random_;
+  const MasterKey& master_key_;
+};
+
+struct Delivery {
+  int sent = 0;
+  int failed = 0;
+};
+
+// Sends what is due. One at a time in the whole system (one process owns the embedded database).
+class MailWorker {
+ public:
+  MailWorker(sql::Database& database, const Clock& clock, const MasterKey& master_key, MailTransport& transport)
+      : database_(database), clock_(clock), master_key_(master_key), transport_(transport) {}
+
+  // Sends all mails that are due. A mail that fails is tried again after 5 s, 10 s, 20 s, … up to an hour; it is never
+  // dropped. A mail is sent again if we die between sending and noting it: transports recognise it by its id.
+  Task<Delivery> deliver_due();
+
+ private:
+  sql::Database& database_;
+  const Clock& clock_;
+  const MasterKey& master_key_;
+  MailTransport& transport_;
+};
+
+}  // namespace safawinet

@@ -1,0 +1,111 @@
+#include "runtime/hash_pool.hpp"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+
+#include <latch>
+
+#include "base/testing_tasks.hpp"
+
+namespace safawinet {
+namespace {
+
+using testing::run;
+
+HashClient from(std::string network) { return {.network = std::move(network), .has_gone = {}}; }
+
+// Holds the only thread of a pool until it is let go.
+class Occupied {
+ public:
+  Occupied(EventLoop& loop, HashPool& pool) {
+    auto work = [gates = gates_] {
+      gates->running.count_down();
+      gates->release.wait();
+      return 0;
+    };
+    boost::asio::co_spawn(loop.get_executor(), pool.run(from("192.0.2.0/24"), work), [](std::exception_ptr, Result<int>) {});
+    loop.poll();
+    gates_->running.wait();
+  }
+  void release() { gates_->release.count_down(); }
+
+ private:
+  struct Gates {
+    std::latch running{1};
+    std::latch release{1};
+  };
+  std::shared_ptr<Gates> gates_ = std::make_shared<Gates>();
+};
+
+TEST(HashPool, gives_what_the_work_returns) {
+  EventLoop loop(1);
+  HashPool pool(2, std::chrono::seconds(2));
+  auto work = [] { return 42; };
+  EXPECT_EQ(run(loop, pool.run(from("192.0.2.0/24"), work)).value(), 42);
+}
+
+TEST(HashPool, throws_what_the_work_throws) {
+  EventLoop loop(1);
+  HashPool pool(1, std::chrono::seconds(2));
+  auto work = []() -> int { throw std::runtime_error("broken"); };
+  EXPECT_THROW(run(loop, pool.run(from("192.0.2.0/24"), work)), std::runtime_error);
+}
+
+TEST(HashPool, refuses_before_any_work_when_the_wait_would_be_too_long) {
+  EventLoop loop(1);
+  HashPool pool(1, std::chrono::milliseconds(0));
+  Occupied occupied(loop, pool);
+  bool has_run = false;
+  auto work = [&has_run] {
+    has_run = true;
+    return 1;
+  };
+  const auto outcome = run(loop, pool.run(from("192.0.2.0/24"), work));
+  ASSERT_FALSE(outcome.has_value());
+  EXPECT_EQ(outcome.error().code, ErrorCode::overloaded);
+  EXPECT_GE(outcome.error().retry_after.value().count(), 1);
+  EXPECT_FALSE(has_run);
+  EXPECT_EQ(pool.state().refused, 1U);
+  occupied.release();
+}
+
+TEST(HashPool, does_no_work_for_a_client_that_has_gone) {
+  EventLoop loop(1);
+  HashPool pool(1, std::chrono::seconds(2));
+  bool has_run = false;
+  auto work = [&has_run] {
+    has_run = true;
+    return 1;
+  };
+  HashClient gone{.network = "192.0.2.0/24", .has_gone = [] { return true; }};
+  EXPECT_FALSE(run(loop, pool.run(std::move(gone), work)).has_value());
+  EXPECT_FALSE(has_run);
+  EXPECT_EQ(pool.state().abandoned, 1U);
+}
+
+TEST(HashPool, one_network_with_many_jobs_delays_another_by_one) {
+  EventLoop loop(1);
+  HashPool pool(1, std::chrono::seconds(60));
+  Occupied occupied(loop, pool);
+  std::vector<std::string> order;
+  const auto queue = [&](const std::string& network) {
+    auto work = [&order, network] {
+      order.push_back(network);
+      return 0;
+    };
+    boost::asio::co_spawn(loop.get_executor(), pool.run(from(network), work), [](std::exception_ptr, Result<int>) {});
+    loop.poll();
+  };
+  for (int i = 0; i < 5; ++i) queue("attacker");
+  queue("victim");
+  occupied.release();
+  auto last = [] { return 0; };
+  run(loop, pool.run(from("z"), last)).value();
+  run(loop, pool.run(from("attacker"), last)).value();
+  ASSERT_EQ(order.size(), 6U);
+  EXPECT_EQ(order[1], "victim");
+}
+
+}  // namespace
+}  // namespace safawinet

@@ -1,0 +1,44 @@
+#include "runtime/workers.hpp"
+
+#include <pthread.h>
+
+#include <string>
+
+namespace safawinet {
+
+Workers::Workers(unsigned request_loops) {
+  for (unsigned i = 0; i < request_loops + 1; ++i) {
+    loops_.push_back(std::make_unique<EventLoop>());
+    guards_.emplace_back(loops_.back()->get_executor());
+  }
+}
+
+Workers::~Workers() { stop(); }
+
+std::vector<EventLoop*> Workers::request_loops() const {
+  auto loops = all();
+  loops.pop_back();
+  return loops;
+}
+
+std::vector<EventLoop*> Workers::all() const {
+  std::vector<EventLoop*> loops;
+  for (const auto& loop : loops_) loops.push_back(loop.get());
+  return loops;
+}
+
+void Workers::start() {
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    threads_.emplace_back([loop = loops_[i].get()] { loop->run(); });
+    const auto name = i + 1 == loops_.size() ? std::string("background") : "loop-" + std::to_string(i);
+    pthread_setname_np(threads_.back().native_handle(), name.c_str());
+  }
+}
+
+void Workers::stop() {
+  for (const auto& loop : loops_) loop->stop();
+  for (auto& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+}  // namespace safawinet

@@ -1,0 +1,67 @@
+// Says whom an access token speaks for, or that it speaks for nobody.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/published.hpp"
+#include "crypto/keyring.hpp"
+#include "sessions/revocation_feed.hpp"
+#include "sessions/session.hpp"
+
+namespace safawinet {
+
+inline constexpr std::size_t kVerifiedTokensLimit = 65'536;  // remembered at the most, in each of two generations
+
+// A signature is verified once and then remembered, by the digest of the token; expiry, revocation and the lease are checked every
+// time. Nothing here waits or touches the database. Threading: any thread.
+class AccessGuard {
+ public:
+  AccessGuard(const Published<Keyring>& keyring, const RevocationFeed& feed, const Clock& clock, std::string issuer,
+              std::string audience);
+
+  // Errors: unauthenticated, whatever is wrong with the token; unavailable while the lease is not held.
+  Result<Caller> authenticate(std::string_view token);
+
+ private:
+  struct Verified {
+    TokenStanding standing;
+    Role role = Role::customer;
+    Time authenticated_at;
+    Time expires_at;
+  };
+  struct Entry {
+    Verified verified;
+    std::shared_ptr<const Keyring> keyring;  // that it was verified with; another one may not know the key any more
+  };
+  struct DigestHash {
+    std::size_t operator()(const Sha256& digest) const noexcept;
+  };
+  using Remembered = std::unordered_map<Sha256, Entry, DigestHash>;
+  // Old entries go with the older half, when the younger is full: no list to keep in order.
+  struct Shard {
+    std::mutex mutex;
+    Remembered younger;
+    Remembered older;
+  };
+  static constexpr std::size_t kShards = 16;
+
+  Result<Verified> find_or_verify(std::string_view token, Time now);
+  Result<Verified> verify(std::string_view token, const Keyring& keyring, Time now) const;
+
+  const Published<Keyring>& keyring_;
+  const RevocationFeed& feed_;
+  const Clock& clock_;
+  const std::string issuer_;
+  const std::string audience_;
+  std::array<Shard, kShards> shards_;
+};
+
+}  // namespace safawinet

@@ -1,0 +1,59 @@
+// Which access tokens are dead, in memory.
+//
+// A token is dead when (a) its session is among the ended, (b) its token version is below the user's, or (c) its epoch is
+// below the current one and its session was not spared by every global logout since. No times and no positions in a
+// sequence are compared: a sequence number that was handed out earlier can be committed later.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/ids.hpp"
+
+namespace safawinet {
+
+// What an access token says of itself.
+struct TokenStanding {
+  SessionId session;
+  UserId user;
+  std::int64_t token_version = 0;
+  std::int64_t epoch = 0;
+};
+
+// One row of the feed. Which members are set depends on the scope: a session that ended; a user and the version below which
+// tokens are dead; an epoch and the session that was spared.
+struct Revocation {
+  enum class Scope { session, user, global };
+
+  Scope scope = Scope::session;
+  std::optional<SessionId> session;
+  std::optional<UserId> user;
+  std::int64_t token_version = 0;
+  std::int64_t epoch = 0;
+};
+
+// Immutable once published. Sixteen bytes an ended session; a look-up is a binary search.
+class RevocationIndex {
+ public:
+  [[nodiscard]] bool is_dead(const TokenStanding& token) const;
+  [[nodiscard]] std::int64_t epoch() const { return epoch_; }
+  [[nodiscard]] std::size_t ended_sessions() const { return ended_.size(); }
+
+  // This index with more in it. Applying a revocation twice changes nothing. `epoch`: the current one, which a global row
+  // may raise further.
+  [[nodiscard]] RevocationIndex with(const std::vector<Revocation>& revocations, std::int64_t epoch) const;
+
+ private:
+  [[nodiscard]] bool is_spared_since(std::int64_t epoch, SessionId session) const;
+
+  std::vector<SessionId> ended_;  // sorted, each once
+  std::unordered_map<UserId, std::int64_t> versions_;
+  std::map<std::int64_t, std::optional<SessionId>> spared_;  // by the epoch that the global logout began
+  std::int64_t epoch_ = 0;
+};
+
+}  // namespace safawinet

@@ -1,0 +1,110 @@
+// Sessions: how they begin, go on and end.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "audit/audit_log.hpp"
+#include "audit/origin.hpp"
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/published.hpp"
+#include "base/random.hpp"
+#include "base/task.hpp"
+#include "crypto/keyring.hpp"
+#include "mail/letters.hpp"
+#include "mail/outbox.hpp"
+#include "sessions/revocation_feed.hpp"
+#include "sessions/session.hpp"
+#include "sessions/session_store.hpp"
+#include "sql/database.hpp"
+
+namespace safawinet {
+
+struct SessionRules {
+  std::chrono::seconds refresh_grace{30};   // how long a predecessor still gets its successor; 0: never
+  std::chrono::seconds idle{14 * 86400};    // life of a session that is not used
+  std::chrono::seconds absolute{30 * 86400};
+  std::chrono::seconds access_lifetime{600};
+  std::string issuer;
+  std::string audience;
+};
+
+// Whose sessions an operator ends.
+struct ForcedLogout {
+  std::optional<UserId> user;       // none: everybody's
+  std::optional<SessionId> spared;  // the caller's own, unless asked otherwise
+  std::string reason;
+  Actor actor;
+  Origin origin;
+};
+
+struct SessionsEnded {
+  std::int64_t sessions = 0;
+  std::optional<SessionId> spared;       // lives on; none if there was none to spare
+  std::int64_t revocation_sequence = 0;  // every node that has read this far refuses their access tokens
+  std::optional<std::int64_t> epoch;     // of a global logout
+};
+
+// Ending a session deletes its row; triggers keep the evidence and write the revocation. What ends sessions returns after
+// this node's own index has it: the access tokens are dead here before the caller hears so.
+// Threading: any event loop. Errors: Unavailable when the database is.
+class SessionService {
+ public:
+  struct Parts {
+    sql::Database& database;
+    RevocationFeed& feed;
+    const Published<Keyring>& keyring;
+    AuditLog& audit;
+    Outbox& outbox;
+    const Letters& letters;
+    const Clock& clock;
+    Random& random;
+  };
+  SessionService(Parts parts, SessionRules rules) : parts_(parts), rules_(std::move(rules)) {}
+
+  // The end of a login. Refuses (invalid_credentials) if the account is no longer active, verified, and of the credentials
+  // that were checked: a login cannot slip past a deactivation, a password change or a deletion that runs beside it.
+  Task<Result<IssuedTokens>> start(UserId user, std::int64_t credential_version, Device device);
+
+  // Gives the successor. The same token again, inside the grace window and before the successor was used, gives the same
+  // successor, byte for byte (a retry after a lost answer). Later it is theft: the session ends and its user is told, once.
+  // Refuses (unauthenticated) everything else, without saying why.
+  Task<Result<IssuedTokens>> refresh(const SecretText& token, Origin origin);
+
+  Task<std::vector<Session>> list(UserId user, std::optional<SessionId> before, std::int64_t limit);
+
+  // Ends the session that a refresh token names; a token that names none is fine: it is ended already.
+  Task<void> end_by_token(const SecretText& token);
+  // Refuses (not_found) when the user has no such session.
+  Task<Status> end_one(UserId user, SessionId session, std::string reason);
+  Task<std::int64_t> end_others(UserId user, SessionId current);
+  // Idempotent. The audit row is in the same transaction.
+  Task<SessionsEnded> force_logout(ForcedLogout command);
+
+  // For a transaction of another feature that must end sessions with what it does. Await `made_known` after it.
+  Task<std::int64_t> end_all_of(sql::Transaction& transaction, UserId user, std::optional<SessionId> except,
+                                std::string reason, Actor actor);
+  // What was committed is in force on this node.
+  Task<void> made_known() { return parts_.feed.catch_up(); }
+
+  // One round of housekeeping: rows of older epochs, expired sessions, old revocations and evidence. True if there is more.
+  Task<bool> sweep();
+
+ private:
+  struct Judgement;
+
+  Task<Judgement> judge(sql::Transaction& transaction, const RefreshToken& token, Time now, const Origin& origin);
+  Task<void> end_for_reuse(sql::Transaction& transaction, const SessionState& state, Time now, const Origin& origin);
+  IssuedTokens issue(const SessionStanding& standing, std::uint32_t mac_key_id, Time now) const;
+
+  Parts parts_;
+  SessionRules rules_;
+  SessionStore store_;
+};
+
+}  // namespace safawinet
