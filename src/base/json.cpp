@@ -71,17 +71,28 @@ class StrictHandler {
     stack_.push_string(last_part);
     return true;
   }
-  bool on_number_part(Text, ErrorSlot&) { return true; }
+  bool on_number_part(Text part, ErrorSlot&) {
+    number_ += std::string_view(part);
+    return true;
+  }
   bool on_int64(std::int64_t number, Text, ErrorSlot&) {
+    number_.clear();
     stack_.push_int64(number);
     return true;
   }
   bool on_uint64(std::uint64_t number, Text, ErrorSlot&) {
+    number_.clear();
     stack_.push_uint64(number);
     return true;
   }
-  bool on_double(double number, Text, ErrorSlot& error) {
+  bool on_double(double number, Text last_part, ErrorSlot& error) {
     if (!std::isfinite(number)) return stop("a number is too large", error);
+    // Boost.JSON 1.81 reads some doubles one unit in the last place wrong; what it reads as zero may be too small for
+    // from_chars.
+    number_ += std::string_view(last_part);
+    double exact = 0;
+    if (std::from_chars(number_.data(), number_.data() + number_.size(), exact).ec == std::errc()) number = exact;
+    number_.clear();
     stack_.push_double(number);
     return true;
   }
@@ -108,6 +119,7 @@ class StrictHandler {
 
   boost::json::value_stack stack_;
   std::string name_;                      // of the member whose name is being read
+  std::string number_;                    // the parts of the number that is being read
   std::vector<std::string> names_;        // of the members of all objects that are open
   std::vector<std::size_t> first_names_;  // where each open object's names begin
   std::string_view reason_;

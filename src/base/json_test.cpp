@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
 namespace safawinet {
@@ -172,6 +173,15 @@ TEST(ParseJson, RefusesMoreThan32Levels) {
   EXPECT_EQ(refusal_of(nested(kJsonDepthLimit)), "accepted");
   EXPECT_NE(refusal_of(nested(kJsonDepthLimit + 1)), "accepted");
   EXPECT_NE(refusal_of(nested(100'000)), "accepted");
+}
+
+TEST(ParseJson, ReadsDoublesExactly) {
+  for (const auto* text : {"18446744370446744370707451615", "0.1", "1.7976931348623157e308", "5e-324",
+                           "-2.2250738585072014E-308", "123456789012345678901234567890.5"}) {
+    EXPECT_EQ(parsed(text).as_double(), std::strtod(text, nullptr)) << text;
+  }
+  EXPECT_EQ(parsed("1e-999").as_double(), 0.0);
+  EXPECT_EQ(parsed("[1,2.5,3,4.5]"), (boost::json::array{1, 2.5, 3, 4.5}));
 }
 
 TEST(ParseJson, RefusesNumbersBeyondADouble) {
