@@ -1,4 +1,5 @@
-// Which characters may stand where in a message (RFC 9110 section 5, RFC 3986 section 2), and text without regard to case.
+// Which characters may stand where in a message (RFC 9110 section 5, RFC 3986 section 2), and text without regard to
+// case.
 #pragma once
 
 #include <array>

@@ -19,15 +19,15 @@ struct ChunkedLimits {
 };
 
 // Decodes one body piece by piece. A chunk size has 1 to 16 hexadecimal digits, lines end with CRLF exactly, extensions
-// must be in the grammar (without the white space that it tolerates) and are ignored. Trailer fields are checked as field
-// lines and dropped, never merged; one that would frame or identify the message is refused.
+// must be in the grammar (without the white space that it tolerates) and are ignored. Trailer fields are checked as
+// field lines and dropped, never merged; one that would frame or identify the message is refused.
 class ChunkedDecoder {
  public:
   enum class Progress { need_more, complete, refused };
 
   void start(const ChunkedLimits& limits);
-  // Reads from `input` as far as it goes, appends the data to `body`, and sets `consumed` to how much it has used up. The
-  // rest (a line that has not ended, or the next message) is to be given again, in front of what comes after it.
+  // Reads from `input` as far as it goes, appends the data to `body`, and sets `consumed` to how much it has used up.
+  // The rest (a line that has not ended, or the next message) is to be given again, in front of what comes after it.
   Progress feed(std::string_view input, std::string& body, std::size_t& consumed);
   [[nodiscard]] const Refusal& refusal() const { return refusal_; }
 

@@ -91,14 +91,20 @@ std::chrono::milliseconds Connection::timeout_of(Phase phase) const {
   const Timeouts& timeouts = server_->core().options.timeouts;
   switch (phase) {
     case Phase::accepted:
-    case Phase::handshaking: return timeouts.tls_handshake;
-    case Phase::idle: return server_->is_draining() ? timeouts.linger : timeouts.idle;
-    case Phase::reading_head: return timeouts.head;
-    case Phase::reading_body: return timeouts.body;
+    case Phase::handshaking:
+      return timeouts.tls_handshake;
+    case Phase::idle:
+      return server_->is_draining() ? timeouts.linger : timeouts.idle;
+    case Phase::reading_head:
+      return timeouts.head;
+    case Phase::reading_body:
+      return timeouts.body;
     case Phase::handling:
-    case Phase::writing: return timeouts.write;
+    case Phase::writing:
+      return timeouts.write;
     case Phase::lingering:
-    case Phase::aborted: break;
+    case Phase::aborted:
+      break;
   }
   return timeouts.linger;
 }
@@ -111,10 +117,18 @@ Task<void> Connection::serve() {
   while (true) {
     bool goes_on = false;
     switch (reader_.advance()) {
-      case Reader::Progress::need_more: goes_on = co_await receive(); break;
-      case Reader::Progress::head_complete: goes_on = co_await begin_body(); break;
-      case Reader::Progress::refused: co_await refuse(reader_.refusal().status, reader_.refusal().detail); break;
-      case Reader::Progress::complete: goes_on = co_await answer(); break;
+      case Reader::Progress::need_more:
+        goes_on = co_await receive();
+        break;
+      case Reader::Progress::head_complete:
+        goes_on = co_await begin_body();
+        break;
+      case Reader::Progress::refused:
+        co_await refuse(reader_.refusal().status, reader_.refusal().detail);
+        break;
+      case Reader::Progress::complete:
+        goes_on = co_await answer();
+        break;
     }
     if (!goes_on) co_return;
   }
@@ -191,7 +205,7 @@ Task<bool> Connection::answer() {
   const bool is_written = co_await write(out_);
   if (out_.capacity() > kept_output_bytes) out_ = std::string();
   if (is_written && persistence == Persistence::close) co_await linger();
-  co_return is_written && persistence != Persistence::close;
+  co_return is_written&& persistence != Persistence::close;
 }
 
 Task<void> Connection::refuse(unsigned status, std::string_view detail) {
@@ -222,8 +236,8 @@ Task<bool> Connection::write(std::string_view bytes) {
   co_return !error;
 }
 
-// Closing with unread bytes in the receive buffer would reset the connection, and the client might never see its answer:
-// so close our side, and throw away for a moment what still comes (RFC 9112 section 9.6).
+// Closing with unread bytes in the receive buffer would reset the connection, and the client might never see its
+// answer: so close our side, and throw away for a moment what still comes (RFC 9112 section 9.6).
 Task<void> Connection::linger() {
   enter(Phase::lingering);
   error_code error;

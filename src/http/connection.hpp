@@ -35,7 +35,8 @@ class Connection : public boost::intrusive::list_base_hook<boost::intrusive::lin
   void sweep(SteadyTime now);
   // Whether it waits for a request of which nothing has come.
   [[nodiscard]] bool is_idle() const { return phase_ == Phase::idle; }
-  // Closes it if it is idle after an answer. One that has had no answer yet may still send its first request for a moment.
+  // Closes it if it is idle after an answer. One that has had no answer yet may still send its first request for a
+  // moment.
   void begin_drain();
   void abort();
 

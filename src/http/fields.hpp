@@ -23,8 +23,8 @@ struct FieldClass {
   std::uint8_t single_index = 0;  // below 64; 0: may be repeated
 };
 
-// What a field is to the reader. A field that identifies someone or frames the message, and any other field of which one
-// part of a system might take the first line and another the last, may stand only once.
+// What a field is to the reader. A field that identifies someone or frames the message, and any other field of which
+// one part of a system might take the first line and another the last, may stand only once.
 FieldClass classify_field(std::string_view name);
 
 }  // namespace safawinet::http

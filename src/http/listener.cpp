@@ -37,14 +37,20 @@ std::string join(const std::string& host, std::uint16_t port) {
   std::string text = "cannot listen on " + address + ": ";
   switch (error) {
     case EADDRINUSE:
-      text += "another program listens there; stop it, or set another address (SAFAWINET_LISTEN; port 0 takes a free one)";
+      text +=
+          "another program listens there; stop it, or set another address (SAFAWINET_LISTEN; port 0 takes a free one)";
       break;
     case EACCES:
       text += "not permitted; ports below 1024 need the capability CAP_NET_BIND_SERVICE, or set a higher port";
       break;
-    case EADDRNOTAVAIL: text += "this machine has no such address; 0.0.0.0 or :: stand for every address"; break;
-    case EMFILE: text += "no file descriptor is left; raise the limit (ulimit -n, LimitNOFILE)"; break;
-    default: text += message_of(error);
+    case EADDRNOTAVAIL:
+      text += "this machine has no such address; 0.0.0.0 or :: stand for every address";
+      break;
+    case EMFILE:
+      text += "no file descriptor is left; raise the limit (ulimit -n, LimitNOFILE)";
+      break;
+    default:
+      text += message_of(error);
   }
   throw std::runtime_error(text);
 }
@@ -83,7 +89,9 @@ Address resolve(const std::string& host, std::uint16_t port) {
   return address;
 }
 
-void set_option(int socket, int level, int option, int value) { ::setsockopt(socket, level, option, &value, sizeof value); }
+void set_option(int socket, int level, int option, int value) {
+  ::setsockopt(socket, level, option, &value, sizeof value);
+}
 
 enum class Sharing { alone, with_other_loops };
 

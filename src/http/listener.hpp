@@ -37,8 +37,8 @@ struct ListeningSockets {
   std::string address;  // "127.0.0.1:8080"
 };
 
-// Opens one socket for each of `loops` on the same address with SO_REUSEPORT. Throws std::runtime_error that says what to
-// change; an address on which another program listens is refused even if that program would share it.
+// Opens one socket for each of `loops` on the same address with SO_REUSEPORT. Throws std::runtime_error that says what
+// to change; an address on which another program listens is refused even if that program would share it.
 ListeningSockets listen_on(const std::string& host, std::uint16_t port, std::size_t loops);
 
 // Takes over listening sockets. Where there are fewer than loops, several loops share one.

@@ -33,8 +33,8 @@ constexpr int eviction_search_at_most = 256;
 Descriptor open_reserve() { return Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
 milliseconds sweep_interval_of(const Timeouts& timeouts) {
-  const milliseconds shortest = std::min({timeouts.tls_handshake, timeouts.head, timeouts.body, timeouts.write,
-                                          timeouts.idle, timeouts.linger});
+  const milliseconds shortest =
+      std::min({timeouts.tls_handshake, timeouts.head, timeouts.body, timeouts.write, timeouts.idle, timeouts.linger});
   return std::clamp(shortest / 4, shortest_sweep_interval, longest_sweep_interval);
 }
 
@@ -78,8 +78,7 @@ void LoopServer::add_listener(Descriptor socket) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size);
-  const auto protocol =
-      address.ss_family == AF_INET6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4();
+  const auto protocol = address.ss_family == AF_INET6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4();
   acceptors_.push_back(std::make_unique<Acceptor>(loop_, protocol, socket.get()));
   socket.release();
 }
@@ -161,11 +160,13 @@ bool LoopServer::evict_longest_idle() {
   return false;
 }
 
-// No descriptor is left for the client at the head of the backlog. It would stay there, and the socket would stay readable:
-// so accept it with the reserved descriptor and close it at once.
+// No descriptor is left for the client at the head of the backlog. It would stay there, and the socket would stay
+// readable: so accept it with the reserved descriptor and close it at once.
 void LoopServer::accept_with_reserve(Acceptor& acceptor) {
   reserve_.reset();
-  { const Descriptor turned_away(::accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)); }
+  {
+    const Descriptor turned_away(::accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  }
   reserve_ = open_reserve();
 }
 

@@ -19,8 +19,8 @@ enum class Method { get, head, post, put, patch, delete_, options };
 std::string_view name_of(Method method);
 
 struct Field {
-  std::string_view name;  // as sent; compare without case
-  std::string_view value; // without surrounding white space
+  std::string_view name;   // as sent; compare without case
+  std::string_view value;  // without surrounding white space
 };
 
 // Whether the client still waits for its answer. Expensive work asks before it begins.
@@ -31,16 +31,16 @@ class ClientPresence {
   [[nodiscard]] virtual bool has_gone() const = 0;
 };
 
-// A complete request: head read, framing unambiguous, body whole. The views point into the connection's buffers and live
-// until the answer to this request is produced.
+// A complete request: head read, framing unambiguous, body whole. The views point into the connection's buffers and
+// live until the answer to this request is produced.
 struct Request {
   Method method = Method::get;
-  std::string_view target;                 // origin form as sent (RFC 9112 section 3.2.1)
-  std::string_view path;                   // percent-decoded, without the query
-  std::string_view query;                  // as sent, without "?"
+  std::string_view target;  // origin form as sent (RFC 9112 section 3.2.1)
+  std::string_view path;    // percent-decoded, without the query
+  std::string_view query;   // as sent, without "?"
   std::vector<Field> fields;
   std::string_view body;
-  IpAddress peer;                          // from the socket
+  IpAddress peer;  // from the socket
   bool is_encrypted = false;
   std::shared_ptr<ClientPresence> presence;
 
@@ -50,10 +50,10 @@ struct Request {
 
 struct Response {
   unsigned status = 200;
-  std::string content_type;                // empty: none is sent (204, 304, redirections)
+  std::string content_type;  // empty: none is sent (204, 304, redirections)
   std::string body;
   std::vector<std::pair<std::string, std::string>> fields{};
-  bool close = false;                      // close the connection after this answer
+  bool close = false;  // close the connection after this answer
 
   Response& with(std::string name, std::string value) & {
     fields.emplace_back(std::move(name), std::move(value));

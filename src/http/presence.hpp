@@ -8,8 +8,8 @@
 namespace safawinet::http {
 
 // A client has gone when its socket is closed here, or when the peer has closed its side or reset the connection
-// (POLLRDHUP). A client that shuts down its sending side and still wants the answer is taken for gone: browsers and HTTP
-// libraries do not do that.
+// (POLLRDHUP). A client that shuts down its sending side and still wants the answer is taken for gone: browsers and
+// HTTP libraries do not do that.
 class SocketPresence final : public ClientPresence {
  public:
   explicit SocketPresence(int descriptor) : descriptor_(descriptor) {}

@@ -31,8 +31,8 @@ constexpr Refusal too_many_fields{431, "The request has too many fields."};
 constexpr Refusal body_too_large{413, "The request body is too large."};
 
 std::optional<Method> find_method(std::string_view name) {
-  for (const Method method : {Method::get, Method::post, Method::head, Method::put, Method::patch, Method::delete_,
-                              Method::options}) {
+  for (const Method method :
+       {Method::get, Method::post, Method::head, Method::put, Method::patch, Method::delete_, Method::options}) {
     if (name == name_of(method)) return method;
   }
   return std::nullopt;
@@ -82,11 +82,16 @@ std::span<char> Reader::space(std::size_t at_least) {
 Reader::Progress Reader::advance() {
   switch (stage_) {
     case Stage::request_line:
-    case Stage::field_lines: return advance_head();
-    case Stage::sized_body: return advance_sized_body();
-    case Stage::chunked_body: return advance_chunked_body();
-    case Stage::complete: return Progress::complete;
-    case Stage::refused: break;
+    case Stage::field_lines:
+      return advance_head();
+    case Stage::sized_body:
+      return advance_sized_body();
+    case Stage::chunked_body:
+      return advance_chunked_body();
+    case Stage::complete:
+      return Progress::complete;
+    case Stage::refused:
+      break;
   }
   return Progress::refused;
 }
@@ -195,7 +200,8 @@ std::optional<Refusal> Reader::read_field_line(std::string_view line) {
 std::optional<Refusal> Reader::note_field(FieldKind kind, std::string_view value) {
   switch (kind) {
     case FieldKind::ordinary:
-    case FieldKind::single: break;
+    case FieldKind::single:
+      break;
     case FieldKind::connection:
       return note_connection(value);
     case FieldKind::host:
@@ -271,9 +277,12 @@ Reader::Progress Reader::advance_chunked_body() {
       chunked_.feed(std::string_view(buffer_.get() + body_read_, end_ - body_read_), chunked_body_, consumed);
   body_read_ += consumed;
   switch (progress) {
-    case ChunkedDecoder::Progress::need_more: return Progress::need_more;
-    case ChunkedDecoder::Progress::refused: return refuse(chunked_.refusal().status, chunked_.refusal().detail);
-    case ChunkedDecoder::Progress::complete: break;
+    case ChunkedDecoder::Progress::need_more:
+      return Progress::need_more;
+    case ChunkedDecoder::Progress::refused:
+      return refuse(chunked_.refusal().status, chunked_.refusal().detail);
+    case ChunkedDecoder::Progress::complete:
+      break;
   }
   stage_ = Stage::complete;
   return Progress::complete;

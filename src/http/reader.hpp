@@ -1,5 +1,5 @@
-// The one reader of HTTP/1.1 messages (RFC 9110, RFC 9112). There is no second parser behind it that could disagree, and
-// whatever two parsers could read differently is refused: the connection is then answered and closed.
+// The one reader of HTTP/1.1 messages (RFC 9110, RFC 9112). There is no second parser behind it that could disagree,
+// and whatever two parsers could read differently is refused: the connection is then answered and closed.
 #pragma once
 
 #include <cstdint>
@@ -103,7 +103,7 @@ class Reader {
   std::size_t scanned_ = 0;     // up to here there is no line feed
   std::size_t end_ = 0;         // of what was read
   std::size_t head_end_ = 0;
-  std::size_t body_read_ = 0;   // up to here the chunked body is decoded
+  std::size_t body_read_ = 0;  // up to here the chunked body is decoded
   bool has_skipped_empty_line_ = false;
 
   Method method_ = Method::get;

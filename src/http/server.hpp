@@ -1,7 +1,7 @@
 // The HTTP server: listens, reads requests, has them answered, writes the answers.
 //
-// Each event loop has its own listening socket (SO_REUSEPORT) and keeps its connections for life, so nothing is shared on
-// the hot path. Every wait has a deadline; one timer for each loop sweeps over the connections.
+// Each event loop has its own listening socket (SO_REUSEPORT) and keeps its connections for life, so nothing is shared
+// on the hot path. Every wait has a deadline; one timer for each loop sweeps over the connections.
 #pragma once
 
 #include <chrono>
@@ -27,7 +27,8 @@ struct Timeouts {
   std::chrono::milliseconds body{30'000};   // from the end of the head; passed: 408
   std::chrono::milliseconds write{30'000};  // of one answer
   std::chrono::milliseconds idle{75'000};   // between requests, and before the first
-  std::chrono::milliseconds linger{2'000};  // how long what the client still sends is thrown away, so that it reads the answer
+  std::chrono::milliseconds linger{
+      2'000};  // how long what the client still sends is thrown away, so that it reads the answer
 };
 
 // PEM files. The certificate file holds the whole chain, the server's own certificate first.
@@ -44,8 +45,8 @@ struct ServerOptions {
   std::optional<TlsFiles> tls{};
   Limits limits{};
   Timeouts timeouts{};
-  // Of all loops together. A further client takes the place of the one that is idle for longest; when none is idle it is
-  // told 503.
+  // Of all loops together. A further client takes the place of the one that is idle for longest; when none is idle it
+  // is told 503.
   std::size_t max_connections = 10'000;
 };
 
@@ -55,12 +56,14 @@ using FailureLog = std::function<void(std::string_view what, std::string_view ca
 class LoopServer;
 struct ServerCore;
 
-// Threading: the loops may run on threads of their own (one thread each). The methods may be called from any thread. The loops must
-// outlive the server; connections that are still open when it is destroyed are closed as soon as their loop runs.
+// Threading: the loops may run on threads of their own (one thread each). The methods may be called from any thread.
+// The loops must outlive the server; connections that are still open when it is destroyed are closed as soon as their
+// loop runs.
 class Server {
  public:
-  // Listens, so that port() is known and clients may connect; they are served from start() on. Throws std::runtime_error,
-  // with a text that says what to change, when the address cannot be used or the certificate cannot be loaded.
+  // Listens, so that port() is known and clients may connect; they are served from start() on. Throws
+  // std::runtime_error, with a text that says what to change, when the address cannot be used or the certificate cannot
+  // be loaded.
   Server(std::vector<EventLoop*> loops, ServerOptions options, RequestHandler handler, RefusalHandler refusal,
          FailureLog failure_log);
   ~Server();
@@ -73,8 +76,8 @@ class Server {
   [[nodiscard]] const std::string& address() const { return address_; }
   [[nodiscard]] std::size_t connections() const;
 
-  // Accepts no more, closes idle connections at once, and answers what is in flight with "Connection: close". True: all have
-  // ended; false: `at_most` has passed before (stop() then closes the rest). Runs on the loop of its caller.
+  // Accepts no more, closes idle connections at once, and answers what is in flight with "Connection: close". True: all
+  // have ended; false: `at_most` has passed before (stop() then closes the rest). Runs on the loop of its caller.
   Task<bool> drain(std::chrono::milliseconds at_most);
   // Closes everything at once. Handlers that are suspended run to their end, but nobody gets their answer.
   void stop();

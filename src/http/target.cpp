@@ -11,7 +11,8 @@ namespace {
 
 constexpr Refusal not_in_grammar{400, "The request target is not a valid path."};
 constexpr Refusal bad_encoding{400, "The request target has an invalid percent-encoding."};
-constexpr Refusal ambiguous_path{400, "The path has an empty or a dot segment, or an encoded slash or control character."};
+constexpr Refusal ambiguous_path{400,
+                                 "The path has an empty or a dot segment, or an encoded slash or control character."};
 constexpr Refusal bad_absolute_form{400, "The request target in absolute form is not valid."};
 
 // The byte that "%XX" at `at` stands for; none if it stands for none.

@@ -19,9 +19,9 @@ struct Target {
   bool has_no_path = false;    // "http://example.org": origin and path are a literal "/"
 };
 
-// Accepts the origin form, the absolute form with the scheme http or https, and "*" with OPTIONS. Refused is whatever is
-// not in the grammar of RFC 3986, and every path that servers and proxies are known to read differently: empty and dot
-// segments (also encoded), encoded slashes, backslashes, control characters and NUL, what is not UTF-8.
+// Accepts the origin form, the absolute form with the scheme http or https, and "*" with OPTIONS. Refused is whatever
+// is not in the grammar of RFC 3986, and every path that servers and proxies are known to read differently: empty and
+// dot segments (also encoded), encoded slashes, backslashes, control characters and NUL, what is not UTF-8.
 std::expected<Target, Refusal> parse_target(std::string_view text, Method method);
 
 // Decodes a path that parse_target accepted.

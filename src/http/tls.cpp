@@ -22,7 +22,8 @@ int select_protocol(SSL*, const unsigned char** out, unsigned char* out_length, 
                     unsigned int in_length, void*) {
   constexpr std::array<unsigned char, 9> ours = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
   unsigned char* selected = nullptr;
-  const int result = SSL_select_next_proto(&selected, out_length, ours.data(), static_cast<unsigned>(ours.size()), in, in_length);
+  const int result =
+      SSL_select_next_proto(&selected, out_length, ours.data(), static_cast<unsigned>(ours.size()), in, in_length);
   if (result != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_ALERT_FATAL;
   *out = selected;
   return SSL_TLSEXT_ERR_OK;

@@ -21,13 +21,14 @@ std::string to_imf_fixdate(std::time_t seconds);
 // What the connection says about itself after this response.
 enum class Persistence { keep_alive, keep_alive_http_1_0, close };
 
-// Writes responses one after the other, with a Date that is formatted once per second. Threading: none; one for each loop.
+// Writes responses one after the other, with a Date that is formatted once per second. Threading: none; one for each
+// loop.
 class Writer {
  public:
-  // Appends head and body to `out`. `method` is that of the request: the answer to HEAD has no body, but the length of it.
-  // 204 and 304 have neither body nor length. Throws std::invalid_argument for what would corrupt the message: an interim or
-  // impossible status, a field that is no field, and fields that belong to the writer (Content-Length, Content-Type,
-  // Transfer-Encoding, Connection, Date); `out` is then as it was.
+  // Appends head and body to `out`. `method` is that of the request: the answer to HEAD has no body, but the length of
+  // it. 204 and 304 have neither body nor length. Throws std::invalid_argument for what would corrupt the message: an
+  // interim or impossible status, a field that is no field, and fields that belong to the writer (Content-Length,
+  // Content-Type, Transfer-Encoding, Connection, Date); `out` is then as it was.
   void append(std::string& out, const Response& response, Method method, Persistence persistence);
 
  private:

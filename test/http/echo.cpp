@@ -1,5 +1,5 @@
-// The server that the tests of test/http/ talk to: it answers every request with what the handler saw, as JSON, and writes
-// the path of each request to standard error, so that a test can tell what ran.
+// The server that the tests of test/http/ talk to: it answers every request with what the handler saw, as JSON, and
+// writes the path of each request to standard error, so that a test can tell what ran.
 //
 //   safawinet_http_echo [--port N] [--loops N] [--certificate FILE --key FILE] [--max-connections N] [--timeout-ms N]
 //
@@ -113,14 +113,15 @@ ServerOptions options_of(const Arguments& arguments) {
     options.timeouts = {timeout, timeout, timeout, timeout, timeout, timeout};
   }
   if (arguments.contains("--certificate")) {
-    options.tls = TlsFiles{.certificate_chain_file = arguments.at("--certificate"),
-                           .private_key_file = arguments.at("--key")};
+    options.tls =
+        TlsFiles{.certificate_chain_file = arguments.at("--certificate"), .private_key_file = arguments.at("--key")};
   }
   for (const InheritedSocket& socket : take_inherited_sockets()) options.inherited_sockets.push_back(socket.descriptor);
   return options;
 }
 
-Task<void> end_on_signal(Server& server, std::vector<WorkGuard>& guards, const std::vector<std::unique_ptr<EventLoop>>& loops) {
+Task<void> end_on_signal(Server& server, std::vector<WorkGuard>& guards,
+                         const std::vector<std::unique_ptr<EventLoop>>& loops) {
   boost::asio::basic_signal_set<Executor> signals(co_await boost::asio::this_coro::executor, SIGTERM, SIGINT);
   co_await signals.async_wait(use_task);
   const bool has_ended = co_await server.drain(drain_at_most);
@@ -142,9 +143,10 @@ int run(const Arguments& arguments) {
     loop_pointers.push_back(loops.back().get());
     guards.emplace_back(loops.back()->get_executor());
   }
-  Server server(loop_pointers, options_of(arguments), &echo, &refuse, [](std::string_view what, std::string_view cause) {
-    std::cerr << "failure " << what << ": " << cause << std::endl;
-  });
+  Server server(loop_pointers, options_of(arguments), &echo, &refuse,
+                [](std::string_view what, std::string_view cause) {
+                  std::cerr << "failure " << what << ": " << cause << std::endl;
+                });
   boost::asio::co_spawn(*loops.front(), end_on_signal(server, guards, loops), boost::asio::detached);
   server.start();
   std::cout << "listening " << server.address() << std::endl;
