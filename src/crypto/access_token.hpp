@@ -40,7 +40,8 @@ struct AccessClaims {
   bool operator==(const AccessClaims&) const = default;
 };
 
-// Texts must be valid UTF-8. Throws std::length_error if the token would be longer than kAccessTokenLimitBytes.
+// Texts must be valid UTF-8 without NUL. Throws std::length_error if the token would be longer than
+// kAccessTokenLimitBytes.
 std::string issue_access_token(const SigningKey& key, const AccessClaims& claims);
 
 // Why a token was refused. To the client all are one (`invalid_token`, RFC 6750 section 3.1); `reason` is a constant

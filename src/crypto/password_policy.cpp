@@ -59,7 +59,7 @@ std::vector<std::string> context_words(const PasswordContext& context) {
   if (at != std::string_view::npos) add_words_of(words, context.email.substr(at + 1));
   add_words_of(words, context.name);
   // Longest first, so that taking one out does not break a longer one that holds it.
-  std::ranges::stable_sort(words, std::greater(), &std::string::size);
+  std::ranges::sort(words, std::greater(), &std::string::size);
   return words;
 }
 
