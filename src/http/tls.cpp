@@ -20,7 +20,8 @@ void check(const boost::system::error_code& error, const std::string& what, cons
 // A client that offers protocols but not ours is refused, rather than served what it does not expect.
 int select_protocol(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* in,
                     unsigned int in_length, void*) {
-  constexpr std::array<unsigned char, 9> ours = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+  // Static, because what is selected points into it.
+  static constexpr std::array<unsigned char, 9> ours = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
   unsigned char* selected = nullptr;
   const int result =
       SSL_select_next_proto(&selected, out_length, ours.data(), static_cast<unsigned>(ours.size()), in, in_length);

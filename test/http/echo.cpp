@@ -2,8 +2,9 @@
 // writes the path of each request to standard error, so that a test can tell what ran.
 //
 //   safawinet_http_echo [--port N] [--loops N] [--certificate FILE --key FILE] [--max-connections N] [--timeout-ms N]
+//                       [--drain-ms N]
 //
-// The first line on standard output is "listening HOST:PORT". SIGTERM drains, a second one stops.
+// The first line on standard output is "listening HOST:PORT". SIGTERM and SIGINT drain.
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -34,7 +35,7 @@ namespace {
 using Arguments = std::map<std::string, std::string, std::less<>>;
 using WorkGuard = boost::asio::executor_work_guard<Executor>;
 
-constexpr std::chrono::seconds drain_at_most{10};
+constexpr int drain_milliseconds = 10'000;
 
 int number_of(const Arguments& arguments, std::string_view name, int otherwise) {
   const auto found = arguments.find(name);
@@ -120,9 +121,10 @@ ServerOptions options_of(const Arguments& arguments) {
   return options;
 }
 
-Task<void> end_on_signal(Server& server, std::vector<WorkGuard>& guards,
-                         const std::vector<std::unique_ptr<EventLoop>>& loops) {
-  boost::asio::basic_signal_set<Executor> signals(co_await boost::asio::this_coro::executor, SIGTERM, SIGINT);
+using Signals = boost::asio::basic_signal_set<Executor>;
+
+Task<void> end_on_signal(Signals& signals, Server& server, std::chrono::milliseconds drain_at_most,
+                         std::vector<WorkGuard>& guards, const std::vector<std::unique_ptr<EventLoop>>& loops) {
   co_await signals.async_wait(use_task);
   const bool has_ended = co_await server.drain(drain_at_most);
   std::cerr << (has_ended ? "drained" : "drain timed out") << std::endl;
@@ -147,7 +149,10 @@ int run(const Arguments& arguments) {
                 [](std::string_view what, std::string_view cause) {
                   std::cerr << "failure " << what << ": " << cause << std::endl;
                 });
-  boost::asio::co_spawn(*loops.front(), end_on_signal(server, guards, loops), boost::asio::detached);
+  const std::chrono::milliseconds drain_at_most(number_of(arguments, "--drain-ms", drain_milliseconds));
+  Signals signals(loops.front()->get_executor(), SIGTERM, SIGINT);
+  boost::asio::co_spawn(*loops.front(), end_on_signal(signals, server, drain_at_most, guards, loops),
+                        boost::asio::detached);
   server.start();
   std::cout << "listening " << server.address() << std::endl;
   std::vector<std::jthread> threads;

@@ -21,11 +21,16 @@ def eventually(condition, what: str):
 
 
 class EchoServer:
-    def __init__(self, folder: pathlib.Path, *options: str, **popen_options):
+    def __init__(self, folder: pathlib.Path, *options: str, command: list[str] | None = None, **popen_options):
         self.log = folder / f"log-{time.monotonic_ns()}"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [ECHO, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, **popen_options
+                command or [ECHO, *options],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                **popen_options,
             )
         first_line = self.process.stdout.readline()
         assert first_line.startswith("listening "), f"did not start: {self.log.read_text()}"
