@@ -61,6 +61,9 @@ constexpr const char* kRotate =
 constexpr const char* kNow = "2026-01-01T00:00:00.000000Z";
 constexpr const char* kLater = "2027-01-01T00:00:00.000000Z";
 
+constexpr std::size_t kHashMemoryBytes = std::size_t{19} * 1024 * 1024;
+constexpr unsigned long long kHashPasses = 2;
+
 class Statement {
  public:
   Statement(sqlite3* database, const char* sql) {
@@ -171,11 +174,9 @@ boost::json::object rotations(const std::string& folder, std::size_t sessions, s
 }
 
 boost::json::object hashes(std::size_t thread_count, double seconds) {
-  constexpr std::size_t kMemoryBytes = std::size_t{19} * 1024 * 1024;
-  constexpr unsigned long long kPasses = 2;
   const std::string password = "correct horse battery staple";
   std::string stored(crypto_pwhash_STRBYTES, '\0');
-  if (crypto_pwhash_str_alg(stored.data(), password.data(), password.size(), kPasses, kMemoryBytes,
+  if (crypto_pwhash_str_alg(stored.data(), password.data(), password.size(), kHashPasses, kHashMemoryBytes,
                             crypto_pwhash_ALG_ARGON2ID13) != 0) {
     throw std::runtime_error("hashing failed");
   }
@@ -183,6 +184,7 @@ boost::json::object hashes(std::size_t thread_count, double seconds) {
   const Clock::time_point start = Clock::now();
   {
     std::vector<std::jthread> threads;
+    threads.reserve(thread_count);
     for (std::size_t thread = 0; thread < thread_count; ++thread) {
       threads.emplace_back([&] {
         while (seconds_since(start) < seconds) {

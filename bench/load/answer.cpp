@@ -6,8 +6,8 @@
 namespace safawinet::bench {
 namespace {
 
-constexpr std::size_t kHeadLimitBytes = 32 * 1024;
-constexpr std::size_t kBodyLimitBytes = 16 * 1024 * 1024;
+constexpr std::size_t kHeadLimitBytes = std::size_t{32} * 1024;
+constexpr std::size_t kBodyLimitBytes = std::size_t{16} * 1024 * 1024;
 
 char lower(char character) {
   return character >= 'A' && character <= 'Z' ? static_cast<char>(character - 'A' + 'a') : character;

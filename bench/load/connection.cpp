@@ -14,7 +14,7 @@ namespace safawinet::bench {
 namespace {
 
 constexpr timeval kConnectDeadline{1, 0};
-constexpr std::size_t kReadBytes = 64 * 1024;
+constexpr std::size_t kReadBytes = std::size_t{64} * 1024;
 
 bool connect_to(int descriptor, const std::string& address, std::uint16_t port) {
   sockaddr_in four{};

@@ -95,7 +95,7 @@ class Driver {
       run_closed();
     }
     finish();
-    return std::move(tally_);
+    return tally_;
   }
 
  private:
@@ -163,10 +163,10 @@ class Driver {
     if (now >= next_sweep_) sweep(now);
     const nanoseconds wait = std::clamp(std::min(moment, next_sweep_) - now, nanoseconds{0}, kSweepInterval);
     const timespec timeout{wait.count() / 1'000'000'000, wait.count() % 1'000'000'000};
-    std::array<epoll_event, kEventsPerWait> events;
-    const int count = ::epoll_pwait2(epoll_.descriptor(), events.data(), kEventsPerWait, &timeout, nullptr);
+
+    const int count = ::epoll_pwait2(epoll_.descriptor(), events_.data(), kEventsPerWait, &timeout, nullptr);
     if (count < 0 && errno != EINTR) throw std::runtime_error("epoll_pwait2 failed (Linux 5.11 or newer is needed)");
-    for (int index = 0; index < count; ++index) handle(events[static_cast<std::size_t>(index)]);
+    for (int index = 0; index < count; ++index) handle(events_[static_cast<std::size_t>(index)]);
   }
 
   void handle(const epoll_event& event) {
@@ -316,6 +316,7 @@ class Driver {
   Moment give_up_;
   Moment next_sweep_;
   Moment last_answer_;
+  std::array<epoll_event, kEventsPerWait> events_{};
   Tally tally_;
 };
 

@@ -10,15 +10,15 @@
 #include "load/workload.hpp"
 
 int main(int argc, char** argv) {
-  using namespace safawinet::bench;
+  namespace bench = safawinet::bench;
   int exit_code = 0;
-  const auto options = read_options(argc, argv, exit_code);
+  const auto options = bench::read_options(argc, argv, exit_code);
   if (!options) return exit_code;
   try {
-    const auto workload = make_workload(*options);
-    const Tally tally = run_load(*options, *workload);
+    const auto workload = bench::make_workload(*options);
+    const bench::Tally tally = bench::run_load(*options, *workload);
     if (!options->save_file.empty()) std::ofstream(options->save_file) << workload->tokens();
-    std::cout << to_json(*options, tally) << std::endl;
+    std::cout << bench::to_json(*options, tally) << std::endl;
   } catch (const std::exception& error) {
     std::cerr << "safawinet_load: " << error.what() << "\n";
     return 1;

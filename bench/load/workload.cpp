@@ -24,7 +24,7 @@ std::vector<std::string> read_lines(const std::string& file) {
   return lines;
 }
 
-const std::string& require_token(const std::string& text) {
+std::string_view require_token(std::string_view text) {
   if (!is_token(text)) throw std::runtime_error("a line is not a token");
   return text;
 }
