@@ -57,6 +57,7 @@ void check(std::string_view text) {
 
 }  // namespace safawinet
 
+// NOLINTNEXTLINE(readability-identifier-naming): the name that libFuzzer calls
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   safawinet::check(text);
