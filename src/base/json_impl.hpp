@@ -7,13 +7,13 @@ namespace safawinet {
 namespace json_detail {
 
 template <class T>
-inline constexpr bool is_optional = false;
+inline constexpr bool kIsOptional = false;
 template <class T>
-inline constexpr bool is_optional<std::optional<T>> = true;
+inline constexpr bool kIsOptional<std::optional<T>> = true;
 template <class T>
-inline constexpr bool is_vector = false;
+inline constexpr bool kIsVector = false;
 template <class T>
-inline constexpr bool is_vector<std::vector<T>> = true;
+inline constexpr bool kIsVector<std::vector<T>> = true;
 
 template <class T>
 concept Custom = requires { JsonType<T>::schema(); };
@@ -89,7 +89,7 @@ std::optional<Member> decode_member(const boost::json::object& object, std::stri
   const Problems::Inside inside(problems, name);
   const auto* value = object.if_contains(name);
   if (value != nullptr) return decode<Member>(*value, problems);
-  if constexpr (is_optional<Member>) {
+  if constexpr (kIsOptional<Member>) {
     return std::optional<Member>(std::in_place);
   } else {
     problems.add({.pointer = {}, .code = "required", .detail = "is required"});
@@ -102,8 +102,8 @@ std::optional<T> decode_members(const boost::json::object& object, Problems& pro
                                 boost::mp11::mp_list<Descriptors...>) {
   // The braces keep the order of evaluation, and with it the order of the errors.
   std::tuple<std::optional<MemberType<T, Descriptors>>...> members{
-      decode_member<MemberType<T, Descriptors>>(object, json_names::camel_case<Descriptors>, problems)...};
-  static const std::vector<std::string_view> known{json_names::camel_case<Descriptors>...};
+      decode_member<MemberType<T, Descriptors>>(object, json_names::kCamelCase<Descriptors>, problems)...};
+  static const std::vector<std::string_view> known{json_names::kCamelCase<Descriptors>...};
   for (const auto& entry : object) {
     const std::string_view name = entry.key();
     bool is_known = false;
@@ -131,14 +131,14 @@ std::optional<T> decode(const boost::json::value& value, Problems& problems) {
     if (decoded) return *std::move(decoded);
     problems.add(std::move(decoded).error());
     return std::nullopt;
-  } else if constexpr (is_optional<T>) {
+  } else if constexpr (kIsOptional<T>) {
     using Inner = typename T::value_type;
     // optional<optional<T>> tells "absent" (none) from "null" (a none inside).
-    if (value.is_null() && !is_optional<Inner>) return std::optional<T>(std::in_place);
+    if (value.is_null() && !kIsOptional<Inner>) return std::optional<T>(std::in_place);
     auto inner = decode<Inner>(value, problems);
     if (!inner) return std::nullopt;
     return std::optional<T>(std::in_place, *std::move(inner));
-  } else if constexpr (is_vector<T>) {
+  } else if constexpr (kIsVector<T>) {
     return decode_vector<T>(value, problems);
   } else {
     static_assert(Described<T>, "neither described with BOOST_DESCRIBE_STRUCT nor given a JsonType");
@@ -157,9 +157,9 @@ boost::json::object schema_of_described() {
   boost::mp11::mp_for_each<Members<T>>([&](auto descriptor) {
     using Descriptor = decltype(descriptor);
     using Member = MemberType<T, Descriptor>;
-    const std::string_view name = json_names::camel_case<Descriptor>;
+    const std::string_view name = json_names::kCamelCase<Descriptor>;
     properties[name] = schema_of<Member>();
-    if (!is_optional<Member>) required.emplace_back(name);
+    if (!kIsOptional<Member>) required.emplace_back(name);
   });
   boost::json::object schema{{"type", "object"}, {"properties", std::move(properties)}};
   if (!required.empty()) schema["required"] = std::move(required);
@@ -191,13 +191,13 @@ template <class T>
 void append_json(std::string& out, const T& value) {
   if constexpr (json_detail::Custom<T>) {
     JsonType<T>::encode(out, value);
-  } else if constexpr (json_detail::is_optional<T>) {
+  } else if constexpr (json_detail::kIsOptional<T>) {
     if (value) {
       append_json(out, *value);
     } else {
       out += "null";
     }
-  } else if constexpr (json_detail::is_vector<T>) {
+  } else if constexpr (json_detail::kIsVector<T>) {
     out += '[';
     bool is_first = true;
     for (const auto& item : value) {
@@ -210,7 +210,7 @@ void append_json(std::string& out, const T& value) {
     out += '{';
     std::size_t skip_comma = 1;
     boost::mp11::mp_for_each<json_detail::Members<T>>([&](auto descriptor) {
-      out += std::string_view(json_names::member_prefix<decltype(descriptor)>).substr(std::exchange(skip_comma, 0));
+      out += std::string_view(json_names::kMemberPrefix<decltype(descriptor)>).substr(std::exchange(skip_comma, 0));
       append_json(out, value.*descriptor.pointer);
     });
     out += '}';
@@ -221,9 +221,9 @@ template <class T>
 boost::json::object schema_of() {
   if constexpr (json_detail::Custom<T>) {
     return JsonType<T>::schema();
-  } else if constexpr (json_detail::is_optional<T>) {
+  } else if constexpr (json_detail::kIsOptional<T>) {
     return json_detail::nullable(schema_of<typename T::value_type>());
-  } else if constexpr (json_detail::is_vector<T>) {
+  } else if constexpr (json_detail::kIsVector<T>) {
     return {{"type", "array"}, {"items", schema_of<typename T::value_type>()}};
   } else {
     return json_detail::schema_of_described<T>();
@@ -362,7 +362,7 @@ struct JsonType<T> {
   template <class Visitor>
   static void each(Visitor visit) {
     boost::mp11::mp_for_each<boost::describe::describe_enumerators<T>>([&](auto descriptor) {
-      visit(std::string_view(json_names::kebab_case<decltype(descriptor)>), descriptor.value);
+      visit(std::string_view(json_names::kKebabCase<decltype(descriptor)>), descriptor.value);
     });
   }
 };

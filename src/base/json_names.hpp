@@ -40,7 +40,7 @@ constexpr void put_camel_case(std::string_view name, char* out) {
 
 // The JSON name of a described member (`Descriptor::name`): "emailVerified".
 template <class Descriptor>
-inline constexpr auto camel_case = [] {
+inline constexpr auto kCamelCase = [] {
   FixedText<camel_case_size(Descriptor::name)> text;
   put_camel_case(Descriptor::name, text.characters.data());
   return text;
@@ -48,7 +48,7 @@ inline constexpr auto camel_case = [] {
 
 // What the encoder writes in front of the member's value: `,"emailVerified":`.
 template <class Descriptor>
-inline constexpr auto member_prefix = [] {
+inline constexpr auto kMemberPrefix = [] {
   constexpr std::size_t size = camel_case_size(Descriptor::name);
   FixedText<size + 4> text;
   text.characters[0] = ',';
@@ -61,7 +61,7 @@ inline constexpr auto member_prefix = [] {
 
 // The JSON spelling of a described enumerator: "account-deleted".
 template <class Descriptor>
-inline constexpr auto kebab_case = [] {
+inline constexpr auto kKebabCase = [] {
   constexpr std::string_view name = without_trailing_underscore(Descriptor::name);
   FixedText<name.size()> text;
   for (std::size_t i = 0; i < name.size(); ++i) text.characters[i] = name[i] == '_' ? '-' : name[i];
