@@ -211,7 +211,7 @@ Task<bool> Connection::answer() {
 Task<void> Connection::refuse(unsigned status, std::string_view detail) {
   const Response response = server_->core().refuse(status, detail);
   out_.clear();
-  server_->writer().append(out_, response, Method::get, Persistence::close);
+  server_->writer().append(out_, response, reader_.method(), Persistence::close);
   const bool is_written = co_await write(out_);
   if (is_written) co_await linger();
 }

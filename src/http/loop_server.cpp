@@ -127,7 +127,16 @@ Task<void> LoopServer::pause(milliseconds duration) {
   co_await timer.async_wait(redirect_error(use_task, ignored));
 }
 
-void LoopServer::welcome(Socket socket, const boost::asio::ip::tcp::endpoint& peer) {
+// Whatever goes wrong with one client must not end the loop that accepts all the others.
+void LoopServer::welcome(Socket socket, const boost::asio::ip::tcp::endpoint& peer) noexcept {
+  try {
+    open_connection(std::move(socket), peer);
+  } catch (const std::exception& error) {
+    core_->log("a connection could not be opened", error.what());
+  }
+}
+
+void LoopServer::open_connection(Socket socket, const boost::asio::ip::tcp::endpoint& peer) {
   const bool is_full = core_->connections.load(std::memory_order_relaxed) >= core_->options.max_connections;
   if (is_full && !evict_longest_idle()) {
     turn_away(socket);

@@ -46,15 +46,17 @@ class LoopServer : public std::enable_shared_from_this<LoopServer> {
   [[nodiscard]] ServerCore& core() { return *core_; }
   [[nodiscard]] Writer& writer() { return writer_; }
   [[nodiscard]] bool is_draining() const { return is_draining_; }
+  // Moves a connection that has just become idle behind those that are idle for longer.
+  void became_idle(Connection& connection);
 
  private:
-  friend class Connection;
   using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, Executor>;
   using Connections = boost::intrusive::list<Connection, boost::intrusive::constant_time_size<false>>;
 
   Task<void> accept_from(Acceptor& acceptor);
   Task<void> pause(std::chrono::milliseconds duration);
-  void welcome(Socket socket, const boost::asio::ip::tcp::endpoint& peer);
+  void welcome(Socket socket, const boost::asio::ip::tcp::endpoint& peer) noexcept;
+  void open_connection(Socket socket, const boost::asio::ip::tcp::endpoint& peer);
   void turn_away(Socket& socket);
   bool evict_longest_idle();
   void accept_with_reserve(Acceptor& acceptor);
@@ -63,8 +65,6 @@ class LoopServer : public std::enable_shared_from_this<LoopServer> {
   void begin_drain();
   void close_listeners();
   void stop();
-  // Moves a connection that has just become idle behind those that are idle for longer.
-  void became_idle(Connection& connection);
 
   EventLoop& loop_;
   std::shared_ptr<ServerCore> core_;

@@ -312,6 +312,7 @@ void Reader::next() {
     }
   }
   has_skipped_empty_line_ = false;
+  method_ = Method::get;
   fields_.clear();
   seen_single_fields_ = 0;
   host_.reset();

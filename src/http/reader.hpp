@@ -57,10 +57,12 @@ class Reader {
   // After head_complete: the client waits for "100 Continue" (RFC 9110 section 10.1.1).
   [[nodiscard]] bool awaits_continue() const { return expects_continue_ && end_ == head_end_; }
 
+  // The method, as soon as the request line is read; GET before.
+  [[nodiscard]] Method method() const { return method_; }
+
   // The following are valid after `complete`, until next().
   // Sets what comes from the message; the views live until next() or space() is called.
   void fill(Request& request) const;
-  [[nodiscard]] Method method() const { return method_; }
   [[nodiscard]] bool is_http_1_0() const { return is_http_1_0_; }
   // Whether the client's version and Connection field leave the connection open (RFC 9112 section 9.3).
   [[nodiscard]] bool keeps_alive() const { return is_http_1_0_ ? has_keep_alive_ && !has_close_ : !has_close_; }

@@ -67,7 +67,7 @@ Script read_all(std::string_view bytes, std::size_t piece, const Limits& limits 
 // The outcome of the first message, which must not depend on how it is cut.
 std::string outcome(std::string_view bytes, const Limits& limits = {}) {
   const Script whole = read_all(bytes, bytes.size() + 1, limits);
-  for (const std::size_t piece : {1, 2, 7}) {
+  for (const std::size_t piece : {1UZ, 2UZ, 7UZ}) {
     const Script cut = read_all(bytes, piece, limits);
     EXPECT_EQ(cut.requests, whole.requests) << bytes;
     EXPECT_EQ(cut.end, whole.end) << bytes;
