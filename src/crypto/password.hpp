@@ -51,8 +51,8 @@ struct PasswordVerification {
   bool needs_rehash = false;  // it matches, but was hashed at another cost than ours: hash it anew
 };
 
-// Blocking: hash() and verify() take about 15 ms and 19 MiB each, and belong on the hashing pool, never on an event
-// loop. Threading: any number at once. Both throw Unavailable when there is no memory for it.
+// Blocking: hash() and verify() take tens of milliseconds of one core and 19 MiB each, and belong on the hashing pool,
+// never on an event loop. Threading: any number at once. Both throw Unavailable when there is no memory for it.
 class PasswordHasher {
  public:
   // A lower cost is for tests. std::invalid_argument for one that verify() would refuse.

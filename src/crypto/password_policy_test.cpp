@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
 #include <stdexcept>
 #include <string>
 
@@ -52,8 +51,8 @@ TEST(PasswordPolicy, RefusesCommonPasswordsInAnyCaseAndDecoration) {
 }
 
 TEST(PasswordPolicy, RefusesWhatIsQuicklyGuessed) {
-  for (const auto* raw : {"aaaaaaaaaaaaaaaaaaaaaaa", "abcabcabcabcabcabc", "letmein letmein letmein", "zyxwvutsrqponmlkj",
-                          "passwordqwerty123", "monkeymonkeymonkey"}) {
+  for (const auto* raw : {"aaaaaaaaaaaaaaaaaaaaaaa", "abcabcabcabcabcabc", "letmein letmein letmein",
+                          "zyxwvutsrqponmlkj", "passwordqwerty123", "monkeymonkeymonkey"}) {
     EXPECT_EQ(faults(raw, 15), "too-easy-to-guess") << raw;
   }
 }
@@ -78,13 +77,10 @@ TEST(PasswordPolicy, TellsWithoutRepeatingThePassword) {
   for (const auto& fault : refused.error()) EXPECT_EQ(fault.detail.find("Zq4!vT9#"), std::string::npos);
 }
 
-TEST(PasswordPolicy, EstimatesLongPasswordsInBoundedTime) {
-  std::string awkward;
-  while (awkward.size() < 256) awkward += "p4ssw0rd1qaz2031";
-  awkward.resize(256);
-  const auto begin = std::chrono::steady_clock::now();
-  faults(awkward);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(500));
+// zxcvbn's time grows faster than its input, so the input is bounded; what lies beyond does not count.
+TEST(PasswordPolicy, EstimatesTheFirstHundredBytesAlone) {
+  EXPECT_EQ(faults(std::string(100, 'a') + "glacier untidy mosaic"), "too-easy-to-guess");
+  EXPECT_EQ(faults(std::string(70, 'a') + "glacier untidy mosaic"), "");
 }
 
 TEST(PasswordPolicy, HasAMinimumOfItsOwnBetweenEightAndTheLimit) {

@@ -93,6 +93,10 @@ TEST(MasterKey, MovesItsBytesAndLeavesNoneBehind) {
   auto to = std::move(from);
   EXPECT_TRUE(to.open("purpose", sealed));
   EXPECT_FALSE(from.open("purpose", sealed));  // NOLINT(bugprone-use-after-move): that it forgot is the point
+  auto assigned = other_key();
+  assigned = std::move(to);
+  EXPECT_TRUE(assigned.open("purpose", sealed));
+  EXPECT_FALSE(to.open("purpose", sealed));  // NOLINT(bugprone-use-after-move)
 }
 
 }  // namespace
