@@ -41,6 +41,16 @@ def test_a_resource_server_verifies_it_with_the_published_keys(person):
     assert {"jti", "amr", "auth_time", "ep", "tv"} <= set(claims)
 
 
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
+def test_another_algorithm_is_a_setting(start_server, algorithm):
+    person = signed_up_user(start_server({"SAFAWINET__TOKENS__ALGORITHM": algorithm}))
+    keyring = jwk.JWKSet.from_json(person.server.api().get("/.well-known/jwks.json").text)
+    token = jwt.JWT(jwt=person.device.access_token, key=keyring, algs=[algorithm], expected_type="JWS")
+
+    assert json.loads(token.claims)["sub"] == person.id
+    assert person.device.is_signed_in()
+
+
 def test_two_tokens_of_one_session_differ_and_name_the_same_login(person):
     claims = [decoded(device.access_token.split(".")[1]) for device in (person.device, person.device.refresh())]
 

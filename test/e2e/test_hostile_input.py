@@ -22,6 +22,7 @@ BODIES = {
     ("POST", "/v1/auth/logout"): {"refreshToken": "x"},
     ("POST", "/v1/auth/force-logout"): {"userId": SOMEBODY, "reason": "why", "includeOwnSession": False},
     ("POST", "/v1/auth/force-logout-all"): {"reason": "why", "includeOwnSession": False},
+    ("POST", "/v1/admin/invitations"): {"email": "hostile@example.test"},
     ("PATCH", "/v1/users/me"): {"name": "Root", "locale": "en"},
     ("DELETE", "/v1/users/me"): {"password": OTHER_PASSWORD},
     ("POST", "/v1/users/me/change-password"): {"currentPassword": OTHER_PASSWORD, "newPassword": PASSWORD},

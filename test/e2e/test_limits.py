@@ -109,6 +109,16 @@ def test_thirty_mails_an_hour_are_caused_by_a_network_and_another_network_is_fre
     assert server.api(source="127.0.5.200").forgot_password(new_address()).status == 429
 
 
+def test_a_hundred_registrations_an_hour_come_from_a_network(server):
+    bodies = [{"email": new_address(), "password": PASSWORD} for _ in range(REGISTRATIONS_PER_NETWORK + 20)]
+    requests = [request_bytes("POST", "/v1/auth/register", body) for body in bodies]
+    replies = together(server, requests, [f"127.0.5.{host}" for host in range(1, 9)])
+
+    assert len(by_status(replies, 202)) == REGISTRATIONS_PER_NETWORK
+    assert_told_when_to_come_back([reply for reply in replies if reply.status != 202])
+    assert server.api(source="127.0.6.1").register(new_address(), PASSWORD).status == 202
+
+
 def test_refreshes_and_reads_have_no_limit_of_their_own(server):
     person = signed_up_user(server)
     reads = together(server, [request_bytes("GET", "/v1/users/me", token=person.device.access_token)] * 300)

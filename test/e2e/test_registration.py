@@ -5,7 +5,7 @@ import pytest
 from harness.mail import VERIFY
 from harness.people import OTHER_PASSWORD, PASSWORD, log_in, new_address, registered, verified
 from harness.races import request_bytes, together
-from harness.server import eventually
+from harness.server import PUBLIC_URL, eventually
 
 
 def test_registering_answers_the_same_for_a_known_and_an_unknown_address(shared_server):
@@ -117,6 +117,23 @@ def test_closed_registration_takes_nobody(start_server):
     assert reply.status == 403, reply
     assert server.sql("SELECT count(*) FROM users WHERE email = ?", address) == [(0,)]
     assert server.mail.to(address) == []
+
+
+def test_registration_by_invitation_takes_the_invited_address_once(start_server):
+    server = start_server({"SAFAWINET__ACCOUNTS__REGISTRATION": "invite"})
+    invited, other = new_address("invited"), new_address("other")
+    assert server.api().register(other, PASSWORD).status == 403
+    assert server.api().register(other, PASSWORD, invitation="nonsense").status == 403
+    assert server.admin().post("/v1/admin/invitations", {"email": invited}).status == 202
+    text = server.mail.wait_for(invited).text
+    code = max(text.replace("\n", " ").split(), key=lambda word: (PUBLIC_URL not in word, len(word)))
+
+    assert server.api().register(other, PASSWORD, invitation=code).status == 403
+    assert server.api().register(invited, PASSWORD, invitation=code).status == 202
+    assert server.api().verify_email(server.mail.wait_for(invited, VERIFY).token).status == 204
+    assert log_in(server, invited, PASSWORD).is_signed_in()
+    assert server.api().register(invited, OTHER_PASSWORD, invitation=code).status == 403
+    assert server.api().login(invited, OTHER_PASSWORD).status == 401
 
 
 @pytest.mark.parametrize(
