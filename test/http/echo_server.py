@@ -51,4 +51,4 @@ class EchoServer:
         self.process.wait()
         self.process.stdout.close()
         # A sanitizer reports there.
-        assert "ERROR: " not in self.log.read_text(), self.log.read_text()
+        assert "Sanitizer" not in self.log.read_text(), self.log.read_text()
