@@ -45,10 +45,12 @@ Sha256 finish(EVP_MAC_CTX* context, ByteView data) {
 }
 
 OSSL_PARAM octets(const char* name, ByteView bytes) {
-  // OpenSSL reads through this pointer; its type lacks the const. It takes only a non-null pointer, also to no bytes.
+  // OpenSSL only reads through this pointer; its type lacks the const. It takes only a non-null pointer, also to no
+  // bytes.
   static constexpr std::uint8_t kNothing = 0;
-  const auto* data = bytes.empty() ? &kNothing : bytes.data();
-  return OSSL_PARAM_construct_octet_string(name, const_cast<std::uint8_t*>(data), bytes.size());
+  const auto* const data = bytes.empty() ? &kNothing : bytes.data();
+  auto* const readable = const_cast<std::uint8_t*>(data);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+  return OSSL_PARAM_construct_octet_string(name, readable, bytes.size());
 }
 
 }  // namespace

@@ -96,8 +96,10 @@ double estimated_bits(const PasswordText& password, const std::vector<std::strin
   std::vector<const char*> dictionary;
   for (const auto& word : words) dictionary.push_back(word.c_str());
   dictionary.push_back(nullptr);
-  const SecretText head(std::string(password.reveal().substr(0, kEstimatedBytes)));
-  return ZxcvbnMatch(head.reveal().data(), dictionary.data(), nullptr);
+  std::string head(password.reveal().substr(0, kEstimatedBytes));
+  const double bits = ZxcvbnMatch(head.c_str(), dictionary.data(), nullptr);
+  const SecretText wiped(std::move(head));
+  return bits;
 }
 
 }  // namespace

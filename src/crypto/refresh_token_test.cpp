@@ -6,13 +6,8 @@
 #include <limits>
 #include <string>
 
-#include "base/testing.hpp"
-
 namespace safawinet {
 namespace {
-
-using testing::ManualClock;
-using testing::SeededRandom;
 
 MacKey key_of(std::uint8_t byte) { return MacKey(Bytes(MacKey::kBytes, byte)); }
 

@@ -116,6 +116,7 @@ void try_header(std::string_view header) {
 }  // namespace
 }  // namespace safawinet
 
+// libFuzzer names it so. NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
