@@ -19,8 +19,9 @@ endif()
 add_compile_options(-Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast
   -Wimplicit-fallthrough -Wswitch-enum -fno-omit-frame-pointer)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # g++ 12 reports values inside coroutine frames and inlined std::string copies that are not so.
-  add_compile_options(-Wno-maybe-uninitialized -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread -fpch-preprocess)
+  # g++ 12 reports values inside coroutine frames, the frames' own allocation and inlined std::string copies that are not so.
+  add_compile_options(-Wno-maybe-uninitialized -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread
+    -Wno-mismatched-new-delete -fpch-preprocess)
 endif()
 if(SAFAWINET_SANITIZE)
   add_compile_options(-fsanitize=${SAFAWINET_SANITIZE} -fno-sanitize-recover=all)

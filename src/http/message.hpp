@@ -50,9 +50,11 @@ struct Request {
 
 struct Response {
   unsigned status = 200;
-  std::string content_type;  // empty: none is sent (204, 304, redirections)
-  std::string body;
+  std::string content_type{};  // empty: none is sent (204, 304, redirections)
+  std::string body{};
   std::vector<std::pair<std::string, std::string>> fields{};
+  // Fields that many answers share, as they go on the wire: complete lines with their CRLF. Must outlive the answer.
+  std::string_view common_fields{};
   bool close = false;  // close the connection after this answer
 
   Response& with(std::string name, std::string value) & {

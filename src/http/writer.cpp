@@ -133,6 +133,7 @@ void Writer::append(std::string& out, const Response& response, Method method, P
     append_number(out, response.body.size());
     out.append("\r\n");
   }
+  out.append(response.common_fields);
   for (const auto& [name, value] : response.fields) out.append(name).append(": ").append(value).append("\r\n");
   if (persistence == Persistence::close) out.append("Connection: close\r\n");
   if (persistence == Persistence::keep_alive_http_1_0) out.append("Connection: keep-alive\r\n");

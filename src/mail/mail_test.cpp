@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "base/testing.hpp"
-#include "base/testing_tasks.hpp"
+#include "base/run_task.hpp"
 #include "mail/letters.hpp"
 #include "mail/outbox.hpp"
 #include "sql/sqlite/sqlite_database.hpp"
@@ -16,8 +16,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-using testing::run;
-
 class BrokenTransport final : public MailTransport {
  public:
   void send(const Uuid&, const Mail&, Time) override { throw std::runtime_error("nobody answers"); }
@@ -31,7 +29,7 @@ class OutboxTest : public ::testing::Test {
       if (!commit) co_return refuse(ErrorCode::conflict);
       co_return true;
     };
-    const auto outcome = run(loop_, database_.transact(body));
+    const auto outcome = run_task(loop_, database_.transact(body));
     EXPECT_EQ(outcome.has_value(), commit);
   }
 
@@ -48,7 +46,7 @@ class OutboxTest : public ::testing::Test {
 
   std::int64_t waiting() {
     static constexpr sql::Statement count{"SELECT count(*) FROM mail_outbox"};
-    return run(loop_, database_.read(count)).front().get<std::int64_t>(0);
+    return run_task(loop_, database_.read(count)).front().get<std::int64_t>(0);
   }
 
   sql::testing::MigratedFile file_;
@@ -64,8 +62,8 @@ class OutboxTest : public ::testing::Test {
 
 TEST_F(OutboxTest, a_mail_of_a_committed_transaction_arrives_once) {
   enqueue({.to = "ada@example.com", .subject = "Hello", .text = "line one\nline two\n"});
-  EXPECT_EQ(run(loop_, worker_.deliver_due()).sent, 1);
-  EXPECT_EQ(run(loop_, worker_.deliver_due()).sent, 0);
+  EXPECT_EQ(run_task(loop_, worker_.deliver_due()).sent, 1);
+  EXPECT_EQ(run_task(loop_, worker_.deliver_due()).sent, 0);
   ASSERT_EQ(delivered().size(), 1U);
   EXPECT_THAT(delivered().front(), HasSubstr("To: ada@example.com\r\n"));
   EXPECT_THAT(delivered().front(), HasSubstr("line one\r\nline two\r\n"));
@@ -73,13 +71,13 @@ TEST_F(OutboxTest, a_mail_of_a_committed_transaction_arrives_once) {
 
 TEST_F(OutboxTest, a_mail_of_a_transaction_that_rolled_back_does_not) {
   enqueue({.to = "ada@example.com", .subject = "Hello", .text = "x"}, false);
-  EXPECT_EQ(run(loop_, worker_.deliver_due()).sent, 0);
+  EXPECT_EQ(run_task(loop_, worker_.deliver_due()).sent, 0);
 }
 
 TEST_F(OutboxTest, what_waits_cannot_be_read_in_the_database) {
   enqueue({.to = "ada@example.com", .subject = "Hello", .text = "the secret link"});
   static constexpr sql::Statement all{"SELECT sealed FROM mail_outbox"};
-  const auto sealed = run(loop_, database_.read(all)).front().get<std::string>(0);
+  const auto sealed = run_task(loop_, database_.read(all)).front().get<std::string>(0);
   EXPECT_THAT(sealed, Not(HasSubstr("secret")));
   EXPECT_THAT(sealed, Not(HasSubstr("ada")));
 }
@@ -88,14 +86,14 @@ TEST_F(OutboxTest, a_mail_that_fails_waits_longer_each_time_and_is_never_dropped
   BrokenTransport broken;
   MailWorker failing(database_, clock_, master_key_, broken);
   enqueue({.to = "ada@example.com", .subject = "Hello", .text = "x"});
-  EXPECT_EQ(run(loop_, failing.deliver_due()).failed, 1);
-  EXPECT_EQ(run(loop_, failing.deliver_due()).failed, 0) << "not due before five seconds have passed";
+  EXPECT_EQ(run_task(loop_, failing.deliver_due()).failed, 1);
+  EXPECT_EQ(run_task(loop_, failing.deliver_due()).failed, 0) << "not due before five seconds have passed";
   clock_.advance(std::chrono::seconds(5));
-  EXPECT_EQ(run(loop_, failing.deliver_due()).failed, 1);
+  EXPECT_EQ(run_task(loop_, failing.deliver_due()).failed, 1);
   clock_.advance(std::chrono::seconds(9));
-  EXPECT_EQ(run(loop_, failing.deliver_due()).failed, 0);
+  EXPECT_EQ(run_task(loop_, failing.deliver_due()).failed, 0);
   clock_.advance(std::chrono::seconds(1));
-  EXPECT_EQ(run(loop_, worker_.deliver_due()).sent, 1);
+  EXPECT_EQ(run_task(loop_, worker_.deliver_due()).sent, 1);
   EXPECT_EQ(waiting(), 0);
 }
 

@@ -6,12 +6,10 @@
 
 #include <latch>
 
-#include "base/testing_tasks.hpp"
+#include "base/run_task.hpp"
 
 namespace safawinet {
 namespace {
-
-using testing::run;
 
 HashClient from(std::string network) { return {.network = std::move(network), .has_gone = {}}; }
 
@@ -42,14 +40,14 @@ TEST(HashPool, gives_what_the_work_returns) {
   EventLoop loop(1);
   HashPool pool(2, std::chrono::seconds(2));
   auto work = [] { return 42; };
-  EXPECT_EQ(run(loop, pool.run(from("192.0.2.0/24"), work)).value(), 42);
+  EXPECT_EQ(run_task(loop, pool.run(from("192.0.2.0/24"), work)).value(), 42);
 }
 
 TEST(HashPool, throws_what_the_work_throws) {
   EventLoop loop(1);
   HashPool pool(1, std::chrono::seconds(2));
   auto work = []() -> int { throw std::runtime_error("broken"); };
-  EXPECT_THROW(run(loop, pool.run(from("192.0.2.0/24"), work)), std::runtime_error);
+  EXPECT_THROW(run_task(loop, pool.run(from("192.0.2.0/24"), work)), std::runtime_error);
 }
 
 TEST(HashPool, refuses_before_any_work_when_the_wait_would_be_too_long) {
@@ -61,7 +59,7 @@ TEST(HashPool, refuses_before_any_work_when_the_wait_would_be_too_long) {
     has_run = true;
     return 1;
   };
-  const auto outcome = run(loop, pool.run(from("192.0.2.0/24"), work));
+  const auto outcome = run_task(loop, pool.run(from("192.0.2.0/24"), work));
   ASSERT_FALSE(outcome.has_value());
   EXPECT_EQ(outcome.error().code, ErrorCode::overloaded);
   EXPECT_GE(outcome.error().retry_after.value().count(), 1);
@@ -79,7 +77,7 @@ TEST(HashPool, does_no_work_for_a_client_that_has_gone) {
     return 1;
   };
   HashClient gone{.network = "192.0.2.0/24", .has_gone = [] { return true; }};
-  EXPECT_FALSE(run(loop, pool.run(std::move(gone), work)).has_value());
+  EXPECT_FALSE(run_task(loop, pool.run(std::move(gone), work)).has_value());
   EXPECT_FALSE(has_run);
   EXPECT_EQ(pool.state().abandoned, 1U);
 }
@@ -101,8 +99,8 @@ TEST(HashPool, one_network_with_many_jobs_delays_another_by_one) {
   queue("victim");
   occupied.release();
   auto last = [] { return 0; };
-  run(loop, pool.run(from("z"), last)).value();
-  run(loop, pool.run(from("attacker"), last)).value();
+  run_task(loop, pool.run(from("z"), last)).value();
+  run_task(loop, pool.run(from("attacker"), last)).value();
   ASSERT_EQ(order.size(), 6U);
   EXPECT_EQ(order[1], "victim");
 }

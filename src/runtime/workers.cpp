@@ -7,7 +7,7 @@
 namespace safawinet {
 
 Workers::Workers(unsigned request_loops) {
-  for (unsigned i = 0; i < request_loops + 1; ++i) {
+  for (unsigned i = 0; i < request_loops + 2; ++i) {
     loops_.push_back(std::make_unique<EventLoop>());
     guards_.emplace_back(loops_.back()->get_executor());
   }
@@ -17,7 +17,7 @@ Workers::~Workers() { stop(); }
 
 std::vector<EventLoop*> Workers::request_loops() const {
   auto loops = all();
-  loops.pop_back();
+  loops.resize(loops.size() - 2);
   return loops;
 }
 
@@ -30,7 +30,9 @@ std::vector<EventLoop*> Workers::all() const {
 void Workers::start() {
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     threads_.emplace_back([loop = loops_[i].get()] { loop->run(); });
-    const auto name = i + 1 == loops_.size() ? std::string("background") : "loop-" + std::to_string(i);
+    const auto name = i + 1 == loops_.size()   ? std::string("mail")
+                      : i + 2 == loops_.size() ? std::string("background")
+                                               : "loop-" + std::to_string(i);
     pthread_setname_np(threads_.back().native_handle(), name.c_str());
   }
 }

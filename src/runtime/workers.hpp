@@ -1,4 +1,5 @@
-// The event loops of the process: one per core for requests, and one for background work.
+// The event loops of the process: one per core for requests, one for background work, and one for mail, whose disk and
+// network calls block.
 #pragma once
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -20,7 +21,8 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
 
   [[nodiscard]] std::vector<EventLoop*> request_loops() const;
-  [[nodiscard]] EventLoop& background() const { return *loops_.back(); }
+  [[nodiscard]] EventLoop& background() const { return *loops_[loops_.size() - 2]; }
+  [[nodiscard]] EventLoop& mail() const { return *loops_.back(); }
   [[nodiscard]] std::vector<EventLoop*> all() const;
 
   void start();
@@ -28,7 +30,7 @@ class Workers {
   void stop();
 
  private:
-  std::vector<std::unique_ptr<EventLoop>> loops_;  // the last is the background loop
+  std::vector<std::unique_ptr<EventLoop>> loops_;  // the last two are those of background work and of mail
   std::vector<boost::asio::executor_work_guard<Executor>> guards_;
   std::vector<std::thread> threads_;
 };

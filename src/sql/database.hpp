@@ -56,6 +56,7 @@ struct DatabaseState {
   Health health = Health::ok;
   std::chrono::microseconds latency{0};  // of the last probe
   std::string reason;                    // for the log; empty when ok
+  std::uint64_t errors = 0;              // calls that found the database unavailable, since start
 };
 
 // Threading: every call is made from a coroutine on one of the event loops that the engine was opened with.

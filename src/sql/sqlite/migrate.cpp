@@ -32,20 +32,21 @@ SchemaVersion migrate_sqlite(const std::string& path) {
 
   SqliteConnection connection(path, OpenAs::writer, kMigrationLockWait);
   connection.execute(kBegin, {});
-  const auto migrations = sqlite_migrations();
-  const int newest = migrations.empty() ? 0 : migrations.back().number;
+  const int newest = sqlite_newest_version();
   SchemaVersion version{.before = read_version(connection), .after = newest};
   if (version.before > newest) {
     throw std::runtime_error("the schema of " + path + " is version " + std::to_string(version.before) +
                              ", this binary knows up to " + std::to_string(newest) + ": install the newer binary again");
   }
-  for (const auto& migration : migrations) {
+  for (const auto& migration : sqlite_migrations()) {
     if (migration.number > version.before) connection.run_script(std::string(migration.text));
   }
   if (version.before != newest) connection.run_script("PRAGMA user_version = " + std::to_string(newest));
   connection.execute(kCommit, {});
   return version;
 }
+
+int sqlite_newest_version() { return sqlite_migrations().back().number; }
 
 int sqlite_schema_version(const std::string& path) {
   if (!std::filesystem::exists(path)) return 0;

@@ -14,6 +14,8 @@ struct SchemaVersion {
 // do the work once, and a crash leaves either the old schema or the new one.
 // Errors: Unavailable when the file cannot be used; std::runtime_error, with what to do, when the schema is newer than this binary.
 SchemaVersion migrate_sqlite(const std::string& path);
+// The schema that this binary brings.
+int sqlite_newest_version();
 // Reads the version, changes nothing; 0 when there is no file.
 int sqlite_schema_version(const std::string& path);
 

@@ -74,7 +74,10 @@ class TransactionJob final : public WriteJob {
 
 SqliteDatabase::SqliteDatabase(const std::string& path, const std::vector<EventLoop*>& loops) {
   writer_ = std::make_unique<SqliteWriter>(
-      path, [this](const std::string& reason) { set_state(Health::read_only, std::chrono::microseconds(0), reason); });
+      path, [this](const std::string& reason) {
+        ++errors_;
+        set_state(Health::read_only, std::chrono::microseconds(0), reason);
+      });
   for (auto* loop : loops) {
     readers_.push_back({loop, std::make_unique<SqliteConnection>(path, OpenAs::reader, kReaderBusyTimeout)});
   }
@@ -84,7 +87,12 @@ SqliteDatabase::~SqliteDatabase() = default;
 
 Task<Rows> SqliteDatabase::run_read(const Statement& statement, Values values) {
   const auto executor = co_await boost::asio::this_coro::executor;
-  co_return reader_on(executor).connection->execute(statement, values);
+  try {
+    co_return reader_on(executor).connection->execute(statement, values);
+  } catch (const Unavailable&) {
+    ++errors_;
+    throw;
+  }
 }
 
 Task<Rows> SqliteDatabase::run_write(const Statement& statement, Values values) {
@@ -134,7 +142,9 @@ Task<void> SqliteDatabase::probe() {
 
 DatabaseState SqliteDatabase::state() const {
   const std::lock_guard lock(state_mutex_);
-  return state_;
+  auto state = state_;
+  state.errors = errors_;
+  return state;
 }
 
 SqliteDatabase::Reader& SqliteDatabase::reader_on(const Executor& executor) {
@@ -146,7 +156,9 @@ SqliteDatabase::Reader& SqliteDatabase::reader_on(const Executor& executor) {
 
 void SqliteDatabase::set_state(Health health, std::chrono::microseconds latency, std::string reason) {
   const std::lock_guard lock(state_mutex_);
-  state_ = {.health = health, .latency = latency, .reason = std::move(reason)};
+  state_.health = health;
+  state_.latency = latency;
+  state_.reason = std::move(reason);
 }
 
 }  // namespace safawinet::sql

@@ -1,6 +1,7 @@
 // The embedded engine: SQLite in WAL mode, one writer thread with group commit, a reading connection on each event loop.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -42,6 +43,7 @@ class SqliteDatabase final : public Database {
   std::vector<Reader> readers_;  // not changed after construction; each used only on its loop
   mutable std::mutex state_mutex_;
   DatabaseState state_;
+  std::atomic<std::uint64_t> errors_{0};
   std::unique_ptr<SqliteWriter> writer_;
 };
 

@@ -5,15 +5,13 @@
 
 #include <filesystem>
 
-#include "base/testing_tasks.hpp"
+#include "base/run_task.hpp"
 #include "sql/migrations.hpp"
 #include "sql/sqlite/migrate.hpp"
 #include "sql/testing.hpp"
 
 namespace safawinet::sql {
 namespace {
-
-using safawinet::testing::run;
 
 constexpr Statement kInsert{"INSERT INTO notes (id, text) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id"};
 constexpr Statement kInsertOrFail{"INSERT INTO notes (id, text) VALUES ($1, $2)"};
@@ -28,7 +26,7 @@ class SqliteDatabaseTest : public ::testing::Test {
     other.run_script("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)");
   }
 
-  std::int64_t count() { return run(loop_, database_.read(kCount)).front().get<std::int64_t>(0); }
+  std::int64_t count() { return run_task(loop_, database_.read(kCount)).front().get<std::int64_t>(0); }
 
   testing::MigratedFile file_;
   EventLoop loop_{1};
@@ -36,14 +34,14 @@ class SqliteDatabaseTest : public ::testing::Test {
 };
 
 TEST_F(SqliteDatabaseTest, a_write_is_seen_by_the_next_read) {
-  const auto rows = run(loop_, database_.write(kInsert, 1, "one"));
+  const auto rows = run_task(loop_, database_.write(kInsert, 1, "one"));
   EXPECT_EQ(rows.affected, 1);
   EXPECT_EQ(rows.front().get<std::int64_t>(0), 1);
-  EXPECT_EQ(run(loop_, database_.read(kText, 1)).front().get<std::string>(0), "one");
+  EXPECT_EQ(run_task(loop_, database_.read(kText, 1)).front().get<std::string>(0), "one");
 }
 
 TEST_F(SqliteDatabaseTest, parameters_go_by_their_number_and_not_by_their_place) {
-  const auto rows = run(loop_, database_.read(kReversed, "first", "second"));
+  const auto rows = run_task(loop_, database_.read(kReversed, "first", "second"));
   EXPECT_EQ(rows.front().get<std::string>(0), "second");
   EXPECT_EQ(rows.front().get<std::string>(1), "first");
 }
@@ -54,7 +52,7 @@ TEST_F(SqliteDatabaseTest, a_transaction_commits_when_its_body_succeeds) {
     co_await transaction.execute(kInsertOrFail, 2, "two");
     co_return 2;
   };
-  EXPECT_EQ(run(loop_, database_.transact(body)).value(), 2);
+  EXPECT_EQ(run_task(loop_, database_.transact(body)).value(), 2);
   EXPECT_EQ(count(), 2);
 }
 
@@ -63,7 +61,7 @@ TEST_F(SqliteDatabaseTest, a_transaction_leaves_nothing_when_its_body_refuses) {
     co_await transaction.execute(kInsertOrFail, 1, "one");
     co_return refuse(ErrorCode::conflict);
   };
-  EXPECT_EQ(run(loop_, database_.transact(body)).error().code, ErrorCode::conflict);
+  EXPECT_EQ(run_task(loop_, database_.transact(body)).error().code, ErrorCode::conflict);
   EXPECT_EQ(count(), 0);
 }
 
@@ -102,19 +100,19 @@ TEST_F(SqliteDatabaseTest, a_transaction_that_throws_leaves_nothing_and_spares_i
 }
 
 TEST_F(SqliteDatabaseTest, reading_connections_cannot_write) {
-  EXPECT_THROW(run(loop_, database_.read(kInsertOrFail, 1, "one")), std::exception);
+  EXPECT_THROW(run_task(loop_, database_.read(kInsertOrFail, 1, "one")), std::exception);
   EXPECT_EQ(count(), 0);
 }
 
 TEST_F(SqliteDatabaseTest, another_connections_commit_ends_the_wait_for_a_change) {
   ChangeMark seen;
-  run(loop_, database_.wait_for_change(seen, std::chrono::milliseconds(0)));
+  run_task(loop_, database_.wait_for_change(seen, std::chrono::milliseconds(0)));
   std::thread other([path = file_.path()] {
     SqliteConnection connection(path, OpenAs::writer, std::chrono::milliseconds(1000));
     connection.run_script("INSERT INTO notes VALUES (5, 'five')");
   });
   // Far longer than the test may take: it ends because of the commit, or the test runner's own limit fails it.
-  run(loop_, database_.wait_for_change(seen, std::chrono::minutes(30)));
+  run_task(loop_, database_.wait_for_change(seen, std::chrono::minutes(30)));
   other.join();
   EXPECT_EQ(count(), 1);
 }
@@ -122,17 +120,17 @@ TEST_F(SqliteDatabaseTest, another_connections_commit_ends_the_wait_for_a_change
 TEST_F(SqliteDatabaseTest, a_locked_database_is_unavailable_and_heals) {
   SqliteConnection other(file_.path(), OpenAs::writer, std::chrono::milliseconds(1000));
   other.run_script("BEGIN IMMEDIATE");
-  EXPECT_THROW(run(loop_, database_.write(kInsert, 1, "one")), Unavailable);
+  EXPECT_THROW(run_task(loop_, database_.write(kInsert, 1, "one")), Unavailable);
   EXPECT_EQ(database_.state().health, Health::read_only);
   other.run_script("ROLLBACK");
-  run(loop_, database_.probe());
+  run_task(loop_, database_.probe());
   EXPECT_EQ(database_.state().health, Health::ok);
-  EXPECT_EQ(run(loop_, database_.write(kInsert, 1, "one")).affected, 1);
+  EXPECT_EQ(run_task(loop_, database_.write(kInsert, 1, "one")).affected, 1);
 }
 
 TEST_F(SqliteDatabaseTest, now_works_as_in_postgresql) {
   static constexpr Statement now{"SELECT NOW()"};
-  EXPECT_TRUE(run(loop_, database_.read(now)).front().find<Time>(0).has_value());
+  EXPECT_TRUE(run_task(loop_, database_.read(now)).front().find<Time>(0).has_value());
 }
 
 TEST(MigrateSqlite, a_newer_schema_is_refused_and_untouched) {

@@ -1,4 +1,4 @@
-// For tests: runs coroutines to their end on an event loop of the test.
+// Runs one coroutine to its end on an event loop that nothing else runs: at start, and in tests.
 #pragma once
 
 #include <boost/asio/co_spawn.hpp>
@@ -12,11 +12,11 @@
 
 #include "base/task.hpp"
 
-namespace safawinet::testing {
+namespace safawinet {
 
 // Runs `task` on `loop` until it is done and returns what it returned; its exceptions come out here.
 template <class T>
-T run(EventLoop& loop, Task<T> task) {
+T run_task(EventLoop& loop, Task<T> task) {
   std::exception_ptr failure;
   loop.restart();
   // A job on another thread will post the continuation: the loop must not run out of work meanwhile.
@@ -42,4 +42,4 @@ T run(EventLoop& loop, Task<T> task) {
   }
 }
 
-}  // namespace safawinet::testing
+}  // namespace safawinet

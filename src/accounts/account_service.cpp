@@ -1,0 +1,441 @@
+#include "accounts/account_service.hpp"
+
+#include <utility>
+
+
+
+namespace safawinet {
+namespace {
+
+struct TokenKind {
+  std::string_view purpose;  // as stored
+  std::chrono::seconds lifetime;
+};
+
+TokenKind kind_of(OneTimePurpose purpose) {
+  switch (purpose) {
+    case OneTimePurpose::verify_email:
+      return {"verify-email", std::chrono::hours(24)};
+    case OneTimePurpose::reset_password:
+      return {"reset-password", std::chrono::minutes(30)};
+    case OneTimePurpose::change_email:
+      return {"change-email", std::chrono::hours(1)};
+    case OneTimePurpose::invite:
+      return {"invitation", std::chrono::hours(24 * 7)};
+  }
+  std::unreachable();
+}
+
+std::unexpected<Error> invalid_token() {
+  return refuse(Error{.code = ErrorCode::invalid_token,
+                      .fields = {{"/token", "invalid-token", "is unknown, used, replaced by a newer one, or expired"}}});
+}
+
+std::unexpected<Error> wrong_password(const std::string& pointer) {
+  return refuse(Error{.code = ErrorCode::invalid_fields, .fields = {{pointer, "wrong-password", "is not your password"}}});
+}
+
+Device device_of(const Login& login, const Visitor& visitor) {
+  return {.name = login.device_name.empty() ? describe_device(visitor.origin.user_agent) : login.device_name,
+          .user_agent = visitor.origin.user_agent,
+          .ip_address = visitor.origin.ip_address};
+}
+
+}  // namespace
+
+Task<Status> AccountService::register_user(Registration registration, Visitor visitor) {
+  if (parts_.registration == RegistrationMode::closed) {
+    co_return refuse(ErrorCode::forbidden, "Registration is closed.");
+  }
+  const auto limited = co_await limit_mail(registration.email, visitor);
+  if (!limited) co_return limited;
+  std::optional<std::string> invitation;
+  if (parts_.registration == RegistrationMode::invite) {
+    if (registration.invitation) invitation = hash_one_time_token(OneTimePurpose::invite, registration.invitation->reveal());
+    if (!invitation) co_return refuse(ErrorCode::forbidden, "Registration is by invitation.");
+  }
+  // The hash is computed for known and unknown addresses alike.
+  const Passwords::Owner owner{.email = registration.email.text(), .name = registration.name};
+  const auto hash =
+      co_await parts_.passwords.hash_new(visitor.hash_client(), registration.password, owner, "/password");
+  if (!hash) co_return std::unexpected(hash.error());
+
+  const auto now = parts_.clock.now();
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    if (invitation) {
+      const auto invited = co_await store_.take_token(transaction, *invitation, "invitation", now);
+      const auto invited_address = invited ? EmailAddress::parse(invited->email) : std::nullopt;
+      if (!invited_address || invited_address->key() != registration.email.key()) {
+        co_return refuse(ErrorCode::forbidden, "Registration is by invitation.");
+      }
+    }
+    const auto known = co_await store_.find(transaction, registration.email.text());
+    if (!known) {
+      User user{.id = UserId{Uuid::version7(now, parts_.random)},
+                .email = registration.email.text(),
+                .name = registration.name,
+                .locale = "en",
+                .role = Role::customer,
+                .email_status = "ok",
+                .is_active = true,
+                .email_verified_at = {},
+                .last_login_at = {},
+                .created_at = now};
+      co_await store_.insert(transaction, user, *hash);
+      co_await send_token(transaction, user, OneTimePurpose::verify_email);
+      co_await record(transaction, "user.registered", Actor::anonymous(), user.id, visitor);
+    } else if (!known->email_verified_at && known->is_active) {
+      // Whoever registered before never proved the address: nothing of theirs stays.
+      co_await store_.replace_unverified(transaction, known->id, registration.email.text(), registration.name, *hash, now);
+      co_await store_.delete_tokens_of(transaction, known->id);
+      co_await send_token(transaction, *known, OneTimePurpose::verify_email);
+      co_await record(transaction, "user.registered-again", Actor::anonymous(), known->id, visitor);
+    } else {
+      auto letter = parts_.letters.already_registered(known->email);
+      co_await parts_.outbox.enqueue(transaction, std::move(letter));
+      co_await record(transaction, "user.registered-again", Actor::anonymous(), known->id, visitor);
+    }
+    co_return true;
+  };
+  const auto outcome = co_await parts_.database.transact(std::move(body));
+  if (!outcome) co_return std::unexpected(outcome.error());
+  co_return Status{};
+}
+
+Task<Status> AccountService::verify_email(SecretText token, Visitor visitor) {
+  const auto registered = hash_one_time_token(OneTimePurpose::verify_email, token.reveal());
+  const auto changed = hash_one_time_token(OneTimePurpose::change_email, token.reveal());
+  if (!registered && !changed) co_return invalid_token();
+  const auto now = parts_.clock.now();
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    if (changed) co_return co_await take_change_of_email(transaction, *changed, now, visitor);
+    const auto pending = co_await store_.take_token(transaction, *registered, "verify-email", now);
+    if (!pending || !pending->user) co_return invalid_token();
+    co_await store_.set_verified(transaction, *pending->user, now);
+    co_await record(transaction, "user.email-verified", Actor::user(*pending->user), *pending->user, visitor);
+    co_return true;
+  };
+  const auto outcome = co_await parts_.database.transact(std::move(body));
+  if (!outcome) co_return std::unexpected(outcome.error());
+  co_return Status{};
+}
+
+Task<Result<bool>> AccountService::take_change_of_email(sql::Transaction& transaction, const std::string& hash, Time now,
+                                                        const Visitor& visitor) {
+  const auto pending = co_await store_.take_token(transaction, hash, "change-email", now);
+  if (!pending || !pending->user) co_return invalid_token();
+  const auto user = co_await store_.find(transaction, *pending->user);
+  if (!user) co_return invalid_token();
+  const auto holder = co_await store_.find(transaction, pending->email);
+  if (holder && holder->id != user->id) {
+    // Somebody else has proved it meanwhile; a registration that never proved it gives way to who just did.
+    if (holder->email_verified_at) co_return invalid_token();
+    co_await store_.delete_user(transaction, holder->id);
+  }
+  co_await store_.set_email(transaction, user->id, pending->email, now);
+  co_await store_.delete_tokens_of(transaction, user->id);  // what was mailed to the old address opens nothing any more
+  auto letter = parts_.letters.email_changed(user->email, pending->email, now);
+  co_await parts_.outbox.enqueue(transaction, std::move(letter));
+  co_await record(transaction, "user.email-changed", Actor::user(user->id), user->id, visitor);
+  co_return true;
+}
+
+Task<Status> AccountService::resend_verification(EmailAddress email, Visitor visitor) {
+  const auto limited = co_await limit_mail(email, visitor);
+  if (!limited) co_return limited;
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const auto user = co_await store_.find(transaction, email.text());
+    if (user && user->is_active && !user->email_verified_at) {
+      co_await send_token(transaction, *user, OneTimePurpose::verify_email);
+    } else {
+      co_await store_.write_decoy(transaction, parts_.clock.now());
+    }
+    co_return true;
+  };
+  co_await parts_.database.transact(std::move(body));
+  co_return Status{};
+}
+
+Task<Status> AccountService::forgot_password(EmailAddress email, Visitor visitor) {
+  const auto limited = co_await limit_mail(email, visitor);
+  if (!limited) co_return limited;
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const auto user = co_await store_.find(transaction, email.text());
+    if (user && user->is_active) {
+      co_await send_token(transaction, *user, OneTimePurpose::reset_password);
+    } else {
+      co_await store_.write_decoy(transaction, parts_.clock.now());
+    }
+    co_return true;
+  };
+  co_await parts_.database.transact(std::move(body));
+  co_return Status{};
+}
+
+Task<Status> AccountService::reset_password(SecretText token, SecretText new_password, Visitor visitor) {
+  const auto token_hash = hash_one_time_token(OneTimePurpose::reset_password, token.reveal());
+  if (!token_hash) co_return invalid_token();
+  // Looked up before the expensive hash, taken after it: a password against the policy does not use the token up.
+  const auto found = co_await store_.find_token(parts_.database, *token_hash, "reset-password", parts_.clock.now());
+  const auto account =
+      found && found->user ? co_await store_.find_with_credentials(parts_.database, *found->user) : std::nullopt;
+  if (!account) co_return invalid_token();
+  const Passwords::Owner owner{.email = account->user.email, .name = account->user.name};
+  const auto hash = co_await parts_.passwords.hash_new(visitor.hash_client(), new_password, owner, "/newPassword");
+  if (!hash) co_return std::unexpected(hash.error());
+
+  const auto now = parts_.clock.now();
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const auto taken = co_await store_.take_token(transaction, *token_hash, "reset-password", now);
+    const auto user = taken && taken->user ? co_await store_.find(transaction, *taken->user) : std::nullopt;
+    if (!user || !user->is_active) co_return invalid_token();
+    const bool is_set =
+        co_await store_.set_password(transaction, user->id, account->credentials.version, *hash, now);
+    if (!is_set) co_return invalid_token();  // the password was changed since the token was looked up
+    if (!user->email_verified_at) {
+      // The link proved the address; the name is of whoever registered it, which need not be its owner.
+      co_await store_.clear_name(transaction, user->id);
+      co_await store_.set_verified(transaction, user->id, now);
+    }
+    co_await store_.delete_tokens_of(transaction, user->id);
+    co_await parts_.sessions.end_all_of(transaction, user->id, std::nullopt, "password-reset", Actor::user(user->id));
+    auto letter = parts_.letters.password_changed(user->email, now);
+    co_await parts_.outbox.enqueue(transaction, std::move(letter));
+    co_await record(transaction, "user.password-reset", Actor::user(user->id), user->id, visitor);
+    co_return user->role == Role::superadmin;
+  };
+  const auto outcome = co_await parts_.database.transact(std::move(body));
+  if (!outcome) co_return std::unexpected(outcome.error());
+  if (*outcome) parts_.on_superadmin_password_changed();
+  co_await parts_.sessions.made_known();
+  co_return Status{};
+}
+
+Task<Result<LoggedIn>> AccountService::log_in(Login login, Visitor visitor) {
+  auto attempt = co_await parts_.attempts.enter(login.email.key());
+  if (!attempt) co_return std::unexpected(attempt.error());
+  auto account = co_await store_.find_with_credentials(parts_.database, login.email);
+  const auto stored = account ? account->credentials.password_hash : std::string();
+  const auto verified = co_await parts_.passwords.verify(visitor.hash_client(), login.password, stored);
+  if (!verified) co_return std::unexpected(verified.error());
+  if (!verified->matches) {
+    attempt->failed();
+    co_return refuse(ErrorCode::invalid_credentials);
+  }
+  // A disabled account answers as a wrong password does.
+  if (!account->user.is_active) co_return refuse(ErrorCode::invalid_credentials);
+  if (!account->user.email_verified_at) co_return refuse(ErrorCode::email_not_verified);
+  if (verified->needs_rehash) {
+    const auto rehashed = co_await parts_.passwords.rehash(visitor.hash_client(), login.password);
+    if (rehashed) co_await store_.set_rehashed(parts_.database, account->user.id, stored, *rehashed);
+  }
+  auto device = device_of(login, visitor);
+  auto tokens =
+      co_await parts_.sessions.start(account->user.id, account->credentials.version, std::move(device));
+  if (!tokens) co_return std::unexpected(tokens.error());
+  account->user.last_login_at = parts_.clock.now();
+  LoggedIn logged_in{std::move(account->user), std::move(*tokens)};
+  co_return logged_in;
+}
+
+Task<Result<User>> AccountService::get(UserId id) {
+  auto user = co_await store_.find(parts_.database, id);
+  if (!user) co_return refuse(ErrorCode::not_found);
+  co_return std::move(*user);
+}
+
+Task<Result<User>> AccountService::set_profile(UserId id, std::optional<std::string> name,
+                                               std::optional<std::string> locale) {
+  co_await store_.set_profile(parts_.database, id, std::move(name), std::move(locale), parts_.clock.now());
+  co_return co_await get(id);
+}
+
+Task<Status> AccountService::change_password(Caller caller, SecretText current, SecretText new_password,
+                                             Visitor visitor) {
+  const auto account = co_await confirm_password(caller.user, current, "/currentPassword", visitor);
+  if (!account) co_return std::unexpected(account.error());
+  const Passwords::Owner owner{.email = account->user.email, .name = account->user.name};
+  const auto hash = co_await parts_.passwords.hash_new(visitor.hash_client(), new_password, owner, "/newPassword");
+  if (!hash) co_return std::unexpected(hash.error());
+  const auto now = parts_.clock.now();
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const bool is_set =
+        co_await store_.set_password(transaction, caller.user, account->credentials.version, *hash, now);
+    if (!is_set) co_return refuse(ErrorCode::conflict, "The password was changed by somebody else at the same moment.");
+    co_await store_.delete_tokens_of(transaction, caller.user);
+    co_await parts_.sessions.end_all_of(transaction, caller.user, caller.session, "password-changed",
+                                        Actor::user(caller.user));
+    auto letter = parts_.letters.password_changed(account->user.email, now);
+    co_await parts_.outbox.enqueue(transaction, std::move(letter));
+    co_await record(transaction, "user.password-changed", Actor::user(caller.user), caller.user, visitor);
+    co_return true;
+  };
+  const auto outcome = co_await parts_.database.transact(std::move(body));
+  if (!outcome) co_return std::unexpected(outcome.error());
+  if (account->user.role == Role::superadmin) parts_.on_superadmin_password_changed();
+  co_await parts_.sessions.made_known();
+  co_return Status{};
+}
+
+Task<Status> AccountService::change_email(Caller caller, SecretText password, EmailAddress new_email, Visitor visitor) {
+  const auto limited = co_await limit_mail(new_email, visitor);
+  if (!limited) co_return limited;
+  const auto account = co_await confirm_password(caller.user, password, "/password", visitor);
+  if (!account) co_return std::unexpected(account.error());
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const auto holder = co_await store_.find(transaction, new_email.text());
+    if (holder && holder->email_verified_at && holder->id != caller.user) {
+      // The answer is the same; only the owner of that address hears of it.
+      auto letter = parts_.letters.already_registered(holder->email);
+      co_await parts_.outbox.enqueue(transaction, std::move(letter));
+    } else {
+      User as_new = account->user;
+      as_new.email = new_email.text();
+      co_await send_token(transaction, as_new, OneTimePurpose::change_email);
+    }
+    co_await record(transaction, "user.email-change-requested", Actor::user(caller.user), caller.user, visitor);
+    co_return true;
+  };
+  co_await parts_.database.transact(std::move(body));
+  co_return Status{};
+}
+
+Task<Status> AccountService::delete_account(Caller caller, SecretText password, Visitor visitor) {
+  const auto account = co_await confirm_password(caller.user, password, "/password", visitor);
+  if (!account) co_return std::unexpected(account.error());
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    if (account->user.role == Role::superadmin) {
+      const bool has_other = co_await store_.has_other_superadmin(transaction, caller.user);
+      if (!has_other) co_return refuse(ErrorCode::conflict, "The last superadmin cannot be deleted.");
+    }
+    co_await parts_.sessions.end_all_of(transaction, caller.user, std::nullopt, "account-deleted",
+                                        Actor::user(caller.user));
+    co_await store_.delete_user(transaction, caller.user);
+    auto letter = parts_.letters.account_deleted(account->user.email);
+    co_await parts_.outbox.enqueue(transaction, std::move(letter));
+    co_await record(transaction, "user.deleted", Actor::user(caller.user), caller.user, visitor);
+    co_return true;
+  };
+  const auto outcome = co_await parts_.database.transact(std::move(body));
+  if (!outcome) co_return std::unexpected(outcome.error());
+  co_await parts_.sessions.made_known();
+  co_return Status{};
+}
+
+Task<std::vector<User>> AccountService::search(std::string query, std::optional<UserId> before, std::int64_t limit) {
+  co_return co_await store_.search(parts_.database, query, before, limit);
+}
+
+Task<std::optional<User>> AccountService::find(EmailAddress email) {
+  auto found = co_await store_.find_with_credentials(parts_.database, email);
+  if (!found) co_return std::nullopt;
+  co_return std::move(found->user);
+}
+
+Task<Status> AccountService::invite(Caller caller, EmailAddress email, Visitor visitor) {
+  const auto limited = co_await limit_mail(email, visitor);
+  if (!limited) co_return limited;
+  auto token = make_one_time_token(OneTimePurpose::invite, parts_.random);
+  const auto kind = kind_of(OneTimePurpose::invite);
+  const auto now = parts_.clock.now();
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    NewToken row{.hash = token.hash, .purpose = kind.purpose, .email = email.text(), .expires_at = now + kind.lifetime};
+    co_await store_.insert_token(transaction, std::nullopt, row, now);
+    auto letter = parts_.letters.invitation(email.text(), token.text);
+    co_await parts_.outbox.enqueue(transaction, std::move(letter));
+    AuditEntry entry{.action = "user.invited",
+                     .outcome = AuditOutcome::done,
+                     .actor = Actor::user(caller.user),
+                     .target = "email:" + email.key(),
+                     .reason = {},
+                     .origin = visitor.origin};
+    co_await parts_.audit.record(transaction, std::move(entry));
+    co_return true;
+  };
+  co_await parts_.database.transact(std::move(body));
+  co_return Status{};
+}
+
+Task<bool> AccountService::has_superadmin() {
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    co_return co_await store_.has_superadmin(transaction);
+  };
+  const auto has_one = co_await parts_.database.transact(std::move(body));
+  co_return has_one.value();
+}
+
+Task<Result<bool>> AccountService::ensure_superadmin(EmailAddress email, SecretText password) {
+  const Passwords::Owner owner{.email = email.text(), .name = {}};
+  const auto hash = parts_.passwords.hash_new_now(password, owner, "/password");
+  if (!hash) co_return std::unexpected(hash.error());
+  const auto now = parts_.clock.now();
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const bool has_one = co_await store_.has_superadmin(transaction);
+    if (has_one) co_return false;
+    const auto holder = co_await store_.find(transaction, email.text());
+    if (holder) co_return refuse(ErrorCode::conflict, "the address of the first administrator has an account already");
+    User user{.id = UserId{Uuid::version7(now, parts_.random)},
+              .email = email.text(),
+              .name = "Administrator",
+              .locale = "en",
+              .role = Role::superadmin,
+              .email_status = "ok",
+              .is_active = true,
+              .email_verified_at = now,
+              .last_login_at = {},
+              .created_at = now};
+    co_await store_.insert(transaction, user, *hash);
+    co_await record(transaction, "user.first-administrator-made", Actor::system(), user.id, Visitor{});
+    co_return true;
+  };
+  co_return co_await parts_.database.transact(std::move(body));
+}
+
+Task<Status> AccountService::limit_mail(const EmailAddress& email, const Visitor& visitor) {
+  if (visitor.is_exempt_from_limits) co_return Status{};
+  const auto full = co_await parts_.limits.take(kMailPerAddress, email.key());
+  if (full) co_return refuse(Error{.code = ErrorCode::too_many_requests, .retry_after = full});
+  co_return Status{};
+}
+
+Task<Result<UserWithCredentials>> AccountService::confirm_password(UserId user, SecretText password, std::string pointer,
+                                                                   const Visitor& visitor) {
+  auto account = co_await store_.find_with_credentials(parts_.database, user);
+  if (!account) co_return refuse(ErrorCode::unauthenticated);
+  const auto email = EmailAddress::parse(account->user.email);
+  auto attempt = co_await parts_.attempts.enter(email ? email->key() : account->user.email);
+  if (!attempt) co_return std::unexpected(attempt.error());
+  const auto verified =
+      co_await parts_.passwords.verify(visitor.hash_client(), std::move(password), account->credentials.password_hash);
+  if (!verified) co_return std::unexpected(verified.error());
+  if (!verified->matches) {
+    attempt->failed();
+    co_return wrong_password(pointer);
+  }
+  co_return std::move(*account);
+}
+
+Task<void> AccountService::send_token(sql::Transaction& transaction, const User& user, OneTimePurpose purpose) {
+  auto token = make_one_time_token(purpose, parts_.random);
+  const auto kind = kind_of(purpose);
+  const auto now = parts_.clock.now();
+  NewToken row{.hash = token.hash, .purpose = kind.purpose, .email = user.email, .expires_at = now + kind.lifetime};
+  co_await store_.insert_token(transaction, user.id, row, now);
+  auto letter = purpose == OneTimePurpose::reset_password ? parts_.letters.reset_password(user.email, token.text)
+                : purpose == OneTimePurpose::change_email ? parts_.letters.confirm_new_email(user.email, token.text)
+                                                          : parts_.letters.verify_email(user.email, token.text);
+  co_await parts_.outbox.enqueue(transaction, std::move(letter));
+}
+
+Task<void> AccountService::record(sql::Transaction& transaction, std::string_view action, Actor actor, UserId target,
+                                  const Visitor& visitor, std::string reason) {
+  AuditEntry entry{.action = action,
+                   .outcome = AuditOutcome::done,
+                   .actor = std::move(actor),
+                   .target = "user:" + target.text(),
+                   .reason = std::move(reason),
+                   .origin = visitor.origin};
+  co_await parts_.audit.record(transaction, std::move(entry));
+}
+
+}  // namespace safawinet

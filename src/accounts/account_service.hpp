@@ -1,0 +1,126 @@
+// Accounts: signing up, proving an address, passwords, the profile, the end.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "accounts/attempt_gate.hpp"
+#include "accounts/email_address.hpp"
+#include "accounts/passwords.hpp"
+#include "accounts/user.hpp"
+#include "accounts/user_store.hpp"
+#include "audit/audit_log.hpp"
+#include "base/error.hpp"
+#include "cache/rate_limiter.hpp"
+#include "crypto/one_time_token.hpp"
+#include "mail/letters.hpp"
+#include "mail/outbox.hpp"
+#include "sessions/session_service.hpp"
+#include "sql/database.hpp"
+
+namespace safawinet {
+
+enum class RegistrationMode { open, invite, closed };
+
+// Who asks: for the record, for limits, and for a fair place in the hashing queue.
+struct Visitor {
+  Origin origin;
+  std::function<bool()> has_gone;
+  bool is_exempt_from_limits = false;
+
+  [[nodiscard]] HashClient hash_client() const { return {.network = origin.network, .has_gone = has_gone}; }
+};
+
+struct Registration {
+  EmailAddress email;
+  SecretText password;
+  std::string name;
+  std::optional<SecretText> invitation;
+};
+
+struct Login {
+  EmailAddress email;
+  SecretText password;
+  std::string device_name;  // empty: made from the user agent
+};
+
+struct LoggedIn {
+  User user;
+  IssuedTokens tokens;
+};
+
+// What anybody may ask answers the same, at the same cost, whether the address has an account or not; what happened is told
+// by mail. Every change of credentials is one transaction with its audit row, its mail and the end of the sessions.
+// Threading: any event loop. Errors besides those named: overloaded (hashing), too_many_requests (limits), Unavailable.
+class AccountService {
+ public:
+  struct Parts {
+    sql::Database& database;
+    SessionService& sessions;
+    Passwords& passwords;
+    AttemptGate& attempts;
+    RateLimiter& limits;
+    AuditLog& audit;
+    Outbox& outbox;
+    const Letters& letters;
+    const Clock& clock;
+    Random& random;
+    RegistrationMode registration;
+    // Hears that a superadmin has a new password, after it is on disk.
+    std::function<void()> on_superadmin_password_changed;
+  };
+  explicit AccountService(Parts parts) : parts_(std::move(parts)) {}
+
+  // Errors: invalid_fields (the password policy), forbidden (closed, or no valid invitation).
+  Task<Status> register_user(Registration registration, Visitor visitor);
+  // Takes a token of a registration or of a change of address. Errors: invalid_token.
+  Task<Status> verify_email(SecretText token, Visitor visitor);
+  Task<Status> resend_verification(EmailAddress email, Visitor visitor);
+  Task<Status> forgot_password(EmailAddress email, Visitor visitor);
+  // Proves the address too, and ends all sessions. Errors: invalid_token, invalid_fields.
+  Task<Status> reset_password(SecretText token, SecretText new_password, Visitor visitor);
+
+  // Errors: invalid_credentials, email_not_verified (only for the right password).
+  Task<Result<LoggedIn>> log_in(Login login, Visitor visitor);
+
+  // Errors: not_found, for a user that has just been deleted.
+  Task<Result<User>> get(UserId id);
+  Task<Result<User>> set_profile(UserId id, std::optional<std::string> name, std::optional<std::string> locale);
+  // Ends the other sessions. Errors: invalid_fields (the current password is wrong, or the policy), conflict (changed by
+  // somebody else meanwhile).
+  Task<Status> change_password(Caller caller, SecretText current, SecretText new_password, Visitor visitor);
+  // Mails the new address; nothing changes before it is proved. Errors: invalid_fields.
+  Task<Status> change_email(Caller caller, SecretText password, EmailAddress new_email, Visitor visitor);
+  // Errors: invalid_fields (wrong password), conflict (the last superadmin).
+  Task<Status> delete_account(Caller caller, SecretText password, Visitor visitor);
+
+  // For staff.
+  Task<std::vector<User>> search(std::string query, std::optional<UserId> before, std::int64_t limit);
+  Task<std::optional<User>> find(EmailAddress email);
+  Task<Status> invite(Caller caller, EmailAddress email, Visitor visitor);
+
+  Task<bool> has_superadmin();
+  // Makes a superadmin unless there is one. Errors: invalid_fields (the password policy). True if it was made.
+  Task<Result<bool>> ensure_superadmin(EmailAddress email, SecretText password);
+
+  Task<void> sweep() { return store_.delete_expired_tokens(parts_.database, parts_.clock.now()); }
+
+ private:
+  // By address; the pipeline has counted by network.
+  Task<Status> limit_mail(const EmailAddress& email, const Visitor& visitor);
+  // The password of a signed-in user, counted as an attempt. Errors: invalid_fields at `pointer`.
+  Task<Result<UserWithCredentials>> confirm_password(UserId user, SecretText password, std::string pointer,
+                                                     const Visitor& visitor);
+  Task<void> send_token(sql::Transaction& transaction, const User& user, OneTimePurpose purpose);
+  Task<Result<bool>> take_change_of_email(sql::Transaction& transaction, const std::string& hash, Time now,
+                                          const Visitor& visitor);
+  Task<void> record(sql::Transaction& transaction, std::string_view action, Actor actor, UserId target,
+                    const Visitor& visitor, std::string reason = {});
+
+  Parts parts_;
+  UserStore store_;
+};
+
+}  // namespace safawinet

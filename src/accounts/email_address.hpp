@@ -1,0 +1,27 @@
+// E-mail addresses as we accept them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace safawinet {
+
+// A bare address of ASCII: a dot-atom local part (RFC 5321 section 4.1.2) and a domain of letters, digits and hyphens; no
+// quoted local parts, comments or address literals; at most 254 characters (RFC 5321 section 4.5.3.1). Addresses are the
+// same whatever their case.
+class EmailAddress {
+ public:
+  static std::optional<EmailAddress> parse(std::string_view text);
+
+  [[nodiscard]] const std::string& text() const { return text_; }  // as it was written
+  // The one spelling by which limits count.
+  [[nodiscard]] std::string key() const;
+
+ private:
+  explicit EmailAddress(std::string text) : text_(std::move(text)) {}
+
+  std::string text_;
+};
+
+}  // namespace safawinet

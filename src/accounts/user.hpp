@@ -1,0 +1,33 @@
+// An account.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/ids.hpp"
+#include "sessions/session.hpp"
+
+namespace safawinet {
+
+struct User {
+  UserId id;
+  std::string email;
+  std::string name;
+  std::string locale;
+  Role role = Role::customer;
+  std::string email_status;
+  bool is_active = true;
+  std::optional<Time> email_verified_at;
+  std::optional<Time> last_login_at;
+  Time created_at;
+};
+
+// What a login or a change of credentials compares: the hash, and the version that is raised whenever it changes.
+struct Credentials {
+  std::string password_hash;
+  std::int64_t version = 0;
+};
+
+}  // namespace safawinet

@@ -1,0 +1,223 @@
+#include "accounts/user_store.hpp"
+
+#include <utility>
+
+namespace safawinet {
+namespace {
+
+using sql::Statement;
+
+// A macro, since string literals join and constants do not.
+#define USER_COLUMNS \
+  "id, email, name, locale, role, email_status, is_active, email_verified_at, last_login_at, created_at"
+
+constexpr Statement kById{"SELECT " USER_COLUMNS " FROM users WHERE id = $1"};
+constexpr Statement kByEmail{"SELECT " USER_COLUMNS " FROM users WHERE email = $1"};
+constexpr Statement kCredentialsById{
+    "SELECT " USER_COLUMNS ", password_hash, credential_version FROM users WHERE id = $1"};
+constexpr Statement kCredentialsByEmail{
+    "SELECT " USER_COLUMNS ", password_hash, credential_version FROM users WHERE email = $1"};
+constexpr Statement kSearch{
+    "SELECT " USER_COLUMNS " FROM users "
+    "WHERE id < $2 AND (email LIKE $1 ESCAPE '\\' OR name LIKE $1 ESCAPE '\\') ORDER BY id DESC LIMIT $3"};
+constexpr Statement kHasSuperadmin{"SELECT 1 FROM users WHERE role = 'superadmin' LIMIT 1"};
+constexpr Statement kHasOtherSuperadmin{
+    "SELECT 1 FROM users WHERE role = 'superadmin' AND is_active AND email_verified_at IS NOT NULL AND id <> $1 LIMIT 1"};
+
+constexpr Statement kInsert{
+    "INSERT INTO users (id, email, name, locale, password_hash, role, email_verified_at, created_at, updated_at) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)"};
+constexpr Statement kReplaceUnverified{
+    "UPDATE users SET email = $2, name = $3, locale = 'en', password_hash = $4, "
+    "credential_version = credential_version + 1, updated_at = $5 WHERE id = $1 AND email_verified_at IS NULL"};
+constexpr Statement kSetVerified{
+    "UPDATE users SET email_verified_at = coalesce(email_verified_at, $2), email_status = 'ok', bounce_count = 0, "
+    "updated_at = $2 WHERE id = $1"};
+constexpr Statement kSetProfile{
+    "UPDATE users SET name = coalesce($2, name), locale = coalesce($3, locale), updated_at = $4 WHERE id = $1"};
+constexpr Statement kSetPassword{
+    "UPDATE users SET password_hash = $3, credential_version = credential_version + 1, updated_at = $4 "
+    "WHERE id = $1 AND credential_version = $2"};
+constexpr Statement kSetRehashed{"UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2"};
+constexpr Statement kClearName{"UPDATE users SET name = '' WHERE id = $1"};
+constexpr Statement kSetEmail{
+    "UPDATE users SET email = $2, email_verified_at = $3, email_status = 'ok', bounce_count = 0, updated_at = $3 "
+    "WHERE id = $1"};
+constexpr Statement kDeleteUser{"DELETE FROM users WHERE id = $1"};
+constexpr Statement kDeleteEvidence{"DELETE FROM ended_sessions WHERE user_id = $1"};
+
+constexpr Statement kReplaceTokens{
+    "DELETE FROM one_time_tokens WHERE purpose = $1 AND (user_id = $2 OR (user_id IS NULL AND $2 IS NULL AND email = $3))"};
+constexpr Statement kInsertToken{
+    "INSERT INTO one_time_tokens (token_hash, user_id, purpose, email, expires_at, created_at) "
+    "VALUES ($1, $2, $3, $4, $5, $6)"};
+constexpr Statement kFindToken{
+    "SELECT user_id, email FROM one_time_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3"};
+constexpr Statement kTakeToken{
+    "DELETE FROM one_time_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3 RETURNING user_id, email"};
+constexpr Statement kDeleteTokensOf{"DELETE FROM one_time_tokens WHERE user_id = $1"};
+constexpr Statement kDeleteExpiredTokens{"DELETE FROM one_time_tokens WHERE expires_at <= $1"};
+constexpr Statement kDecoy{"UPDATE database_probe SET probed_at = $1"};
+
+#undef USER_COLUMNS
+
+constexpr std::string_view kAfterEveryId = "g";  // ids are hexadecimal
+
+User to_user(const sql::Row& row) {
+  return {.id = row.get<UserId>(0),
+          .email = row.get<std::string>(1),
+          .name = row.get<std::string>(2),
+          .locale = row.get<std::string>(3),
+          .role = parse_role(row.get<std::string>(4)).value(),
+          .email_status = row.get<std::string>(5),
+          .is_active = row.get<bool>(6),
+          .email_verified_at = row.find<Time>(7),
+          .last_login_at = row.find<Time>(8),
+          .created_at = row.get<Time>(9)};
+}
+
+std::optional<User> first_user(const sql::Rows& rows) {
+  return rows.empty() ? std::nullopt : std::optional(to_user(rows.front()));
+}
+
+std::optional<UserWithCredentials> first_with_credentials(const sql::Rows& rows) {
+  if (rows.empty()) return std::nullopt;
+  const auto& row = rows.front();
+  return UserWithCredentials{to_user(row), {row.get<std::string>(10), row.get<std::int64_t>(11)}};
+}
+
+std::optional<PendingToken> first_token(const sql::Rows& rows) {
+  if (rows.empty()) return std::nullopt;
+  return PendingToken{rows.front().find<UserId>(0), rows.front().get<std::string>(1)};
+}
+
+// "%text%" with what LIKE takes as wildcards escaped.
+std::string like_pattern(std::string_view text) {
+  std::string pattern = "%";
+  for (const char c : text) {
+    if (c == '%' || c == '_' || c == '\\') pattern += '\\';
+    pattern += c;
+  }
+  return pattern + '%';
+}
+
+}  // namespace
+
+Task<std::optional<User>> UserStore::find(sql::Database& database, UserId id) {
+  const auto rows = co_await database.read(kById, id);
+  co_return first_user(rows);
+}
+
+Task<std::optional<UserWithCredentials>> UserStore::find_with_credentials(sql::Database& database, UserId id) {
+  const auto rows = co_await database.read(kCredentialsById, id);
+  co_return first_with_credentials(rows);
+}
+
+Task<std::optional<UserWithCredentials>> UserStore::find_with_credentials(sql::Database& database,
+                                                                          const EmailAddress& email) {
+  const auto rows = co_await database.read(kCredentialsByEmail, email.text());
+  co_return first_with_credentials(rows);
+}
+
+Task<std::optional<User>> UserStore::find(sql::Transaction& transaction, UserId id) {
+  const auto rows = co_await transaction.execute(kById, id);
+  co_return first_user(rows);
+}
+
+Task<std::optional<User>> UserStore::find(sql::Transaction& transaction, std::string_view email) {
+  const auto rows = co_await transaction.execute(kByEmail, email);
+  co_return first_user(rows);
+}
+
+Task<std::vector<User>> UserStore::search(sql::Database& database, std::string_view query, std::optional<UserId> before,
+                                          std::int64_t limit) {
+  const auto bound = before ? before->text() : std::string(kAfterEveryId);
+  const auto pattern = like_pattern(query);
+  const auto rows = co_await database.read(kSearch, pattern, bound, limit);
+  std::vector<User> users;
+  users.reserve(rows.size());
+  for (const auto& row : rows) users.push_back(to_user(row));
+  co_return users;
+}
+
+Task<bool> UserStore::has_superadmin(sql::Transaction& transaction) {
+  const auto rows = co_await transaction.execute(kHasSuperadmin);
+  co_return !rows.empty();
+}
+
+Task<bool> UserStore::has_other_superadmin(sql::Transaction& transaction, UserId id) {
+  const auto rows = co_await transaction.execute(kHasOtherSuperadmin, id);
+  co_return !rows.empty();
+}
+
+Task<void> UserStore::insert(sql::Transaction& transaction, const User& user, std::string_view password_hash) {
+  co_await transaction.execute(kInsert, user.id, user.email, user.name, user.locale, password_hash, name_of(user.role),
+                               user.email_verified_at, user.created_at);
+}
+
+Task<void> UserStore::replace_unverified(sql::Transaction& transaction, UserId id, std::string_view email,
+                                         std::string_view name, std::string_view password_hash, Time now) {
+  co_await transaction.execute(kReplaceUnverified, id, email, name, password_hash, now);
+}
+
+Task<void> UserStore::set_verified(sql::Transaction& transaction, UserId id, Time now) {
+  co_await transaction.execute(kSetVerified, id, now);
+}
+
+Task<void> UserStore::set_profile(sql::Database& database, UserId id, std::optional<std::string> name,
+                                  std::optional<std::string> locale, Time now) {
+  co_await database.write(kSetProfile, id, name, locale, now);
+}
+
+Task<bool> UserStore::set_password(sql::Transaction& transaction, UserId id, std::int64_t expected_version,
+                                   std::string_view password_hash, Time now) {
+  const auto rows = co_await transaction.execute(kSetPassword, id, expected_version, password_hash, now);
+  co_return rows.affected == 1;
+}
+
+Task<void> UserStore::set_rehashed(sql::Database& database, UserId id, std::string_view former_hash,
+                                   std::string_view hash) {
+  co_await database.write(kSetRehashed, id, former_hash, hash);
+}
+
+Task<void> UserStore::clear_name(sql::Transaction& transaction, UserId id) { co_await transaction.execute(kClearName, id); }
+
+Task<void> UserStore::set_email(sql::Transaction& transaction, UserId id, std::string_view email, Time now) {
+  co_await transaction.execute(kSetEmail, id, email, now);
+}
+
+Task<void> UserStore::delete_user(sql::Transaction& transaction, UserId id) {
+  co_await transaction.execute(kDeleteUser, id);
+  // After it: the trigger that ends the sessions has just written their evidence.
+  co_await transaction.execute(kDeleteEvidence, id);
+}
+
+Task<void> UserStore::insert_token(sql::Transaction& transaction, std::optional<UserId> user, const NewToken& token,
+                                   Time now) {
+  co_await transaction.execute(kReplaceTokens, token.purpose, user, token.email);
+  co_await transaction.execute(kInsertToken, token.hash, user, token.purpose, token.email, token.expires_at, now);
+}
+
+Task<std::optional<PendingToken>> UserStore::find_token(sql::Database& database, std::string_view hash,
+                                                        std::string_view purpose, Time now) {
+  const auto rows = co_await database.read(kFindToken, hash, purpose, now);
+  co_return first_token(rows);
+}
+
+Task<std::optional<PendingToken>> UserStore::take_token(sql::Transaction& transaction, std::string_view hash,
+                                                        std::string_view purpose, Time now) {
+  const auto rows = co_await transaction.execute(kTakeToken, hash, purpose, now);
+  co_return first_token(rows);
+}
+
+Task<void> UserStore::delete_tokens_of(sql::Transaction& transaction, UserId user) {
+  co_await transaction.execute(kDeleteTokensOf, user);
+}
+
+Task<void> UserStore::delete_expired_tokens(sql::Database& database, Time now) {
+  co_await database.write(kDeleteExpiredTokens, now);
+}
+
+Task<void> UserStore::write_decoy(sql::Transaction& transaction, Time now) { co_await transaction.execute(kDecoy, now); }
+
+}  // namespace safawinet

@@ -1,0 +1,81 @@
+// The SQL of accounts and one-time tokens, and nothing else.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "accounts/email_address.hpp"
+#include "accounts/user.hpp"
+#include "base/task.hpp"
+#include "sql/database.hpp"
+
+namespace safawinet {
+
+struct UserWithCredentials {
+  User user;
+  Credentials credentials;
+};
+
+// A one-time token that exists and has not expired.
+struct PendingToken {
+  std::optional<UserId> user;  // none for an invitation
+  std::string email;           // that it was mailed to
+};
+
+struct NewToken {
+  std::string hash;
+  std::string_view purpose;  // as in one_time_tokens.purpose
+  std::string email;
+  Time expires_at;
+};
+
+// Threading: any event loop.
+class UserStore {
+ public:
+  Task<std::optional<User>> find(sql::Database& database, UserId id);
+  Task<std::optional<UserWithCredentials>> find_with_credentials(sql::Database& database, UserId id);
+  Task<std::optional<UserWithCredentials>> find_with_credentials(sql::Database& database, const EmailAddress& email);
+  Task<std::optional<User>> find(sql::Transaction& transaction, UserId id);
+  Task<std::optional<User>> find(sql::Transaction& transaction, std::string_view email);
+  // By a part of the address or the name, or everybody if it is empty; newest first; `before` continues a list.
+  Task<std::vector<User>> search(sql::Database& database, std::string_view query, std::optional<UserId> before,
+                                 std::int64_t limit);
+  Task<bool> has_superadmin(sql::Transaction& transaction);
+  // Active, verified superadmins other than this one.
+  Task<bool> has_other_superadmin(sql::Transaction& transaction, UserId id);
+
+  Task<void> insert(sql::Transaction& transaction, const User& user, std::string_view password_hash);
+  // A registration that was never verified gives way to the next one for the same address.
+  Task<void> replace_unverified(sql::Transaction& transaction, UserId id, std::string_view email, std::string_view name,
+                                std::string_view password_hash, Time now);
+  Task<void> set_verified(sql::Transaction& transaction, UserId id, Time now);
+  Task<void> set_profile(sql::Database& database, UserId id, std::optional<std::string> name,
+                         std::optional<std::string> locale, Time now);
+  // False when the credentials are no longer those of `expected_version`.
+  Task<bool> set_password(sql::Transaction& transaction, UserId id, std::int64_t expected_version,
+                          std::string_view password_hash, Time now);
+  // The same password at another cost: the version stays.
+  Task<void> set_rehashed(sql::Database& database, UserId id, std::string_view former_hash, std::string_view hash);
+  Task<void> clear_name(sql::Transaction& transaction, UserId id);
+  Task<void> set_email(sql::Transaction& transaction, UserId id, std::string_view email, Time now);
+  // With everything that is kept of the user.
+  Task<void> delete_user(sql::Transaction& transaction, UserId id);
+
+  // Replaces an older token of the same user and purpose (for an invitation: of the same address).
+  Task<void> insert_token(sql::Transaction& transaction, std::optional<UserId> user, const NewToken& token, Time now);
+  Task<std::optional<PendingToken>> find_token(sql::Database& database, std::string_view hash, std::string_view purpose,
+                                               Time now);
+  // Uses it up: at most one caller gets it.
+  Task<std::optional<PendingToken>> take_token(sql::Transaction& transaction, std::string_view hash,
+                                               std::string_view purpose, Time now);
+  Task<void> delete_tokens_of(sql::Transaction& transaction, UserId user);
+  Task<void> delete_expired_tokens(sql::Database& database, Time now);
+
+  // Writes a row that says nothing: what is done for an address that nobody has costs a commit, too.
+  Task<void> write_decoy(sql::Transaction& transaction, Time now);
+};
+
+}  // namespace safawinet

@@ -1,0 +1,91 @@
+#include "api/admin_api.hpp"
+
+#include <utility>
+
+namespace safawinet::api {
+
+Task<Result<UserPage>> AdminApi::list_users(Call& call) {
+  const auto page = page_of<UserId>(call);
+  if (!page) co_return std::unexpected(page.error());
+  const auto query = call.query("query");
+  if (!query) co_return std::unexpected(query.error());
+  auto users = co_await accounts_.search(query->value_or(""), page->before, page->limit + 1);
+  UserPage answer;
+  answer.next_cursor = cut_page(users, page->limit);
+  for (const auto& user : users) answer.items.push_back(to_admin_answer(user));
+  co_return answer;
+}
+
+Task<Result<AdminUserAnswer>> AdminApi::get_user(Call& call) {
+  const auto id = call.id<UserId>(0);
+  if (!id) co_return std::unexpected(id.error());
+  const auto user = co_await accounts_.get(*id);
+  if (!user) co_return std::unexpected(user.error());
+  co_return to_admin_answer(*user);
+}
+
+Task<Result<SessionPage>> AdminApi::list_sessions_of(Call& call) {
+  const auto id = call.id<UserId>(0);
+  if (!id) co_return std::unexpected(id.error());
+  const auto page = page_of<SessionId>(call);
+  if (!page) co_return std::unexpected(page.error());
+  const auto user = co_await accounts_.get(*id);
+  if (!user) co_return std::unexpected(user.error());
+  auto sessions = co_await sessions_.list(*id, page->before, page->limit + 1);
+  SessionPage answer;
+  answer.next_cursor = cut_page(sessions, page->limit);
+  for (const auto& session : sessions) answer.items.push_back(to_item(session, call.caller->session));
+  co_return answer;
+}
+
+Task<Result<Accepted>> AdminApi::invite(Call& call, EmailInput input) {
+  const auto status = co_await accounts_.invite(*call.caller, std::move(input.email), call.visitor());
+  if (!status) co_return std::unexpected(status.error());
+  co_return Accepted{};
+}
+
+Task<Result<ForcedLogoutAnswer>> AdminApi::force_logout(Call& call, ForceLogoutInput input) {
+  const auto user = co_await find_target(input);
+  if (!user) co_return std::unexpected(user.error());
+  co_return co_await end_sessions(call, *user, input.reason, input.include_own_session.value_or(false));
+}
+
+Task<Result<ForcedLogoutAnswer>> AdminApi::force_logout_all(Call& call, ForceLogoutAllInput input) {
+  // Awaited here: `input` must outlive what refers to it.
+  co_return co_await end_sessions(call, std::nullopt, input.reason, input.include_own_session.value_or(false));
+}
+
+Task<Result<UserId>> AdminApi::find_target(const ForceLogoutInput& input) {
+  if (input.user_id.has_value() == input.email.has_value()) {
+    Error error{.code = ErrorCode::invalid_fields};
+    error.fields.push_back({"/userId", "required", "name the user by either userId or email"});
+    co_return refuse(std::move(error));
+  }
+  if (input.email) {
+    const auto user = co_await accounts_.find(*input.email);
+    if (!user) co_return refuse(ErrorCode::not_found);
+    co_return user->id;
+  }
+  const auto user = co_await accounts_.get(*input.user_id);
+  if (!user) co_return std::unexpected(user.error());
+  co_return user->id;
+}
+
+Task<Result<ForcedLogoutAnswer>> AdminApi::end_sessions(Call& call, std::optional<UserId> user,
+                                                        const std::optional<BoundedText<0, 500>>& reason,
+                                                        bool include_own) {
+  ForcedLogout command{.user = user,
+                       .spared = include_own ? std::nullopt : std::optional(call.caller->session),
+                       .reason = reason ? reason->value : std::string(),
+                       .actor = Actor::user(call.caller->user),
+                       .origin = call.origin()};
+  const auto ended = co_await sessions_.force_logout(std::move(command));
+  ForcedLogoutAnswer answer{.sessions_ended = ended.sessions,
+                            .spared_session = ended.spared,
+                            .revocation = {.scope = user ? "user" : "global",
+                                           .sequence = ended.revocation_sequence,
+                                           .epoch = ended.epoch}};
+  co_return answer;
+}
+
+}  // namespace safawinet::api

@@ -1,0 +1,23 @@
+// The Authorization field (RFC 6750 section 2.1).
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "http/message.hpp"
+
+namespace safawinet::api {
+
+// The token of "Authorization: Bearer …"; none when there is no such field or it is of another scheme.
+inline std::optional<std::string_view> bearer_token(const http::Request& request) {
+  constexpr std::string_view kScheme = "bearer ";
+  const auto field = request.field("Authorization");
+  if (!field || field->size() <= kScheme.size()) return std::nullopt;
+  for (std::size_t i = 0; i < kScheme.size(); ++i) {
+    const char c = (*field)[i];
+    if ((c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c) != kScheme[i]) return std::nullopt;
+  }
+  return field->substr(kScheme.size());
+}
+
+}  // namespace safawinet::api

@@ -1,0 +1,122 @@
+#include "api/call.hpp"
+
+#include <charconv>
+#include <utility>
+
+#include "base/encoding.hpp"
+#include "base/json.hpp"
+
+namespace safawinet::api {
+namespace {
+
+constexpr std::size_t kUserAgentLimit = 400;  // bytes that are kept
+constexpr std::int64_t kPageLimit = 200;
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// Percent-decoded, with "+" for a space; none if it is malformed.
+std::optional<std::string> decode_form(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '+') {
+      out += ' ';
+    } else if (text[i] != '%') {
+      out += text[i];
+    } else {
+      const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
+      const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
+      if (high < 0 || low < 0) return std::nullopt;
+      out += static_cast<char>(high * 16 + low);
+      i += 2;
+    }
+  }
+  return out;
+}
+
+// The raw value of `name` in "a=1&b=2"; the last one counts.
+std::optional<std::string_view> find_pair(std::string_view pairs, std::string_view name) {
+  std::optional<std::string_view> found;
+  while (!pairs.empty()) {
+    const auto end = std::min(pairs.find('&'), pairs.size());
+    const auto pair = pairs.substr(0, end);
+    const auto equals = std::min(pair.find('='), pair.size());
+    if (pair.substr(0, equals) == name) found = pair.substr(std::min(equals + 1, pair.size()));
+    pairs.remove_prefix(std::min(end + 1, pairs.size()));
+  }
+  return found;
+}
+
+// What is kept of a text that the client sent: printable, and of bounded length.
+std::string clean(std::string_view text, std::size_t limit) {
+  std::string out(text.substr(0, limit));
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7F) c = '?';
+  }
+  return out;
+}
+
+std::unexpected<Error> bad_query(std::string_view name, std::string code, std::string detail) {
+  return refuse(Error{.code = ErrorCode::invalid_fields, .fields = {{"?" + std::string(name), std::move(code), std::move(detail)}}});
+}
+
+}  // namespace
+
+Origin Call::origin() const {
+  return {.ip_address = client.text(),
+          .network = client.client_network(),
+          .user_agent = clean(request.field("User-Agent").value_or(""), kUserAgentLimit),
+          .request_id = request_id};
+}
+
+Visitor Call::visitor() const {
+  auto has_gone = [presence = request.presence] { return presence && presence->has_gone(); };
+  return {.origin = origin(), .has_gone = std::move(has_gone), .is_exempt_from_limits = is_exempt_from_limits};
+}
+
+Result<std::optional<std::string>> Call::query(std::string_view name) const {
+  const auto raw = find_pair(request.query, name);
+  if (!raw) return std::optional<std::string>();
+  auto value = decode_form(*raw);
+  if (!value || value->find('\0') != std::string::npos) return bad_query(name, "invalid", "is not percent-encoded text");
+  return value;
+}
+
+std::optional<std::string> form_value(std::string_view body, std::string_view name) {
+  const auto raw = find_pair(body, name);
+  return raw ? decode_form(*raw) : std::nullopt;
+}
+
+namespace detail {
+
+Result<PageRequest<Id<void>>> parse_page(const Call& call) {
+  PageRequest<Id<void>> page;
+  const auto limit = call.query("limit");
+  if (!limit) return std::unexpected(limit.error());
+  if (*limit) {
+    const auto& digits = **limit;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), page.limit);
+    if (error != std::errc() || end != digits.data() + digits.size() || page.limit < 1 || page.limit > kPageLimit) {
+      return bad_query("limit", "out-of-range", "must be a whole number from 1 to 200");
+    }
+  }
+  const auto cursor = call.query("cursor");
+  if (!cursor) return std::unexpected(cursor.error());
+  if (*cursor) {
+    const auto bytes = from_base64url(**cursor);
+    if (!bytes || bytes->size() != 16) return bad_query("cursor", "invalid", "must be the nextCursor of a previous page");
+    page.before.emplace();
+    std::copy(bytes->begin(), bytes->end(), page.before->uuid.bytes.begin());
+  }
+  return page;
+}
+
+std::string make_cursor(const Uuid& last) { return to_base64url(last.bytes); }
+
+}  // namespace detail
+}  // namespace safawinet::api

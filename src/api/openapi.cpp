@@ -1,0 +1,203 @@
+#include "api/openapi.hpp"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+
+#include "api/pages_api.hpp"
+#include "base/json.hpp"
+
+namespace safawinet::api {
+namespace {
+
+namespace json = boost::json;
+
+json::object reference(std::string_view schema) { return {{"$ref", "#/components/schemas/" + std::string(schema)}}; }
+
+json::object json_content(std::string_view media_type, std::string_view schema) {
+  return {{media_type, json::object{{"schema", reference(schema)}}}};
+}
+
+json::object problem_schema() {
+  return json::parse(R"({
+    "type": "object",
+    "description": "RFC 9457 problem details",
+    "required": ["type", "title", "status", "requestId"],
+    "properties": {
+      "type": {"type": "string", "description": "urn:safawinet:problem:<name>; stable"},
+      "title": {"type": "string"},
+      "status": {"type": "integer"},
+      "detail": {"type": "string"},
+      "requestId": {"type": "string"},
+      "errors": {"type": "array", "items": {
+        "type": "object",
+        "required": ["pointer", "code", "detail"],
+        "properties": {"pointer": {"type": "string"}, "code": {"type": "string"}, "detail": {"type": "string"}}
+      }}
+    }
+  })")
+      .as_object();
+}
+
+json::array parameters_of(const Route& route) {
+  json::array parameters;
+  std::string_view path = route.path;
+  for (auto open = path.find('{'); open != std::string_view::npos; open = path.find('{', open + 1)) {
+    const auto name = path.substr(open + 1, path.find('}', open) - open - 1);
+    parameters.push_back(json::object{{"name", name},
+                                      {"in", "path"},
+                                      {"required", true},
+                                      {"schema", json::object{{"type", "string"}, {"format", "uuid"}}}});
+  }
+  const auto add_query = [&parameters](std::string_view name, json::object schema) {
+    parameters.push_back(json::object{{"name", name}, {"in", "query"}, {"schema", std::move(schema)}});
+  };
+  const bool is_list = route.endpoint.answer && route.endpoint.answer->name.ends_with("Page");
+  if (is_list) {
+    add_query("limit", {{"type", "integer"}, {"minimum", 1}, {"maximum", 200}, {"default", 50}});
+    add_query("cursor", {{"type", "string"}, {"description", "nextCursor of the previous page"}});
+  }
+  if (route.path == "/v1/admin/users") {
+    add_query("query", {{"type", "string"}, {"description", "a part of the e-mail address or name"}});
+  }
+  if (route.idempotency_key == IdempotencyKey::honoured) {
+    parameters.push_back(json::object{
+        {"name", "Idempotency-Key"},
+        {"in", "header"},
+        {"schema", json::object{{"type", "string"}, {"minLength", 1}, {"maxLength", 255}}}});
+  }
+  return parameters;
+}
+
+json::object responses_of(const Route& route) {
+  json::object success{{"description", "Done"}};
+  if (route.endpoint.answer) success["content"] = json_content("application/json", route.endpoint.answer->name);
+  json::object responses{{std::to_string(route.endpoint.status), std::move(success)}};
+  const auto add = [&responses](std::string_view status, std::string_view description) {
+    responses[status] = json::object{{"description", description},
+                                     {"content", json_content("application/problem+json", "Problem")}};
+  };
+  if (route.endpoint.body) {
+    add("400", "Unreadable");
+    add("415", "Not JSON");
+    add("422", "Some fields are not valid");
+  }
+  if (route.access != Access::public_) add("401", "No valid access token");
+  if (route.access > Access::user) add("403", "Not allowed for this role");
+  if (route.rate_class == RateClass::mail || route.rate_class == RateClass::registration ||
+      route.rate_class == RateClass::login) {
+    add("429", "Too often; Retry-After says when to come back");
+  }
+  add("503", "Busy or unavailable; Retry-After says when to come back");
+  return responses;
+}
+
+json::object operation_of(const Route& route) {
+  json::object operation{{"summary", route.summary},
+                         {"description", "Access: " + std::string(name_of(route.access)) +
+                                             ". Rate class: " + std::string(name_of(route.rate_class)) + "."}};
+  auto parameters = parameters_of(route);
+  if (!parameters.empty()) operation["parameters"] = std::move(parameters);
+  if (route.endpoint.body) {
+    operation["requestBody"] = json::object{{"required", !route.endpoint.is_body_optional},
+                                            {"content", json_content("application/json", route.endpoint.body->name)}};
+  }
+  operation["responses"] = responses_of(route);
+  if (route.access != Access::public_) {
+    operation["security"] = json::array{json::object{{"accessToken", json::array()}}};
+  }
+  return operation;
+}
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+  return out;
+}
+
+std::string page_rows(const std::vector<Route>& routes) {
+  std::string rows;
+  for (const auto& route : routes) {
+    rows += "<tr><td>" + std::string(name_of(route.method)) + "</td><td><code>" + escape_html(route.path) +
+            "</code></td><td>" + std::string(name_of(route.access)) + "</td><td>" + escape_html(route.summary) +
+            "</td><td>";
+    if (route.endpoint.body) {
+      rows += "<pre>" + escape_html(json::serialize(route.endpoint.body->schema.at("properties"))) + "</pre>";
+    }
+    rows += "</td><td>" + std::to_string(route.endpoint.status) + "</td></tr>\n";
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::string openapi_document(const std::vector<Route>& routes, std::string_view server_url, std::string_view version) {
+  json::object schemas{{"Problem", problem_schema()}};
+  json::object paths;
+  for (const auto& route : routes) {
+    if (route.endpoint.body) schemas[route.endpoint.body->name] = route.endpoint.body->schema;
+    if (route.endpoint.answer) schemas[route.endpoint.answer->name] = route.endpoint.answer->schema;
+    auto& path = paths[route.path];
+    if (path.is_null()) path = json::object();
+    path.as_object()[lower_case(name_of(route.method))] = operation_of(route);
+  }
+  const json::object document{
+      {"openapi", "3.1.0"},
+      {"info", json::object{{"title", "Safawinet"},
+                            {"version", version},
+                            {"description", "Accounts, sessions and forced logout. Every error is an RFC 9457 problem."}}},
+      {"servers", json::array{json::object{{"url", server_url}}}},
+      {"paths", std::move(paths)},
+      {"components",
+       json::object{{"schemas", std::move(schemas)},
+                    {"securitySchemes",
+                     json::object{{"accessToken", json::object{{"type", "http"},
+                                                               {"scheme", "bearer"},
+                                                               {"bearerFormat", "at+jwt (RFC 9068)"}}}}}}}};
+  return json::serialize(document);
+}
+
+std::string docs_page(const std::vector<Route>& routes, const std::vector<Route>& operations_routes,
+                      std::string_view version) {
+  std::string page =
+      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Safawinet API</title>\n</head>\n"
+      "<body>\n<h1>Safawinet API ";
+  page.append(version).append(
+      "</h1>\n<p>JSON in and out; errors are <code>application/problem+json</code> (RFC 9457). Send the access token as "
+      "<code>Authorization: Bearer …</code>. The same as a document: <a href=\"/openapi.json\">/openapi.json</a>.</p>\n");
+  const std::string head =
+      "<table>\n<thead><tr><th>Method</th><th>Path</th><th>Access</th><th>What it does</th><th>Body</th>"
+      "<th>Success</th></tr></thead>\n<tbody>\n";
+  page += head + page_rows(routes) + "</tbody>\n</table>\n";
+  page += "<h2>On the operations address</h2>\n" + head + page_rows(operations_routes) + "</tbody>\n</table>\n";
+  page += "</body>\n</html>\n";
+  return page;
+}
+
+std::string routes_json(const std::vector<Route>& routes) {
+  json::array rows;
+  for (const auto& route : routes) {
+    rows.push_back(json::object{{"method", name_of(route.method)},
+                                {"path", route.path},
+                                {"access", name_of(route.access)},
+                                {"rateClass", name_of(route.rate_class)}});
+  }
+  return json::serialize(rows);
+}
+
+std::string routes_text(const std::vector<Route>& routes) {
+  std::string text;
+  const auto add_cell = [&text](std::string_view cell, std::size_t width) {
+    text.append(cell).append(width > cell.size() ? width - cell.size() : 1, ' ');
+  };
+  for (const auto& route : routes) {
+    add_cell(name_of(route.method), 8);
+    add_cell(route.path, 44);
+    add_cell(name_of(route.access), 12);
+    add_cell(name_of(route.rate_class), 14);
+    text.append(route.summary).append("\n");
+  }
+  return text;
+}
+
+}  // namespace safawinet::api

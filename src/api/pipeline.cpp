@@ -1,0 +1,260 @@
+#include "api/pipeline.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "api/bearer.hpp"
+#include "base/encoding.hpp"
+#include "http/problem.hpp"
+
+namespace safawinet::api {
+namespace {
+
+constexpr std::size_t kLoggedPathLimit = 200;     // bytes
+constexpr std::string_view kPreflightAge = "600";  // seconds
+
+// On every answer. The policy forbids everything: an answer that is mistaken for a page can do nothing.
+constexpr std::string_view kSecurityFields =
+    "X-Content-Type-Options: nosniff\r\n"
+    "X-Frame-Options: DENY\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "Cross-Origin-Resource-Policy: same-origin\r\n"
+    "Permissions-Policy: interest-cohort=()\r\n";
+constexpr std::string_view kStrictPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+constexpr std::string_view kTransportSecurity = "max-age=31536000; includeSubDomains";
+
+Role least_role(Access access) {
+  switch (access) {
+    case Access::public_:
+    case Access::user:
+      return Role::customer;
+    case Access::support:
+      return Role::support;
+    case Access::admin:
+      return Role::admin;
+    case Access::superadmin:
+      return Role::superadmin;
+  }
+  std::unreachable();
+}
+
+bool has_field(const http::Response& response, std::string_view name) {
+  return std::ranges::any_of(response.fields, [name](const auto& field) { return field.first == name; });
+}
+
+std::string shortened(std::string_view path) { return std::string(path.substr(0, kLoggedPathLimit)); }
+
+}  // namespace
+
+struct Pipeline::Outcome {
+  std::size_t route = static_cast<std::size_t>(-1);
+  std::string cause;  // for the log: why it was refused or failed
+};
+
+Pipeline::Pipeline(Parts parts, std::vector<Route> routes, PipelineOptions options)
+    : parts_(parts), routes_(std::move(routes)), options_(std::move(options)) {
+  for (const auto& route : routes_) router_.add(route.method, route.path);
+}
+
+Task<http::Response> Pipeline::answer(http::Request& request) {
+  const auto began = parts_.clock.monotonic();
+  const auto client = client_address(request);
+  Call call{.request = request,
+            .request_id = make_request_id(),
+            .client = client,
+            .is_exempt_from_limits = http::any_contains(options_.exempt_networks, client),
+            .caller = {}};
+  Outcome outcome;
+  auto response = co_await serve(call, outcome);
+  finish(response, request, call.request_id);
+  const auto duration = parts_.clock.monotonic() - began;
+  // Each loop counts on its own line of memory.
+  const auto executor = co_await boost::asio::this_coro::executor;
+  const auto shard = reinterpret_cast<std::uintptr_t>(&executor.context()) / 64;
+  parts_.metrics.count(shard, outcome.route, response.status, duration);
+  log_request(request, response, call, outcome, duration);
+  co_return response;
+}
+
+http::Response Pipeline::refuse_unreadable(unsigned status, std::string_view detail) {
+  const auto request_id = make_request_id();
+  auto response = http::refusal_response(status, detail, request_id);
+  finish(response, http::Request{}, request_id);
+  parts_.metrics.count(0, static_cast<std::size_t>(-1), status, std::chrono::nanoseconds(0));
+  parts_.log.frequent("refused", {{"status", std::int64_t{status}}, {"detail", detail}, {"requestId", request_id}});
+  return response;
+}
+
+// The one place where exceptions of a request are caught.
+Task<http::Response> Pipeline::serve(Call& call, Outcome& outcome) {
+  std::optional<Error> error;
+  try {
+    const auto found = router_.find(call.request.method, call.request.path);
+    if (const auto* match = std::get_if<http::RouteMatch>(&found)) {
+      outcome.route = match->route;
+      call.parameters = match->parameters;
+      auto response = co_await call_handler(routes_[match->route], call);
+      if (response) co_return std::move(*response);
+      error = std::move(response.error());
+    } else if (const auto* other = std::get_if<http::MethodNotAllowed>(&found)) {
+      // A browser asks before it sends: without a credential, and about a method, not with it.
+      if (call.request.method == http::Method::options) co_return preflight(call, other->allowed);
+      auto response = http::to_response(Error{.code = ErrorCode::method_not_allowed}, call.request_id);
+      response.with("Allow", other->allowed);
+      co_return response;
+    } else {
+      error = Error{.code = ErrorCode::not_found};
+    }
+  } catch (const Unavailable& unavailable) {
+    error = Error{.code = ErrorCode::unavailable, .cause = {unavailable.what()}};
+  } catch (const std::exception& bug) {
+    outcome.cause = bug.what();
+    parts_.log.event(LogLevel::error, "request-failed",
+                     {{"requestId", call.request_id}, {"cause", std::string_view(outcome.cause)}});
+  }
+  if (!error) co_return http::refusal_response(500, "Something went wrong here. The request id names it in our log.", call.request_id);
+  outcome.cause = error->cause.text;
+  co_return http::to_response(*error, call.request_id);
+}
+
+Task<Result<http::Response>> Pipeline::call_handler(const Route& route, Call& call) {
+  // Who asks comes before everything that costs: a stranger learns nothing and spends nothing.
+  const auto authorized = co_await authorize(route, call);
+  if (!authorized) co_return std::unexpected(authorized.error());
+  // Counted after it, so that a caller with a bad credential does not use up the share of its network.
+  const auto limited = co_await limit(route, call);
+  if (!limited) co_return std::unexpected(limited.error());
+  // The key is looked up last: what was refused above is refused again, whatever was answered before.
+  const auto key = call.request.field("Idempotency-Key");
+  if (key && route.idempotency_key == IdempotencyKey::honoured) co_return co_await call_once(route, call, *key);
+  co_return co_await route.endpoint.handler(call);
+}
+
+Task<Result<http::Response>> Pipeline::call_once(const Route& route, Call& call, std::string_view key) {
+  auto caller = call.caller ? Actor::user(call.caller->user).text : "network:" + call.client.client_network();
+  auto claim = co_await parts_.idempotency.claim(std::move(caller), key, call.request);
+  if (!claim) co_return std::unexpected(std::move(claim.error()));
+  if (claim->earlier_answer()) co_return *claim->earlier_answer();
+  auto response = co_await route.endpoint.handler(call);
+  if (response) co_await claim->keep(*response);
+  co_return response;
+}
+
+Task<Status> Pipeline::authorize(const Route& route, Call& call) {
+  if (route.access == Access::public_) co_return Status{};
+  const auto token = bearer_token(call.request);
+  if (!token) co_return refuse(ErrorCode::unauthenticated);
+  auto caller = parts_.guard.authenticate(*token);
+  if (!caller) co_return std::unexpected(std::move(caller.error()));
+  call.caller = *caller;
+  if (caller->is_at_least(least_role(route.access))) co_return Status{};
+  AuditEntry entry{.action = "access.refused",
+                   .outcome = AuditOutcome::refused,
+                   .actor = Actor::user(caller->user),
+                   .target = "route:" + std::string(name_of(route.method)) + " " + std::string(route.path),
+                   .reason = "needs the role " + std::string(name_of(least_role(route.access))),
+                   .origin = call.origin()};
+  co_await parts_.audit.record(parts_.database, std::move(entry));
+  co_return refuse(ErrorCode::forbidden);
+}
+
+Task<Status> Pipeline::limit(const Route& route, const Call& call) {
+  const RateLimit* rate_limit = route.rate_class == RateClass::mail           ? &kMailPerNetwork
+                                : route.rate_class == RateClass::registration ? &kRegistrationsPerNetwork
+                                                                              : nullptr;
+  if (rate_limit == nullptr || call.is_exempt_from_limits) co_return Status{};
+  const auto full = co_await parts_.limits.take(*rate_limit, call.client.client_network());
+  if (full) co_return refuse(Error{.code = ErrorCode::too_many_requests, .retry_after = full});
+  co_return Status{};
+}
+
+std::optional<std::string_view> Pipeline::allowed_origin(const http::Request& request) const {
+  if (options_.cors_origins.empty()) return std::nullopt;
+  const auto origin = request.field("Origin");
+  if (!origin || std::ranges::find(options_.cors_origins, *origin) == options_.cors_origins.end()) return std::nullopt;
+  return origin;
+}
+
+http::Response Pipeline::preflight(const Call& call, std::string_view allowed_methods) const {
+  http::Response response{.status = 204};
+  response.with("Allow", std::string(allowed_methods));
+  if (!allowed_origin(call.request) || !call.request.field("Access-Control-Request-Method")) return response;
+  response.with("Access-Control-Allow-Methods", std::string(allowed_methods));
+  response.with("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key");
+  response.with("Access-Control-Max-Age", std::string(kPreflightAge));
+  return response;
+}
+
+// From the socket; from X-Forwarded-For only as far as each hop is a proxy of ours.
+http::IpAddress Pipeline::client_address(const http::Request& request) const {
+  auto address = request.peer;
+  if (options_.trusted_proxies.empty()) return address;
+  std::string hops;
+  for (const auto& field : request.fields) {
+    if (field.name.size() != 15 || !std::ranges::equal(field.name, std::string_view("x-forwarded-for"), [](char a, char b) {
+          return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b;
+        })) {
+      continue;
+    }
+    hops.append(hops.empty() ? "" : ",").append(field.value);
+  }
+  std::string_view rest = hops;
+  while (http::any_contains(options_.trusted_proxies, address) && !rest.empty()) {
+    const auto comma = rest.rfind(',');
+    auto hop = comma == std::string_view::npos ? rest : rest.substr(comma + 1);
+    rest = comma == std::string_view::npos ? std::string_view() : rest.substr(0, comma);
+    while (!hop.empty() && hop.front() == ' ') hop.remove_prefix(1);
+    while (!hop.empty() && hop.back() == ' ') hop.remove_suffix(1);
+    const auto parsed = http::IpAddress::parse(hop);
+    if (!parsed) break;  // what a proxy of ours did not write is not believed
+    address = *parsed;
+  }
+  return address;
+}
+
+std::string Pipeline::make_request_id() {
+  std::array<std::uint8_t, 12> bytes{};
+  parts_.random.fill(std::as_writable_bytes(std::span(bytes)));
+  return to_base64url(bytes);
+}
+
+void Pipeline::finish(http::Response& response, const http::Request& request, std::string_view request_id) const {
+  response.common_fields = kSecurityFields;
+  response.fields.reserve(response.fields.size() + 4);
+  response.with("X-Request-Id", std::string(request_id));
+  if (!has_field(response, "Content-Security-Policy")) response.with("Content-Security-Policy", std::string(kStrictPolicy));
+  if (!has_field(response, "Cache-Control")) response.with("Cache-Control", "no-store");
+  if (request.is_encrypted) response.with("Strict-Transport-Security", std::string(kTransportSecurity));
+  if (options_.cors_origins.empty()) return;
+  response.with("Vary", "Origin");
+  if (const auto origin = allowed_origin(request)) {
+    response.with("Access-Control-Allow-Origin", std::string(*origin));
+    response.with("Access-Control-Expose-Headers", "X-Request-Id, Retry-After");
+  }
+}
+
+void Pipeline::log_request(const http::Request& request, const http::Response& response, const Call& call,
+                           const Outcome& outcome, std::chrono::nanoseconds duration) {
+  const auto path = shortened(request.path);  // never the query: the links of mails have tokens there
+  const auto user = call.caller ? call.caller->user.text() : std::string();
+  parts_.log.frequent("request", {{"method", name_of(request.method)},
+                                  {"path", path},
+                                  {"status", std::int64_t{response.status}},
+                                  {"durationMs", std::chrono::duration<double, std::milli>(duration).count()},
+                                  {"requestId", call.request_id},
+                                  {"ip", call.client.text()},
+                                  {"user", user},
+                                  {"cause", outcome.cause}});
+}
+
+std::vector<std::string> route_names(const std::vector<Route>& routes) {
+  std::vector<std::string> names;
+  names.reserve(routes.size());
+  for (const auto& route : routes) names.push_back(std::string(name_of(route.method)) + " " + std::string(route.path));
+  return names;
+}
+
+}  // namespace safawinet::api

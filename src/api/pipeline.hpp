@@ -1,0 +1,81 @@
+// What happens to every request around its handler, in this order:
+//
+//   request id → client address → route → origin (CORS) → credential → permission → rate class → idempotency key →
+//   handler → headers → access log and metrics
+//
+// Each stage stands where it stands for a reason, given in pipeline.cpp. docs/life-of-a-request.md walks through it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/call.hpp"
+#include "api/idempotency.hpp"
+#include "api/route.hpp"
+#include "audit/audit_log.hpp"
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "cache/rate_limiter.hpp"
+#include "http/address.hpp"
+#include "http/message.hpp"
+#include "http/router.hpp"
+#include "observe/log.hpp"
+#include "observe/metrics.hpp"
+#include "sessions/access_guard.hpp"
+#include "sql/database.hpp"
+
+namespace safawinet::api {
+
+struct PipelineOptions {
+  std::vector<http::IpNetwork> trusted_proxies;
+  std::vector<http::IpNetwork> exempt_networks;
+  std::vector<std::string> cors_origins;
+};
+
+// Threading: answer() on any event loop.
+class Pipeline {
+ public:
+  struct Parts {
+    AccessGuard& guard;
+    RateLimiter& limits;
+    Idempotency& idempotency;
+    AuditLog& audit;
+    sql::Database& database;
+    RequestMetrics& metrics;  // made with route_names() of the same routes
+    Log& log;
+    const Clock& clock;
+    Random& random;
+  };
+  Pipeline(Parts parts, std::vector<Route> routes, PipelineOptions options);
+
+  Task<http::Response> answer(http::Request& request);
+  // For what never became a request.
+  http::Response refuse_unreadable(unsigned status, std::string_view detail);
+
+ private:
+  struct Outcome;
+
+  Task<http::Response> serve(Call& call, Outcome& outcome);
+  Task<Result<http::Response>> call_handler(const Route& route, Call& call);
+  Task<Result<http::Response>> call_once(const Route& route, Call& call, std::string_view key);
+  Task<Status> authorize(const Route& route, Call& call);
+  Task<Status> limit(const Route& route, const Call& call);
+  [[nodiscard]] std::optional<std::string_view> allowed_origin(const http::Request& request) const;
+  [[nodiscard]] http::Response preflight(const Call& call, std::string_view allowed_methods) const;
+  [[nodiscard]] http::IpAddress client_address(const http::Request& request) const;
+  std::string make_request_id();
+  void finish(http::Response& response, const http::Request& request, std::string_view request_id) const;
+  void log_request(const http::Request& request, const http::Response& response, const Call& call,
+                   const Outcome& outcome, std::chrono::nanoseconds duration);
+
+  Parts parts_;
+  std::vector<Route> routes_;
+  PipelineOptions options_;
+  http::Router router_;
+};
+
+// "POST /v1/auth/login", in the order of the routes.
+std::vector<std::string> route_names(const std::vector<Route>& routes);
+
+}  // namespace safawinet::api

@@ -1,0 +1,65 @@
+#include "api/route.hpp"
+
+#include <algorithm>
+
+namespace safawinet::api {
+namespace {
+
+bool is_json(std::string_view content_type) {
+  constexpr std::string_view kJson = "application/json";
+  const auto type = content_type.substr(0, content_type.find_first_of("; \t"));
+  return std::ranges::equal(type, kJson, [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
+}
+
+}  // namespace
+
+std::string_view name_of(Access access) {
+  switch (access) {
+    case Access::public_:
+      return "public";
+    case Access::user:
+      return "user";
+    case Access::support:
+      return "support";
+    case Access::admin:
+      return "admin";
+    case Access::superadmin:
+      return "superadmin";
+  }
+  std::unreachable();
+}
+
+std::string_view name_of(RateClass rate_class) {
+  switch (rate_class) {
+    case RateClass::open:
+      return "open";
+    case RateClass::login:
+      return "login";
+    case RateClass::refresh:
+      return "refresh";
+    case RateClass::read:
+      return "read";
+    case RateClass::write:
+      return "write";
+    case RateClass::mail:
+      return "mail";
+    case RateClass::registration:
+      return "registration";
+    case RateClass::operator_:
+      return "operator";
+  }
+  std::unreachable();
+}
+
+namespace detail {
+
+Result<boost::json::value> read_body(const http::Request& request, bool may_be_empty) {
+  if (request.body.empty() && may_be_empty) return boost::json::object();
+  if (!is_json(request.field("Content-Type").value_or(""))) {
+    return refuse(ErrorCode::unsupported_media_type, "Send JSON, with Content-Type: application/json.");
+  }
+  return parse_json(request.body);
+}
+
+}  // namespace detail
+}  // namespace safawinet::api

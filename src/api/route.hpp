@@ -1,0 +1,124 @@
+// A route: what it is called, who may call it, what it costs, and the handler, with its types.
+#pragma once
+
+#include <boost/json/object.hpp>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "api/call.hpp"
+#include "api/types.hpp"
+#include "base/error.hpp"
+#include "base/json.hpp"
+#include "base/task.hpp"
+#include "http/message.hpp"
+
+namespace safawinet::api {
+
+// Who may call. A role includes the ones above it.
+enum class Access { public_, user, support, admin, superadmin };
+std::string_view name_of(Access access);
+
+// What bounds the calls. The pipeline counts `mail` and `registration` by client network; the services count by address and account.
+enum class RateClass { open, login, refresh, read, write, mail, registration, operator_ };
+std::string_view name_of(RateClass rate_class);
+
+enum class IdempotencyKey { ignored, honoured };
+
+using Handler = std::function<Task<Result<http::Response>>(Call&)>;
+
+struct Schema {
+  std::string name;
+  boost::json::object schema;
+};
+
+// A handler with what OpenAPI says of it.
+struct Endpoint {
+  Handler handler;
+  std::optional<Schema> body;    // none: no body is read
+  bool is_body_optional = false; // an empty body is fine
+  std::optional<Schema> answer;  // none: no JSON
+  unsigned status = 200;         // of success
+};
+
+struct Route {
+  http::Method method;
+  std::string_view path;
+  Access access;
+  RateClass rate_class;
+  IdempotencyKey idempotency_key;
+  std::string_view summary;
+  Endpoint endpoint;
+};
+
+namespace detail {
+
+template <class T>
+http::Response encode(const T& answer) {
+  http::Response response{.status = 200, .content_type = "application/json"};
+  append_json(response.body, answer);
+  return response;
+}
+inline http::Response encode(const NoContent&) { return {.status = 204}; }
+inline http::Response encode(const Accepted&) { return {.status = 202, .content_type = "application/json", .body = "{}"}; }
+inline http::Response encode(http::Response response) { return response; }
+
+template <class Output>
+void describe_answer(Endpoint& endpoint) {
+  if constexpr (std::is_same_v<Output, NoContent>) {
+    endpoint.status = 204;
+  } else if constexpr (std::is_same_v<Output, Accepted>) {
+    endpoint.status = 202;
+  } else if constexpr (!std::is_same_v<Output, http::Response>) {
+    endpoint.answer = Schema{schema_name<Output>(), schema_of<Output>()};
+  }
+}
+
+// The JSON body, or what stands for an empty one: an object without members. Errors: unsupported_media_type, unreadable_request.
+Result<boost::json::value> read_body(const http::Request& request, bool may_be_empty);
+
+template <class Input>
+bool may_be_empty() {
+  return from_json<Input>(boost::json::object()).has_value();
+}
+
+}  // namespace detail
+
+// Makes an endpoint of a method. `api` may be null as long as nobody calls it (`safawinet routes`).
+template <class Api, class Output>
+Endpoint bind(Api* api, Task<Result<Output>> (Api::*method)(Call&)) {
+  Endpoint endpoint;
+  detail::describe_answer<Output>(endpoint);
+  endpoint.handler = [api, method](Call& call) -> Task<Result<http::Response>> {
+    auto answer = co_await (api->*method)(call);
+    if (!answer) co_return std::unexpected(std::move(answer.error()));
+    co_return detail::encode(std::move(*answer));
+  };
+  return endpoint;
+}
+
+// The same with a JSON body, which is decoded and checked before the method is called.
+template <class Api, class Input, class Output>
+Endpoint bind(Api* api, Task<Result<Output>> (Api::*method)(Call&, Input)) {
+  Endpoint endpoint;
+  detail::describe_answer<Output>(endpoint);
+  endpoint.body = Schema{schema_name<Input>(), schema_of<Input>()};
+  endpoint.is_body_optional = detail::may_be_empty<Input>();
+  endpoint.handler = [api, method, may_be_empty = endpoint.is_body_optional](Call& call) -> Task<Result<http::Response>> {
+    const auto body = detail::read_body(call.request, may_be_empty);
+    if (!body) co_return std::unexpected(body.error());
+    auto input = from_json<Input>(*body);
+    if (!input) co_return std::unexpected(std::move(input.error()));
+    auto answer = co_await (api->*method)(call, std::move(*input));
+    if (!answer) co_return std::unexpected(std::move(answer.error()));
+    co_return detail::encode(std::move(*answer));
+  };
+  return endpoint;
+}
+
+}  // namespace safawinet::api

@@ -1,0 +1,30 @@
+// The whole surface on one page.
+#pragma once
+
+#include <vector>
+
+#include "api/admin_api.hpp"
+#include "api/auth_api.hpp"
+#include "api/pages_api.hpp"
+#include "api/public_api.hpp"
+#include "api/route.hpp"
+#include "api/sessions_api.hpp"
+#include "api/users_api.hpp"
+
+namespace safawinet::api {
+
+// The handlers. All null: the routes can be listed, but not called.
+struct Apis {
+  AuthApi* auth = nullptr;
+  UsersApi* users = nullptr;
+  SessionsApi* sessions = nullptr;
+  AdminApi* admin = nullptr;
+  PagesApi* pages = nullptr;
+  PublicApi* open = nullptr;
+};
+
+std::vector<Route> routes(const Apis& apis);
+// On the operations address.
+std::vector<Route> operations_routes(OperationsApi* operations);
+
+}  // namespace safawinet::api

@@ -1,0 +1,252 @@
+// What is sent and received: every body of the API, and how our own types look in JSON.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "accounts/email_address.hpp"
+#include "accounts/user.hpp"
+#include "base/json.hpp"
+#include "sessions/session.hpp"
+
+namespace safawinet {
+
+template <>
+struct JsonType<EmailAddress> {
+  static std::expected<EmailAddress, FieldError> decode(const boost::json::value& value) {
+    const auto text = text_of(value);
+    if (!text) return std::unexpected(text.error());
+    auto address = EmailAddress::parse(*text);
+    if (!address) return bad_value("invalid", "must be an e-mail address such as ada@example.com");
+    return std::move(*address);
+  }
+  static boost::json::object schema() { return {{"type", "string"}, {"format", "email"}, {"maxLength", 254}}; }
+};
+
+template <>
+struct JsonType<Role> {
+  static void encode(std::string& out, const Role& role) { append_json_text(out, name_of(role)); }
+  static boost::json::object schema() {
+    return {{"type", "string"}, {"enum", {"customer", "support", "admin", "superadmin"}}};
+  }
+};
+
+namespace api {
+
+// A language tag (RFC 5646) of the simple forms "en", "de-CH", "zh-Hant-TW".
+struct Locale {
+  std::string tag;
+};
+
+struct NoContent {};  // 204
+struct Accepted {};   // 202 {}
+
+struct RegisterInput {
+  EmailAddress email;
+  SecretText password;
+  std::optional<BoundedText<0, 100>> name;
+  std::optional<SecretText> invitation;
+};
+BOOST_DESCRIBE_STRUCT(RegisterInput, (), (email, password, name, invitation))
+
+struct TokenInput {
+  SecretText token;
+};
+BOOST_DESCRIBE_STRUCT(TokenInput, (), (token))
+
+struct EmailInput {
+  EmailAddress email;
+};
+BOOST_DESCRIBE_STRUCT(EmailInput, (), (email))
+
+struct ResetPasswordInput {
+  SecretText token;
+  SecretText new_password;
+};
+BOOST_DESCRIBE_STRUCT(ResetPasswordInput, (), (token, new_password))
+
+struct LoginInput {
+  EmailAddress email;
+  SecretText password;
+  std::optional<BoundedText<0, 100>> device_name;
+};
+BOOST_DESCRIBE_STRUCT(LoginInput, (), (email, password, device_name))
+
+struct RefreshInput {
+  SecretText refresh_token;
+};
+BOOST_DESCRIBE_STRUCT(RefreshInput, (), (refresh_token))
+
+struct LogoutInput {
+  std::optional<SecretText> refresh_token;
+};
+BOOST_DESCRIBE_STRUCT(LogoutInput, (), (refresh_token))
+
+struct ForceLogoutInput {
+  std::optional<UserId> user_id;
+  std::optional<EmailAddress> email;
+  std::optional<BoundedText<0, 500>> reason;
+  std::optional<bool> include_own_session;
+};
+BOOST_DESCRIBE_STRUCT(ForceLogoutInput, (), (user_id, email, reason, include_own_session))
+
+struct ForceLogoutAllInput {
+  std::optional<BoundedText<0, 500>> reason;
+  std::optional<bool> include_own_session;
+};
+BOOST_DESCRIBE_STRUCT(ForceLogoutAllInput, (), (reason, include_own_session))
+
+struct ProfileInput {
+  std::optional<BoundedText<0, 100>> name;
+  std::optional<Locale> locale;
+};
+BOOST_DESCRIBE_STRUCT(ProfileInput, (), (name, locale))
+
+struct ChangePasswordInput {
+  SecretText current_password;
+  SecretText new_password;
+};
+BOOST_DESCRIBE_STRUCT(ChangePasswordInput, (), (current_password, new_password))
+
+struct ChangeEmailInput {
+  SecretText password;
+  EmailAddress new_email;
+};
+BOOST_DESCRIBE_STRUCT(ChangeEmailInput, (), (password, new_email))
+
+struct PasswordInput {
+  SecretText password;
+};
+BOOST_DESCRIBE_STRUCT(PasswordInput, (), (password))
+
+struct UserAnswer {
+  UserId id;
+  std::string email;
+  bool email_verified = false;
+  std::string name;
+  std::string locale;
+  Role role = Role::customer;
+  Time created_at;
+  std::optional<Time> last_login_at;
+};
+BOOST_DESCRIBE_STRUCT(UserAnswer, (), (id, email, email_verified, name, locale, role, created_at, last_login_at))
+
+// For staff.
+struct AdminUserAnswer {
+  UserId id;
+  std::string email;
+  bool email_verified = false;
+  std::string email_status;
+  std::string name;
+  std::string locale;
+  Role role = Role::customer;
+  bool is_active = true;
+  Time created_at;
+  std::optional<Time> last_login_at;
+};
+BOOST_DESCRIBE_STRUCT(AdminUserAnswer, (),
+                      (id, email, email_verified, email_status, name, locale, role, is_active, created_at, last_login_at))
+
+struct LoginAnswer {
+  SecretText access_token;
+  SecretText refresh_token;
+  std::string token_type;
+  std::int64_t expires_in = 0;
+  UserAnswer user;
+};
+BOOST_DESCRIBE_STRUCT(LoginAnswer, (), (access_token, refresh_token, token_type, expires_in, user))
+
+struct RefreshAnswer {
+  SecretText access_token;
+  SecretText refresh_token;
+  std::string token_type;
+  std::int64_t expires_in = 0;
+};
+BOOST_DESCRIBE_STRUCT(RefreshAnswer, (), (access_token, refresh_token, token_type, expires_in))
+
+struct SessionItem {
+  SessionId id;
+  bool current = false;
+  std::string device_name;
+  std::string user_agent;
+  std::string ip_address;
+  Time created_at;
+  Time last_used_at;
+  Time expires_at;
+};
+BOOST_DESCRIBE_STRUCT(SessionItem, (),
+                      (id, current, device_name, user_agent, ip_address, created_at, last_used_at, expires_at))
+
+struct SessionPage {
+  std::vector<SessionItem> items;
+  std::optional<std::string> next_cursor;
+};
+BOOST_DESCRIBE_STRUCT(SessionPage, (), (items, next_cursor))
+
+struct UserPage {
+  std::vector<AdminUserAnswer> items;
+  std::optional<std::string> next_cursor;
+};
+BOOST_DESCRIBE_STRUCT(UserPage, (), (items, next_cursor))
+
+struct SessionsEndedAnswer {
+  std::int64_t sessions_ended = 0;
+};
+BOOST_DESCRIBE_STRUCT(SessionsEndedAnswer, (), (sessions_ended))
+
+// Which record of the revocation feed the answer stands for: a node that has read as far refuses the tokens.
+struct RevocationAnswer {
+  std::string scope;  // "user" or "global"
+  std::int64_t sequence = 0;
+  std::optional<std::int64_t> epoch;
+};
+BOOST_DESCRIBE_STRUCT(RevocationAnswer, (), (scope, sequence, epoch))
+
+struct ForcedLogoutAnswer {
+  std::int64_t sessions_ended = 0;
+  std::optional<SessionId> spared_session;
+  RevocationAnswer revocation;
+};
+BOOST_DESCRIBE_STRUCT(ForcedLogoutAnswer, (), (sessions_ended, spared_session, revocation))
+
+struct DependencyState {
+  std::string status;
+  std::optional<double> latency_ms;
+};
+BOOST_DESCRIBE_STRUCT(DependencyState, (), (status, latency_ms))
+
+struct Dependencies {
+  DependencyState database;
+  DependencyState cache;
+  DependencyState mail;
+};
+BOOST_DESCRIBE_STRUCT(Dependencies, (), (database, cache, mail))
+
+struct HealthAnswer {
+  std::string status;
+  Dependencies dependencies;
+};
+BOOST_DESCRIBE_STRUCT(HealthAnswer, (), (status, dependencies))
+
+struct StatusAnswer {
+  std::string status;
+};
+BOOST_DESCRIBE_STRUCT(StatusAnswer, (), (status))
+
+UserAnswer to_answer(const User& user);
+AdminUserAnswer to_admin_answer(const User& user);
+SessionItem to_item(const Session& session, std::optional<SessionId> current);
+
+}  // namespace api
+
+template <>
+struct JsonType<api::Locale> {
+  static std::expected<api::Locale, FieldError> decode(const boost::json::value& value);
+  static boost::json::object schema() {
+    return {{"type", "string"}, {"pattern", "^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"}};
+  }
+};
+
+}  // namespace safawinet

@@ -1,0 +1,38 @@
+// The folder of the embedded default: the database, the master key, and the first administrator's password until it is changed.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/random.hpp"
+#include "base/secret.hpp"
+#include "crypto/sealing.hpp"
+
+namespace safawinet::app {
+
+// Makes the folder (0700) when there is none, and holds it for this process: a second server on the same folder is refused.
+// Errors: StartFailure.
+class DataFolder {
+ public:
+  explicit DataFolder(std::filesystem::path path);
+  ~DataFolder();
+  DataFolder(const DataFolder&) = delete;
+  DataFolder& operator=(const DataFolder&) = delete;
+
+  [[nodiscard]] std::filesystem::path database_file() const { return path_ / "safawinet.db"; }
+
+  // The key in master.key; makes one when there is neither key nor database. Refuses a file that others may read, and a
+  // database without its key: a new key would open nothing.
+  [[nodiscard]] MasterKey master_key(Random& random) const;
+
+  // Writes the generated password of the first administrator (0600) and returns the file.
+  [[nodiscard]] std::filesystem::path write_first_administrator(const std::string& email, const SecretText& password) const;
+  void delete_first_administrator() const;
+
+ private:
+  std::filesystem::path path_;
+  int lock_ = -1;
+};
+
+}  // namespace safawinet::app

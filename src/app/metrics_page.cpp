@@ -1,0 +1,49 @@
+#include "app/metrics_page.hpp"
+
+#include <chrono>
+
+namespace safawinet::app {
+namespace {
+
+template <class Duration>
+double seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+}  // namespace
+
+void fill_metrics(Metrics& metrics, MetricsSources sources) {
+  using enum Metrics::Kind;
+  using Samples = std::vector<Metrics::Sample>;
+  metrics.add(sources.requests);
+  metrics.add(counter, "safawinet_password_verifications_total", "Passwords verified, by result.", "result", [sources] {
+    const auto counts = sources.passwords.verifications();
+    return Samples{{"ok", static_cast<double>(counts.matched)}, {"mismatch", static_cast<double>(counts.mismatched)}};
+  });
+  metrics.add(gauge, "safawinet_password_hashes_running", "Password hashes being computed.",
+              [sources] { return static_cast<double>(sources.hash_pool.state().running); });
+  metrics.add(gauge, "safawinet_password_hashes_waiting", "Password hashes that wait for a thread.",
+              [sources] { return static_cast<double>(sources.hash_pool.state().waiting); });
+  metrics.add(counter, "safawinet_admission_refusals_total", "Requests refused before any hash was computed, by reason.",
+              "reason", [sources] {
+                const auto state = sources.hash_pool.state();
+                return Samples{{"busy", static_cast<double>(state.refused)},
+                               {"client-gone", static_cast<double>(state.abandoned)}};
+              });
+  metrics.add(gauge, "safawinet_revocation_lag_seconds",
+              "From the commit of the newest revocation to its being in force on this node.",
+              [sources] { return seconds(sources.feed.last_lag()); });
+  metrics.add(gauge, "safawinet_revocation_lease_seconds",
+              "How long this node may go on accepting tokens without reading the revocation feed; negative: not any more.",
+              [sources] { return seconds(sources.feed.lease_left()); });
+  metrics.add(gauge, "safawinet_revoked_sessions", "Ended sessions in the revocation index.",
+              [sources] { return static_cast<double>(sources.feed.index()->ended_sessions()); });
+  metrics.add(counter, "safawinet_database_errors_total", "Calls that found the database unavailable.",
+              [sources] { return static_cast<double>(sources.database.state().errors); });
+  // The cache of the embedded default is this process's own memory, which has no errors of its own.
+  metrics.add(counter, "safawinet_cache_errors_total", "Calls that found the cache unavailable.", [] { return 0.0; });
+  metrics.add(gauge, "safawinet_connections", "Open client connections.",
+              [sources] { return static_cast<double>(sources.server.connections()); });
+}
+
+}  // namespace safawinet::app

@@ -1,0 +1,25 @@
+// What /metrics shows, and where each figure comes from.
+#pragma once
+
+#include "accounts/passwords.hpp"
+#include "http/server.hpp"
+#include "observe/metrics.hpp"
+#include "runtime/hash_pool.hpp"
+#include "sessions/revocation_feed.hpp"
+#include "sql/database.hpp"
+
+namespace safawinet::app {
+
+// All outlive the metrics.
+struct MetricsSources {
+  const RequestMetrics& requests;
+  const sql::Database& database;
+  const RevocationFeed& feed;
+  const HashPool& hash_pool;
+  const Passwords& passwords;
+  const http::Server& server;
+};
+
+void fill_metrics(Metrics& metrics, MetricsSources sources);
+
+}  // namespace safawinet::app

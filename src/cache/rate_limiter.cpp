@@ -1,0 +1,44 @@
+#include "cache/rate_limiter.hpp"
+
+#include <utility>
+
+namespace safawinet {
+namespace {
+
+// No window in the table is longer: a subject that was not used for so long has no uses that count.
+constexpr std::chrono::hours kLongestWindow{1};
+
+}  // namespace
+
+Task<std::optional<std::chrono::seconds>> MemoryRateLimiter::take(const RateLimit& limit, std::string subject) {
+  co_return take_now(limit, subject);
+}
+
+std::optional<std::chrono::seconds> MemoryRateLimiter::take_now(const RateLimit& limit, const std::string& subject) {
+  const auto key = std::string(limit.name) + ' ' + subject;
+  const auto now = clock_.monotonic();
+  const std::lock_guard lock(mutex_);
+  make_room(now);
+  auto& uses = subjects_[key];
+  while (!uses.empty() && uses.front() + limit.window <= now) uses.pop_front();
+  if (uses.size() >= limit.count) {
+    return std::chrono::ceil<std::chrono::seconds>(uses.front() + limit.window - now);
+  }
+  uses.push_back(now);
+  expiries_.emplace_back(now + kLongestWindow, key);
+  return std::nullopt;
+}
+
+void MemoryRateLimiter::make_room(MonotonicTime now) {
+  while (!expiries_.empty() && (expiries_.front().first <= now || expiries_.size() > kLimitedSubjectsLimit)) {
+    const auto found = subjects_.find(expiries_.front().second);
+    // Used again since: a later entry of the queue will look after it.
+    if (found != subjects_.end() && (found->second.empty() || found->second.back() + kLongestWindow <= now ||
+                                     expiries_.size() > kLimitedSubjectsLimit)) {
+      subjects_.erase(found);
+    }
+    expiries_.pop_front();
+  }
+}
+
+}  // namespace safawinet

@@ -1,0 +1,59 @@
+// How often a caller may do what costs others something.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/clock.hpp"
+#include "base/task.hpp"
+
+namespace safawinet {
+
+// At most `count` in any `window`.
+struct RateLimit {
+  std::string_view name;
+  std::size_t count;
+  std::chrono::seconds window;
+};
+
+// The one table of limits.
+inline constexpr RateLimit kMailPerAddress{"mail-address", 5, std::chrono::hours(1)};
+inline constexpr RateLimit kMailPerNetwork{"mail-network", 30, std::chrono::hours(1)};
+inline constexpr RateLimit kRegistrationsPerNetwork{"registration-network", 100, std::chrono::hours(1)};
+inline constexpr RateLimit kWrongPasswordsPerAccount{"wrong-password", 10, std::chrono::minutes(15)};
+
+class RateLimiter {
+ public:
+  virtual ~RateLimiter() = default;
+  // Counts one more for `subject`, or says in how long there is room for it again. A refused one does not count.
+  virtual Task<std::optional<std::chrono::seconds>> take(const RateLimit& limit, std::string subject) = 0;
+};
+
+inline constexpr std::size_t kLimitedSubjectsLimit = 100'000;  // remembered at the most
+
+// Counts in this process, exactly: the times of the last `count` uses of each subject. When the table is full of subjects
+// that are all in use, the one that has waited longest is forgotten. Threading: any thread.
+class MemoryRateLimiter final : public RateLimiter {
+ public:
+  explicit MemoryRateLimiter(const Clock& clock) : clock_(clock) {}
+
+  Task<std::optional<std::chrono::seconds>> take(const RateLimit& limit, std::string subject) override;
+  std::optional<std::chrono::seconds> take_now(const RateLimit& limit, const std::string& subject);
+
+ private:
+  using Uses = std::deque<MonotonicTime>;
+  void make_room(MonotonicTime now);
+
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, Uses> subjects_;
+  std::deque<std::pair<MonotonicTime, std::string>> expiries_;  // when to look whether a subject can be forgotten
+};
+
+}  // namespace safawinet

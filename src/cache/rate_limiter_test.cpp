@@ -1,0 +1,56 @@
+#include "cache/rate_limiter.hpp"
+
+#include <gtest/gtest.h>
+
+#include "base/testing.hpp"
+
+namespace safawinet {
+namespace {
+
+constexpr RateLimit kThreeAMinute{"test", 3, std::chrono::minutes(1)};
+
+class RateLimiterTest : public ::testing::Test {
+ protected:
+  bool take(const std::string& subject) { return !limiter_.take_now(kThreeAMinute, subject).has_value(); }
+
+  testing::ManualClock clock_;
+  MemoryRateLimiter limiter_{clock_};
+};
+
+TEST_F(RateLimiterTest, lets_exactly_as_many_through_as_the_limit_says) {
+  EXPECT_TRUE(take("a"));
+  EXPECT_TRUE(take("a"));
+  EXPECT_TRUE(take("a"));
+  EXPECT_FALSE(take("a"));
+  EXPECT_TRUE(take("b")) << "others have their own count";
+}
+
+TEST_F(RateLimiterTest, says_when_there_is_room_again_and_there_is) {
+  take("a");
+  clock_.advance(std::chrono::seconds(20));
+  take("a");
+  take("a");
+  EXPECT_EQ(limiter_.take_now(kThreeAMinute, "a"), std::chrono::seconds(40));
+  clock_.advance(std::chrono::seconds(40));
+  EXPECT_TRUE(take("a"));
+  EXPECT_FALSE(take("a")) << "the two later ones still count";
+}
+
+TEST_F(RateLimiterTest, a_refused_one_does_not_count) {
+  for (int i = 0; i < 10; ++i) take("a");
+  clock_.advance(std::chrono::minutes(1));
+  EXPECT_TRUE(take("a"));
+  EXPECT_TRUE(take("a"));
+  EXPECT_TRUE(take("a"));
+}
+
+TEST_F(RateLimiterTest, stays_bounded_whatever_the_number_of_subjects) {
+  for (std::size_t i = 0; i < kLimitedSubjectsLimit + 1000; ++i) EXPECT_TRUE(take(std::to_string(i)));
+  take("last");
+  take("last");
+  take("last");
+  EXPECT_FALSE(take("last"));
+}
+
+}  // namespace
+}  // namespace safawinet

@@ -1,0 +1,44 @@
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+
+#include "app/data_folder.hpp"
+#include "app/start_failure.hpp"
+#include "cli/commands.hpp"
+#include "cli/settings_option.hpp"
+#include "sql/sqlite/migrate.hpp"
+
+namespace safawinet::cli {
+namespace {
+
+int migrate(const std::string& file, bool is_json) {
+  const auto settings = load_settings(file);
+  if (!settings) return app::kExitUsage;
+  try {
+    const app::DataFolder folder(settings->storage.data_dir);
+    const auto version = sql::migrate_sqlite(folder.database_file());
+    if (is_json) {
+      std::cout << "{\"from\":" << version.before << ",\"to\":" << version.after << "}\n";
+    } else if (version.before == version.after) {
+      std::cout << "The schema is up to date (version " << version.after << ").\n";
+    } else {
+      std::cout << "Migrated the schema from version " << version.before << " to " << version.after << ".\n";
+    }
+    return 0;
+  } catch (const std::exception& failure) {
+    std::cerr << "safawinet: " << failure.what() << '\n';
+    return app::kExitFailed;
+  }
+}
+
+}  // namespace
+
+void add_migrate(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("migrate", "Bring the database to the schema of this binary");
+  const auto file = add_settings_option(*command);
+  const auto is_json = std::make_shared<bool>(false);
+  command->add_flag("--json", *is_json, "Print JSON");
+  command->callback([file, is_json, &exit_code] { exit_code = migrate(*file, *is_json); });
+}
+
+}  // namespace safawinet::cli

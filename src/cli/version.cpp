@@ -1,0 +1,25 @@
+#include "app/version.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+
+#include "cli/commands.hpp"
+
+namespace safawinet::cli {
+
+void add_version(CLI::App& app, int& exit_code) {
+  auto* command = app.add_subcommand("version", "Print the version");
+  const auto is_json = std::make_shared<bool>(false);
+  command->add_flag("--json", *is_json, "Print JSON");
+  command->callback([is_json, &exit_code] {
+    if (*is_json) {
+      std::cout << "{\"version\":\"" << app::kVersion << "\"}\n";
+    } else {
+      std::cout << "safawinet " << app::kVersion << '\n';
+    }
+    exit_code = 0;
+  });
+}
+
+}  // namespace safawinet::cli
