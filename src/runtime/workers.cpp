@@ -29,6 +29,7 @@ std::vector<EventLoop*> Workers::all() const {
 
 void Workers::start() {
   for (std::size_t i = 0; i < loops_.size(); ++i) {
+    loops_[i]->restart();  // a loop that ran a task at start was stopped by it
     threads_.emplace_back([loop = loops_[i].get()] { loop->run(); });
     const auto name = i + 1 == loops_.size()   ? std::string("mail")
                       : i + 2 == loops_.size() ? std::string("background")
