@@ -177,8 +177,8 @@ Task<Status> AccountService::reset_password(SecretText token, SecretText new_pas
   if (!token_hash) co_return invalid_token();
   // Looked up before the expensive hash, taken after it: a password against the policy does not use the token up.
   const auto found = co_await store_.find_token(parts_.database, *token_hash, "reset-password", parts_.clock.now());
-  const auto account =
-      found && found->user ? co_await store_.find_with_credentials(parts_.database, *found->user) : std::nullopt;
+  if (!found || !found->user) co_return invalid_token();
+  const auto account = co_await store_.find_with_credentials(parts_.database, *found->user);
   if (!account) co_return invalid_token();
   const Passwords::Owner owner{.email = account->user.email, .name = account->user.name};
   const auto hash = co_await parts_.passwords.hash_new(visitor.hash_client(), new_password, owner, "/newPassword");
@@ -187,7 +187,8 @@ Task<Status> AccountService::reset_password(SecretText token, SecretText new_pas
   const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     const auto taken = co_await store_.take_token(transaction, *token_hash, "reset-password", now);
-    const auto user = taken && taken->user ? co_await store_.find(transaction, *taken->user) : std::nullopt;
+    if (!taken || !taken->user) co_return invalid_token();
+    const auto user = co_await store_.find(transaction, *taken->user);
     if (!user || !user->is_active) co_return invalid_token();
     const bool is_set =
         co_await store_.set_password(transaction, user->id, account->credentials.version, *hash, now);
@@ -385,7 +386,8 @@ Task<Result<bool>> AccountService::ensure_superadmin(EmailAddress email, SecretT
               .last_login_at = {},
               .created_at = now};
     co_await store_.insert(transaction, user, *hash);
-    co_await record(transaction, "user.first-administrator-made", Actor::system(), user.id, Visitor{});
+    const Visitor nobody{};
+    co_await record(transaction, "user.first-administrator-made", Actor::system(), user.id, nobody);
     co_return true;
   };
   co_return co_await parts_.database.transact(std::move(body));
@@ -403,7 +405,8 @@ Task<Result<UserWithCredentials>> AccountService::confirm_password(UserId user, 
   auto account = co_await store_.find_with_credentials(parts_.database, user);
   if (!account) co_return refuse(ErrorCode::unauthenticated);
   const auto email = EmailAddress::parse(account->user.email);
-  auto attempt = co_await parts_.attempts.enter(email ? email->key() : account->user.email);
+  auto key = email ? email->key() : account->user.email;
+  auto attempt = co_await parts_.attempts.enter(std::move(key));
   if (!attempt) co_return std::unexpected(attempt.error());
   const auto verified =
       co_await parts_.passwords.verify(visitor.hash_client(), std::move(password), account->credentials.password_hash);
