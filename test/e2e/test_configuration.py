@@ -69,7 +69,7 @@ def test_a_wrong_file_is_refused_with_what_to_change(tmp_path, text, expected):
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("SAFAWINET__SESSIONS__IDEL_DAYS", "3", "idle_days"),
+        ("SAFAWINET__SESSIONS__IDEL_DAYS", "3", "SAFAWINET__SESSIONS__IDLE_DAYS"),
         ("SAFAWINET__SESSIONS__IDLE_DAYS", "three", "sessions.idle_days"),
         ("SAFAWINET_LISTEN", "nowhere", "nowhere"),
         ("SAFAWINET_MASTER_KEY", "c2hvcnQ=", "SAFAWINET_MASTER_KEY"),
@@ -85,7 +85,7 @@ def test_a_wrong_variable_is_refused_with_what_to_change(tmp_path, name, value, 
 
 def test_what_is_shown_holds_no_secret(tmp_path):
     secrets = {"SAFAWINET_MASTER_KEY": MASTER_KEY, "SAFAWINET_ADMIN_PASSWORD": ADMIN_PASSWORD}
-    done = run("config", "show", folder=tmp_path, settings=secrets)
+    done = run("config", "show", folder=tmp_path, settings=secrets | {"SAFAWINET_ADMIN_EMAIL": ADMIN_EMAIL})
 
     assert done.returncode == 0, done.stderr
     assert MASTER_KEY not in done.stdout + done.stderr

@@ -18,7 +18,7 @@ def assert_problem(reply, status: int) -> None:
     assert problem["requestId"] == reply.headers["X-Request-Id"]
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/v1", "/v1/", "/v1/users/me/", "/v1//users/me", "/V1/users/me"])
+@pytest.mark.parametrize("path", ["/nothing", "/v1", "/v1/", "/v1/users/me/", "/V1/users/me"])
 def test_an_unknown_path_is_a_problem(shared_server, path):
     assert_problem(shared_server.api().get(path), 404)
 
