@@ -39,6 +39,10 @@ ROUTES = sorted(BODIES)
 EVERY_TYPE = {"null": None, "true": True, "number": 7, "fraction": 1.5, "string": "word", "list": [], "object": {}}
 
 
+def required_fields(route: tuple[str, str]) -> set[str]:
+    return set() if route[0] == "PATCH" else REQUIRED.get(route[1], set(BODIES[route]))
+
+
 def type_of(value) -> set[str]:
     return {"true"} if isinstance(value, bool) else {"string"} if isinstance(value, str) else {"number", "fraction"}
 
@@ -89,7 +93,7 @@ def test_a_field_of_another_type_is_refused_and_named(server, route):
     good = BODIES[route]
     for field, value in good.items():
         for name, other in EVERY_TYPE.items():
-            required = field in REQUIRED.get(route[1], good)
+            required = field in required_fields(route)
             if name in type_of(value) or (name == "null" and not required):
                 continue
             reply = send(server, route, json.dumps(good | {field: other}).encode())
@@ -99,7 +103,7 @@ def test_a_field_of_another_type_is_refused_and_named(server, route):
 
 @pytest.mark.parametrize("route", ROUTES, ids=" ".join)
 def test_missing_fields_are_all_named_at_once(server, route):
-    required = REQUIRED.get(route[1], set(BODIES[route]) if route[0] != "PATCH" else set())
+    required = required_fields(route)
     if not required:
         return
     reply = send(server, route, b"{}")
@@ -138,7 +142,8 @@ STRINGS = {
 @pytest.mark.parametrize("route", [route for route in ROUTES if route[0] != "PATCH"], ids=" ".join)
 def test_strange_strings_break_nothing(server, route):
     for field, value in BODIES[route].items():
-        if not isinstance(value, str) or field in ("reason", "name", "deviceName"):
+        is_free_text = field in ("reason", "name", "deviceName") or (route[1], field) == ("/v1/auth/register", "password")
+        if not isinstance(value, str) or is_free_text:
             continue
         for what, text in STRINGS.items():
             reply = send(server, route, json.dumps(BODIES[route] | {field: text}).encode())
@@ -218,9 +223,8 @@ LARGE = {
 @pytest.mark.parametrize("route", ROUTES, ids=" ".join)
 def test_what_is_no_good_json_is_refused(server, route):
     for what, body in LARGE.items():
-        optional = route[1] in ("/v1/auth/force-logout-all", "/v1/auth/logout") and what in ("nothing", "a space")
-        if optional:
-            continue
+        if what == "nothing" and not required_fields(route):
+            continue  # then it is the same as an empty object
         reply = send(server, route, body)
         assert reply.status in (400, 422), (what, reply)
         assert reply.headers["Content-Type"] == "application/problem+json"

@@ -66,6 +66,8 @@ def test_a_request_in_flight_is_finished_and_its_connection_closed(server):
 
 
 def test_a_client_that_never_finishes_does_not_keep_it_for_ever(server):
+    server.settings["SAFAWINET__HTTP__DRAIN_SECONDS"] = "1"
+    server.restart()
     connection = connected(server)
     connection.sendall(b"POST /v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n")
     server.process.send_signal(signal.SIGTERM)

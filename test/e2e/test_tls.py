@@ -31,6 +31,7 @@ def test_everything_works_over_tls_and_says_to_stay_with_it(server):
     assert "max-age" in person.api.me().headers["Strict-Transport-Security"]
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 def test_old_versions_are_refused(server, authority):
     context = ssl.create_default_context(cafile=authority.ca_file)
     context.set_ciphers("DEFAULT:@SECLEVEL=0")

@@ -10,7 +10,7 @@ TIMEOUT_SECONDS = 30.0
 NOT_GIVEN = object()
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)
 class Reply:
     status: int
     headers: http.client.HTTPMessage
@@ -39,7 +39,7 @@ class Reply:
         """The body, to be compared with another one."""
         return {name: value for name, value in self.json.items() if name not in ("requestId", "instance")}
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"{self.status} {dict(self.headers)} {self.body[:600]!r}"
 
 

@@ -130,7 +130,12 @@ class Server:
         self.wait()
 
     def wait(self) -> int:
-        code = self.process.wait(PATIENCE_SECONDS)
+        try:
+            code = self.process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"the server did not end\n{self.tail()}") from None
         self._reader.join(PATIENCE_SECONDS)
         self.process.stdout.close()
         self.process.stderr.close()
