@@ -223,8 +223,11 @@ Task<Result<LoggedIn>> AccountService::log_in(Login login, Visitor visitor) {
     attempt->failed();
     co_return refuse(ErrorCode::invalid_credentials);
   }
-  // A disabled account answers as a wrong password does.
-  if (!account->user.is_active) co_return refuse(ErrorCode::invalid_credentials);
+  // A disabled account answers as a wrong password does, and counts as one: else the limit would tell them apart.
+  if (!account->user.is_active) {
+    attempt->failed();
+    co_return refuse(ErrorCode::invalid_credentials);
+  }
   if (!account->user.email_verified_at) co_return refuse(ErrorCode::email_not_verified);
   if (verified->needs_rehash) {
     const auto rehashed = co_await parts_.passwords.rehash(visitor.hash_client(), login.password);

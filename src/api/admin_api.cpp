@@ -47,7 +47,17 @@ Task<Result<Accepted>> AdminApi::invite(Call& call, EmailInput input) {
 Task<Result<ForcedLogoutAnswer>> AdminApi::force_logout(Call& call, ForceLogoutInput input) {
   const auto user = co_await find_target(input);
   if (!user) co_return std::unexpected(user.error());
-  co_return co_await end_sessions(call, *user, input.reason, input.include_own_session.value_or(false));
+  if (!call.caller->is_at_least(user->role)) {
+    AuditEntry entry{.action = "session.force-logout",
+                     .outcome = AuditOutcome::refused,
+                     .actor = Actor::user(call.caller->user),
+                     .target = "user:" + user->id.text(),
+                     .reason = "has a higher role",
+                     .origin = call.origin()};
+    co_await audit_.record(database_, std::move(entry));
+    co_return refuse(ErrorCode::forbidden, "This user has a higher role than yours.");
+  }
+  co_return co_await end_sessions(call, user->id, input.reason, input.include_own_session.value_or(false));
 }
 
 Task<Result<ForcedLogoutAnswer>> AdminApi::force_logout_all(Call& call, ForceLogoutAllInput input) {
@@ -55,20 +65,18 @@ Task<Result<ForcedLogoutAnswer>> AdminApi::force_logout_all(Call& call, ForceLog
   co_return co_await end_sessions(call, std::nullopt, input.reason, input.include_own_session.value_or(false));
 }
 
-Task<Result<UserId>> AdminApi::find_target(const ForceLogoutInput& input) {
+Task<Result<User>> AdminApi::find_target(const ForceLogoutInput& input) {
   if (input.user_id.has_value() == input.email.has_value()) {
     Error error{.code = ErrorCode::invalid_fields};
     error.fields.push_back({"/userId", "required", "name the user by either userId or email"});
     co_return refuse(std::move(error));
   }
   if (input.email) {
-    const auto user = co_await accounts_.find(*input.email);
+    auto user = co_await accounts_.find(*input.email);
     if (!user) co_return refuse(ErrorCode::not_found);
-    co_return user->id;
+    co_return std::move(*user);
   }
-  const auto user = co_await accounts_.get(*input.user_id);
-  if (!user) co_return std::unexpected(user.error());
-  co_return user->id;
+  co_return co_await accounts_.get(*input.user_id);
 }
 
 Task<Result<ForcedLogoutAnswer>> AdminApi::end_sessions(Call& call, std::optional<UserId> user,

@@ -4,30 +4,35 @@
 #include "accounts/account_service.hpp"
 #include "api/call.hpp"
 #include "api/types.hpp"
+#include "audit/audit_log.hpp"
 #include "sessions/session_service.hpp"
+#include "sql/database.hpp"
 
 namespace safawinet::api {
 
 class AdminApi {
  public:
-  AdminApi(AccountService& accounts, SessionService& sessions) : accounts_(accounts), sessions_(sessions) {}
+  AdminApi(AccountService& accounts, SessionService& sessions, AuditLog& audit, sql::Database& database)
+      : accounts_(accounts), sessions_(sessions), audit_(audit), database_(database) {}
 
   Task<Result<UserPage>> list_users(Call& call);
   Task<Result<AdminUserAnswer>> get_user(Call& call);
   Task<Result<SessionPage>> list_sessions_of(Call& call);
   Task<Result<Accepted>> invite(Call& call, EmailInput input);
 
-  // The caller's own session is spared unless asked otherwise.
+  // The caller's own session is spared unless asked otherwise. Who has a higher role than the caller is not signed out.
   Task<Result<ForcedLogoutAnswer>> force_logout(Call& call, ForceLogoutInput input);
   Task<Result<ForcedLogoutAnswer>> force_logout_all(Call& call, ForceLogoutAllInput input);
 
  private:
-  Task<Result<UserId>> find_target(const ForceLogoutInput& input);
+  Task<Result<User>> find_target(const ForceLogoutInput& input);
   Task<Result<ForcedLogoutAnswer>> end_sessions(Call& call, std::optional<UserId> user,
                                                 const std::optional<BoundedText<0, 500>>& reason, bool include_own);
 
   AccountService& accounts_;
   SessionService& sessions_;
+  AuditLog& audit_;
+  sql::Database& database_;
 };
 
 }  // namespace safawinet::api

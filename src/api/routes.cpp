@@ -32,7 +32,7 @@ std::vector<Route> routes(const Apis& apis) {
       {delete_, "/v1/sessions/{id}", user, write, ignored, "End one session", bind(sessions, &SessionsApi::end_one)},
 
       // Forced logout
-      {post, "/v1/auth/force-logout", admin, operator_, honoured, "End all sessions of one user", bind(staff, &AdminApi::force_logout)},
+      {post, "/v1/auth/force-logout", support, operator_, honoured, "End all sessions of one user", bind(staff, &AdminApi::force_logout)},
       {post, "/v1/auth/force-logout-all", admin, operator_, honoured, "End everybody's sessions", bind(staff, &AdminApi::force_logout_all)},
 
       // Administration

@@ -357,7 +357,7 @@ void Application::Parts::make_api() {
   auth_api.emplace(*accounts, *sessions, *guard);
   users_api.emplace(*accounts);
   sessions_api.emplace(*sessions);
-  admin_api.emplace(*accounts, *sessions);
+  admin_api.emplace(*accounts, *sessions, *audit, *database);
   pages_api.emplace(*accounts);
   operations_api.emplace(metrics);
   idempotency.emplace(*database, clock);

@@ -1,5 +1,8 @@
 #include "http/server.hpp"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <stdexcept>
@@ -12,6 +15,22 @@ namespace safawinet::http {
 namespace {
 
 constexpr std::chrono::milliseconds drain_poll_interval{10};
+// What the process needs besides connections: listeners, files, the database, Redis, mail.
+constexpr rlim_t other_descriptors = 512;
+
+// Ordinary shells and services allow 1024 descriptors, which end long before the connections do.
+void raise_descriptor_limit(const ServerCore& core) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t needed = core.options.max_connections + other_descriptors;
+  if (limit.rlim_cur >= needed) return;
+  limit.rlim_cur = std::min(needed, limit.rlim_max);
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < needed) {
+    core.log("fewer descriptors than connections are allowed",
+             std::to_string(limit.rlim_cur) + " of " + std::to_string(needed) +
+                 "; raise the limit (ulimit -Hn, LimitNOFILE) or lower the number of connections");
+  }
+}
 
 }  // namespace
 
@@ -23,6 +42,7 @@ Server::Server(std::vector<EventLoop*> loops, ServerOptions options, RequestHand
   core_->handler = std::move(handler);
   core_->refusal = std::move(refusal);
   core_->failure_log = std::move(failure_log);
+  raise_descriptor_limit(*core_);
   if (core_->options.tls) core_->tls = make_tls_context(*core_->options.tls);
 
   const std::vector<int>& inherited = core_->options.inherited_sockets;

@@ -46,7 +46,8 @@ struct ServerOptions {
   Limits limits{};
   Timeouts timeouts{};
   // Of all loops together. A further client takes the place of the one that is idle for longest; when none is idle it
-  // is told 503.
+  // is told 503. The soft limit of descriptors is raised as far as this needs and the hard limit allows; where that is
+  // too low, clients beyond it are turned away, and the failure log says so at start.
   std::size_t max_connections = 10'000;
 };
 
