@@ -142,8 +142,8 @@ STRINGS = {
 @pytest.mark.parametrize("route", [route for route in ROUTES if route[0] != "PATCH"], ids=" ".join)
 def test_strange_strings_break_nothing(server, route):
     for field, value in BODIES[route].items():
-        is_free_text = field in ("reason", "name", "deviceName") or (route[1], field) == ("/v1/auth/register", "password")
-        if not isinstance(value, str) or is_free_text:
+        is_new_password = (route[1], field) == ("/v1/auth/register", "password")
+        if not isinstance(value, str) or is_new_password or field in ("reason", "name", "deviceName"):
             continue
         for what, text in STRINGS.items():
             reply = send(server, route, json.dumps(BODIES[route] | {field: text}).encode())

@@ -82,6 +82,14 @@ def test_a_wrong_current_password_counts_like_a_wrong_login(server):
     assert server.api().login(person.email, OTHER_PASSWORD).status == 429
 
 
+def test_the_limit_does_not_tell_the_right_password_of_a_deactivated_account(server):
+    person = signed_up_user(server)
+    server.sql("UPDATE users SET is_active = false WHERE id = ?", person.id)
+    statuses = [server.api().login(person.email, PASSWORD).status for _ in range(WRONG_PASSWORDS_PER_ACCOUNT + 2)]
+
+    assert statuses == [401] * WRONG_PASSWORDS_PER_ACCOUNT + [429] * 2
+
+
 @pytest.mark.parametrize("route", ["forgot-password", "resend-verification"])
 @pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
 def test_five_mails_an_hour_go_to_an_address_whether_it_is_known_or_not(server, route, known):
