@@ -293,6 +293,20 @@ class TestFullTables:
             stream.connection.close()
         assert exchange(echo.target, get()).status == 200
 
+    def test_the_soft_limit_of_descriptors_does_not_bind_it(self, start_echo):
+        # Not the default, so that the hard limit of the machine is enough.
+        limits = (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        echo = start_echo(
+            "--max-connections", "200", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        )
+        streams = [Stream(echo.target.connect()) for _ in range(150)]
+        for stream in streams:
+            stream.send(get())
+            assert stream.answer().status == 200
+        for stream in streams:
+            stream.connection.close()
+        assert not echo.has_logged("failure")
+
     # The undefined-behaviour sanitizer itself needs descriptors, and reports errors when it gets none.
     @pytest.mark.release_only
     def test_running_out_of_descriptors_turns_clients_away_and_nothing_else(self, start_echo):
@@ -302,6 +316,7 @@ class TestFullTables:
             first.send(get())
             assert first.answer().status == 200
             clients = [echo.target.connect() for _ in range(2 * limit)]
+            assert echo.has_logged("failure fewer descriptors than connections are allowed: 64 of ")
             eventually(lambda: echo.has_logged("failure a connection could not be accepted"), "no descriptor is left")
             spent = processor_seconds(echo.process.pid)
             turned_away = clients[-1]
