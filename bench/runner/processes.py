@@ -30,10 +30,10 @@ class Tools:
     @classmethod
     def in_folder(cls, build: Path, server: Path | None) -> "Tools":
         tools = cls(
-            server or build / "safawinet",
-            build / "safawinet_load",
-            build / "safawinet_bare_beast",
-            build / "safawinet_engine_limits",
+            (server or build / "safawinet").resolve(),
+            (build / "safawinet_load").resolve(),
+            (build / "safawinet_bare_beast").resolve(),
+            (build / "safawinet_engine_limits").resolve(),
         )
         for program in vars(tools).values():
             if not os.access(program, os.X_OK):
