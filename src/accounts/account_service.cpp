@@ -2,8 +2,6 @@
 
 #include <utility>
 
-
-
 namespace safawinet {
 namespace {
 
@@ -27,12 +25,14 @@ TokenKind kind_of(OneTimePurpose purpose) {
 }
 
 std::unexpected<Error> invalid_token() {
-  return refuse(Error{.code = ErrorCode::invalid_token,
-                      .fields = {{"/token", "invalid-token", "is unknown, used, replaced by a newer one, or expired"}}});
+  return refuse(
+      Error{.code = ErrorCode::invalid_token,
+            .fields = {{"/token", "invalid-token", "is unknown, used, replaced by a newer one, or expired"}}});
 }
 
 std::unexpected<Error> wrong_password(const std::string& pointer) {
-  return refuse(Error{.code = ErrorCode::invalid_fields, .fields = {{pointer, "wrong-password", "is not your password"}}});
+  return refuse(
+      Error{.code = ErrorCode::invalid_fields, .fields = {{pointer, "wrong-password", "is not your password"}}});
 }
 
 Device device_of(const Login& login, const Visitor& visitor) {
@@ -51,7 +51,8 @@ Task<Status> AccountService::register_user(Registration registration, Visitor vi
   if (!limited) co_return limited;
   std::optional<std::string> invitation;
   if (parts_.registration == RegistrationMode::invite) {
-    if (registration.invitation) invitation = hash_one_time_token(OneTimePurpose::invite, registration.invitation->reveal());
+    if (registration.invitation)
+      invitation = hash_one_time_token(OneTimePurpose::invite, registration.invitation->reveal());
     if (!invitation) co_return refuse(ErrorCode::forbidden, "Registration is by invitation.");
   }
   // The hash is computed for known and unknown addresses alike.
@@ -86,7 +87,8 @@ Task<Status> AccountService::register_user(Registration registration, Visitor vi
       co_await record(transaction, "user.registered", Actor::anonymous(), user.id, visitor);
     } else if (!known->email_verified_at && known->is_active) {
       // Whoever registered before never proved the address: nothing of theirs stays.
-      co_await store_.replace_unverified(transaction, known->id, registration.email.text(), registration.name, *hash, now);
+      co_await store_.replace_unverified(transaction, known->id, registration.email.text(), registration.name, *hash,
+                                         now);
       co_await store_.delete_tokens_of(transaction, known->id);
       co_await send_token(transaction, *known, OneTimePurpose::verify_email);
       co_await record(transaction, "user.registered-again", Actor::anonymous(), known->id, visitor);
@@ -120,8 +122,8 @@ Task<Status> AccountService::verify_email(SecretText token, Visitor visitor) {
   co_return Status{};
 }
 
-Task<Result<bool>> AccountService::take_change_of_email(sql::Transaction& transaction, const std::string& hash, Time now,
-                                                        const Visitor& visitor) {
+Task<Result<bool>> AccountService::take_change_of_email(sql::Transaction& transaction, const std::string& hash,
+                                                        Time now, const Visitor& visitor) {
   const auto pending = co_await store_.take_token(transaction, hash, "change-email", now);
   if (!pending || !pending->user) co_return invalid_token();
   const auto user = co_await store_.find(transaction, *pending->user);
@@ -190,8 +192,7 @@ Task<Status> AccountService::reset_password(SecretText token, SecretText new_pas
     if (!taken || !taken->user) co_return invalid_token();
     const auto user = co_await store_.find(transaction, *taken->user);
     if (!user || !user->is_active) co_return invalid_token();
-    const bool is_set =
-        co_await store_.set_password(transaction, user->id, account->credentials.version, *hash, now);
+    const bool is_set = co_await store_.set_password(transaction, user->id, account->credentials.version, *hash, now);
     if (!is_set) co_return invalid_token();  // the password was changed since the token was looked up
     if (!user->email_verified_at) {
       // The link proved the address; the name is of whoever registered it, which need not be its owner.
@@ -234,8 +235,7 @@ Task<Result<LoggedIn>> AccountService::log_in(Login login, Visitor visitor) {
     if (rehashed) co_await store_.set_rehashed(parts_.database, account->user.id, stored, *rehashed);
   }
   auto device = device_of(login, visitor);
-  auto tokens =
-      co_await parts_.sessions.start(account->user.id, account->credentials.version, std::move(device));
+  auto tokens = co_await parts_.sessions.start(account->user.id, account->credentials.version, std::move(device));
   if (!tokens) co_return std::unexpected(tokens.error());
   account->user.last_login_at = parts_.clock.now();
   LoggedIn logged_in{std::move(account->user), std::move(*tokens)};
@@ -403,8 +403,8 @@ Task<Status> AccountService::limit_mail(const EmailAddress& email, const Visitor
   co_return Status{};
 }
 
-Task<Result<UserWithCredentials>> AccountService::confirm_password(UserId user, SecretText password, std::string pointer,
-                                                                   const Visitor& visitor) {
+Task<Result<UserWithCredentials>> AccountService::confirm_password(UserId user, SecretText password,
+                                                                   std::string pointer, const Visitor& visitor) {
   auto account = co_await store_.find_with_credentials(parts_.database, user);
   if (!account) co_return refuse(ErrorCode::unauthenticated);
   const auto email = EmailAddress::parse(account->user.email);

@@ -51,9 +51,10 @@ struct LoggedIn {
   IssuedTokens tokens;
 };
 
-// What anybody may ask answers the same, at the same cost, whether the address has an account or not; what happened is told
-// by mail. Every change of credentials is one transaction with its audit row, its mail and the end of the sessions.
-// Threading: any event loop. Errors besides those named: overloaded (hashing), too_many_requests (limits), Unavailable.
+// What anybody may ask answers the same, at the same cost, whether the address has an account or not; what happened is
+// told by mail. Every change of credentials is one transaction with its audit row, its mail and the end of the
+// sessions. Threading: any event loop. Errors besides those named: overloaded (hashing), too_many_requests (limits),
+// Unavailable.
 class AccountService {
  public:
   struct Parts {
@@ -88,8 +89,8 @@ class AccountService {
   // Errors: not_found, for a user that has just been deleted.
   Task<Result<User>> get(UserId id);
   Task<Result<User>> set_profile(UserId id, std::optional<std::string> name, std::optional<std::string> locale);
-  // Ends the other sessions. Errors: invalid_fields (the current password is wrong, or the policy), conflict (changed by
-  // somebody else meanwhile).
+  // Ends the other sessions. Errors: invalid_fields (the current password is wrong, or the policy), conflict (changed
+  // by somebody else meanwhile).
   Task<Status> change_password(Caller caller, SecretText current, SecretText new_password, Visitor visitor);
   // Mails the new address; nothing changes before it is proved. Errors: invalid_fields.
   Task<Status> change_email(Caller caller, SecretText password, EmailAddress new_email, Visitor visitor);

@@ -17,9 +17,9 @@ namespace safawinet {
 
 inline constexpr std::size_t kAttemptsWaitingLimit = 256;  // for one account
 
-// An attempt is let in only if, should all that are under way turn out wrong, the limit still holds; otherwise it waits for
-// one of them to end. So sixty-four parallel wrong passwords get exactly ten verdicts, and sixty-four right ones all pass.
-// Threading: any event loop.
+// An attempt is let in only if, should all that are under way turn out wrong, the limit still holds; otherwise it waits
+// for one of them to end. So sixty-four parallel wrong passwords get exactly ten verdicts, and sixty-four right ones
+// all pass. Threading: any event loop.
 class AttemptGate {
  public:
   explicit AttemptGate(const Clock& clock) : clock_(clock) {}
@@ -28,7 +28,8 @@ class AttemptGate {
   class Attempt {
    public:
     Attempt(AttemptGate& gate, std::string account) : gate_(&gate), account_(std::move(account)) {}
-    Attempt(Attempt&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)), account_(std::move(other.account_)) {}
+    Attempt(Attempt&& other) noexcept
+        : gate_(std::exchange(other.gate_, nullptr)), account_(std::move(other.account_)) {}
     Attempt& operator=(Attempt&&) = delete;
     ~Attempt() {
       if (gate_ != nullptr) gate_->leave(account_, false);

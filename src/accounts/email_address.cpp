@@ -9,9 +9,7 @@ constexpr std::size_t kAddressLimit = 254;
 constexpr std::size_t kLocalPartLimit = 64;
 constexpr std::size_t kLabelLimit = 63;
 
-bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
+bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 // RFC 5322 section 3.2.3
 bool is_atom_character(char c) {

@@ -7,9 +7,9 @@
 
 namespace safawinet {
 
-// A bare address of ASCII: a dot-atom local part (RFC 5321 section 4.1.2) and a domain of letters, digits and hyphens; no
-// quoted local parts, comments or address literals; at most 254 characters (RFC 5321 section 4.5.3.1). Addresses are the
-// same whatever their case.
+// A bare address of ASCII: a dot-atom local part (RFC 5321 section 4.1.2) and a domain of letters, digits and hyphens;
+// no quoted local parts, comments or address literals; at most 254 characters (RFC 5321 section 4.5.3.1). Addresses are
+// the same whatever their case.
 class EmailAddress {
  public:
   static std::optional<EmailAddress> parse(std::string_view text);

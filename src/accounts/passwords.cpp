@@ -4,7 +4,8 @@
 
 namespace safawinet {
 
-Task<Result<std::string>> Passwords::hash_new(HashClient client, SecretText password, Owner owner, std::string pointer) {
+Task<Result<std::string>> Passwords::hash_new(HashClient client, SecretText password, Owner owner,
+                                              std::string pointer) {
   auto work = [this, &password, &owner, &pointer] { return hash_new_now(password, owner, pointer); };
   auto outcome = co_await pool_.run(std::move(client), std::move(work));
   if (!outcome) co_return std::unexpected(outcome.error());

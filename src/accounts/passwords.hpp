@@ -30,7 +30,8 @@ class Passwords {
   // The hash of a password that may be set. Errors: invalid_fields with every fault, at `pointer`.
   Task<Result<std::string>> hash_new(HashClient client, SecretText password, Owner owner, std::string pointer);
 
-  // Verifies against `stored`, or, when there is no account (empty), against a hash that nothing matches, at the same cost.
+  // Verifies against `stored`, or, when there is no account (empty), against a hash that nothing matches, at the same
+  // cost.
   Task<Result<PasswordVerification>> verify(HashClient client, SecretText password, std::string stored);
 
   // For a login whose hash is of an older cost.

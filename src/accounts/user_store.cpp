@@ -13,16 +13,18 @@ using sql::Statement;
 
 constexpr Statement kById{"SELECT " USER_COLUMNS " FROM users WHERE id = $1"};
 constexpr Statement kByEmail{"SELECT " USER_COLUMNS " FROM users WHERE email = $1"};
-constexpr Statement kCredentialsById{
-    "SELECT " USER_COLUMNS ", password_hash, credential_version FROM users WHERE id = $1"};
-constexpr Statement kCredentialsByEmail{
-    "SELECT " USER_COLUMNS ", password_hash, credential_version FROM users WHERE email = $1"};
+constexpr Statement kCredentialsById{"SELECT " USER_COLUMNS
+                                     ", password_hash, credential_version FROM users WHERE id = $1"};
+constexpr Statement kCredentialsByEmail{"SELECT " USER_COLUMNS
+                                        ", password_hash, credential_version FROM users WHERE email = $1"};
 constexpr Statement kSearch{
-    "SELECT " USER_COLUMNS " FROM users "
+    "SELECT " USER_COLUMNS
+    " FROM users "
     "WHERE id < $2 AND (email LIKE $1 ESCAPE '\\' OR name LIKE $1 ESCAPE '\\') ORDER BY id DESC LIMIT $3"};
 constexpr Statement kHasSuperadmin{"SELECT 1 FROM users WHERE role = 'superadmin' LIMIT 1"};
 constexpr Statement kHasOtherSuperadmin{
-    "SELECT 1 FROM users WHERE role = 'superadmin' AND is_active AND email_verified_at IS NOT NULL AND id <> $1 LIMIT 1"};
+    "SELECT 1 FROM users WHERE role = 'superadmin' AND is_active AND email_verified_at IS NOT NULL AND id <> $1 LIMIT "
+    "1"};
 
 constexpr Statement kInsert{
     "INSERT INTO users (id, email, name, locale, password_hash, role, email_verified_at, created_at, updated_at) "
@@ -47,7 +49,8 @@ constexpr Statement kDeleteUser{"DELETE FROM users WHERE id = $1"};
 constexpr Statement kDeleteEvidence{"DELETE FROM ended_sessions WHERE user_id = $1"};
 
 constexpr Statement kReplaceTokens{
-    "DELETE FROM one_time_tokens WHERE purpose = $1 AND (user_id = $2 OR (user_id IS NULL AND $2 IS NULL AND email = $3))"};
+    "DELETE FROM one_time_tokens WHERE purpose = $1 AND (user_id = $2 OR (user_id IS NULL AND $2 IS NULL AND email = "
+    "$3))"};
 constexpr Statement kInsertToken{
     "INSERT INTO one_time_tokens (token_hash, user_id, purpose, email, expires_at, created_at) "
     "VALUES ($1, $2, $3, $4, $5, $6)"};
@@ -180,7 +183,9 @@ Task<void> UserStore::set_rehashed(sql::Database& database, UserId id, std::stri
   co_await database.write(kSetRehashed, id, former_hash, hash);
 }
 
-Task<void> UserStore::clear_name(sql::Transaction& transaction, UserId id) { co_await transaction.execute(kClearName, id); }
+Task<void> UserStore::clear_name(sql::Transaction& transaction, UserId id) {
+  co_await transaction.execute(kClearName, id);
+}
 
 Task<void> UserStore::set_email(sql::Transaction& transaction, UserId id, std::string_view email, Time now) {
   co_await transaction.execute(kSetEmail, id, email, now);
@@ -218,6 +223,8 @@ Task<void> UserStore::delete_expired_tokens(sql::Database& database, Time now) {
   co_await database.write(kDeleteExpiredTokens, now);
 }
 
-Task<void> UserStore::write_decoy(sql::Transaction& transaction, Time now) { co_await transaction.execute(kDecoy, now); }
+Task<void> UserStore::write_decoy(sql::Transaction& transaction, Time now) {
+  co_await transaction.execute(kDecoy, now);
+}
 
 }  // namespace safawinet

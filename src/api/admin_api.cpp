@@ -88,11 +88,10 @@ Task<Result<ForcedLogoutAnswer>> AdminApi::end_sessions(Call& call, std::optiona
                        .actor = Actor::user(call.caller->user),
                        .origin = call.origin()};
   const auto ended = co_await sessions_.force_logout(std::move(command));
-  ForcedLogoutAnswer answer{.sessions_ended = ended.sessions,
-                            .spared_session = ended.spared,
-                            .revocation = {.scope = user ? "user" : "global",
-                                           .sequence = ended.revocation_sequence,
-                                           .epoch = ended.epoch}};
+  ForcedLogoutAnswer answer{
+      .sessions_ended = ended.sessions,
+      .spared_session = ended.spared,
+      .revocation = {.scope = user ? "user" : "global", .sequence = ended.revocation_sequence, .epoch = ended.epoch}};
   co_return answer;
 }
 

@@ -13,7 +13,9 @@ Result<Answer> answer_or_error(const Status& status) {
   return Answer{};
 }
 
-std::string text_or_empty(std::optional<BoundedText<0, 100>>& text) { return text ? std::move(text->value) : std::string(); }
+std::string text_or_empty(std::optional<BoundedText<0, 100>>& text) {
+  return text ? std::move(text->value) : std::string();
+}
 
 }  // namespace
 
@@ -78,8 +80,9 @@ Task<Result<NoContent>> AuthApi::log_out(Call& call, LogoutInput input) {
   }
   const auto token = bearer_token(call.request);
   if (!token) {
-    co_return refuse(Error{.code = ErrorCode::invalid_fields,
-                           .fields = {{"/refreshToken", "required", "send a refresh token, or an access token as Bearer"}}});
+    co_return refuse(
+        Error{.code = ErrorCode::invalid_fields,
+              .fields = {{"/refreshToken", "required", "send a refresh token, or an access token as Bearer"}}});
   }
   const auto caller = guard_.authenticate(*token);
   if (!caller && caller.error().code != ErrorCode::unauthenticated) co_return std::unexpected(caller.error());

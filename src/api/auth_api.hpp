@@ -1,9 +1,9 @@
 // /v1/auth: signing up, proving an address, logging in and out.
 #pragma once
 
+#include "accounts/account_service.hpp"
 #include "api/call.hpp"
 #include "api/types.hpp"
-#include "accounts/account_service.hpp"
 #include "sessions/access_guard.hpp"
 #include "sessions/session_service.hpp"
 

@@ -62,7 +62,8 @@ std::string clean(std::string_view text, std::size_t limit) {
 }
 
 std::unexpected<Error> bad_query(std::string_view name, std::string code, std::string detail) {
-  return refuse(Error{.code = ErrorCode::invalid_fields, .fields = {{"?" + std::string(name), std::move(code), std::move(detail)}}});
+  return refuse(Error{.code = ErrorCode::invalid_fields,
+                      .fields = {{"?" + std::string(name), std::move(code), std::move(detail)}}});
 }
 
 }  // namespace
@@ -83,7 +84,8 @@ Result<std::optional<std::string>> Call::query(std::string_view name) const {
   const auto raw = find_pair(request.query, name);
   if (!raw) return std::optional<std::string>();
   auto value = decode_form(*raw);
-  if (!value || value->find('\0') != std::string::npos) return bad_query(name, "invalid", "is not percent-encoded text");
+  if (!value || value->find('\0') != std::string::npos)
+    return bad_query(name, "invalid", "is not percent-encoded text");
   return value;
 }
 
@@ -109,7 +111,8 @@ Result<PageRequest<Id<void>>> parse_page(const Call& call) {
   if (!cursor) return std::unexpected(cursor.error());
   if (*cursor) {
     const auto bytes = from_base64url(**cursor);
-    if (!bytes || bytes->size() != 16) return bad_query("cursor", "invalid", "must be the nextCursor of a previous page");
+    if (!bytes || bytes->size() != 16)
+      return bad_query("cursor", "invalid", "must be the nextCursor of a previous page");
     page.before.emplace();
     std::copy(bytes->begin(), bytes->end(), page.before->uuid.bytes.begin());
   }

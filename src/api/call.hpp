@@ -58,8 +58,8 @@ Result<PageRequest<Id>> page_of(const Call& call) {
   return typed;
 }
 
-// A list ends when a page is not full: `items` were asked for with limit + 1, so that this is known. Gives the cursor of
-// the next page, or none.
+// A list ends when a page is not full: `items` were asked for with limit + 1, so that this is known. Gives the cursor
+// of the next page, or none.
 template <class Items>
 std::optional<std::string> cut_page(Items& items, std::int64_t limit) {
   if (static_cast<std::int64_t>(items.size()) <= limit) return std::nullopt;

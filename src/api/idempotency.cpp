@@ -9,7 +9,8 @@ namespace {
 using sql::Statement;
 
 constexpr Statement kFind{
-    "SELECT request_hash, status, body FROM idempotent_answers WHERE caller = $1 AND key_hash = $2 AND created_at > $3"};
+    "SELECT request_hash, status, body FROM idempotent_answers WHERE caller = $1 AND key_hash = $2 AND created_at > "
+    "$3"};
 constexpr Statement kInsert{
     "INSERT INTO idempotent_answers (caller, key_hash, request_hash, status, body, created_at) "
     "VALUES ($1, $2, $3, $4, $5, $6) "

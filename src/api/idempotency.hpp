@@ -17,7 +17,7 @@
 
 namespace safawinet::api {
 
-inline constexpr std::size_t kIdempotencyKeyLimit = 255;               // characters
+inline constexpr std::size_t kIdempotencyKeyLimit = 255;  // characters
 inline constexpr std::chrono::hours kIdempotentAnswersKept{24};
 
 // Answers of success are kept for 24 hours, by caller and key (both hashed); none of the routes that honour the key
@@ -30,7 +30,10 @@ class Idempotency {
   class Claim {
    public:
     Claim(Idempotency& owner, std::string caller, std::string key_hash, std::string request_hash)
-        : owner_(&owner), caller_(std::move(caller)), key_hash_(std::move(key_hash)), request_hash_(std::move(request_hash)) {}
+        : owner_(&owner),
+          caller_(std::move(caller)),
+          key_hash_(std::move(key_hash)),
+          request_hash_(std::move(request_hash)) {}
     Claim(Claim&& other) noexcept
         : owner_(std::exchange(other.owner_, nullptr)),
           caller_(std::move(other.caller_)),
@@ -56,8 +59,8 @@ class Idempotency {
     std::optional<http::Response> earlier_;
   };
 
-  // Errors: conflict, for a key that was used with another request or is in use at this moment; invalid_fields, for a key
-  // that is empty or too long.
+  // Errors: conflict, for a key that was used with another request or is in use at this moment; invalid_fields, for a
+  // key that is empty or too long.
   Task<Result<Claim>> claim(std::string caller, std::string_view key, const http::Request& request);
 
   Task<void> sweep();

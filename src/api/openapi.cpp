@@ -61,10 +61,10 @@ json::array parameters_of(const Route& route) {
     add_query("query", {{"type", "string"}, {"description", "a part of the e-mail address or name"}});
   }
   if (route.idempotency_key == IdempotencyKey::honoured) {
-    parameters.push_back(json::object{
-        {"name", "Idempotency-Key"},
-        {"in", "header"},
-        {"schema", json::object{{"type", "string"}, {"minLength", 1}, {"maxLength", 255}}}});
+    parameters.push_back(
+        json::object{{"name", "Idempotency-Key"},
+                     {"in", "header"},
+                     {"schema", json::object{{"type", "string"}, {"minLength", 1}, {"maxLength", 255}}}});
   }
   return parameters;
 }
@@ -74,8 +74,8 @@ json::object responses_of(const Route& route) {
   if (route.endpoint.answer) success["content"] = json_content("application/json", route.endpoint.answer->name);
   json::object responses{{std::to_string(route.endpoint.status), std::move(success)}};
   const auto add = [&responses](std::string_view status, std::string_view description) {
-    responses[status] = json::object{{"description", description},
-                                     {"content", json_content("application/problem+json", "Problem")}};
+    responses[status] =
+        json::object{{"description", description}, {"content", json_content("application/problem+json", "Problem")}};
   };
   if (route.endpoint.body) {
     add("400", "Unreadable");
@@ -143,17 +143,18 @@ std::string openapi_document(const std::vector<Route>& routes, std::string_view 
   }
   const json::object document{
       {"openapi", "3.1.0"},
-      {"info", json::object{{"title", "Safawinet"},
-                            {"version", version},
-                            {"description", "Accounts, sessions and forced logout. Every error is an RFC 9457 problem."}}},
+      {"info",
+       json::object{{"title", "Safawinet"},
+                    {"version", version},
+                    {"description", "Accounts, sessions and forced logout. Every error is an RFC 9457 problem."}}},
       {"servers", json::array{json::object{{"url", server_url}}}},
       {"paths", std::move(paths)},
       {"components",
-       json::object{{"schemas", std::move(schemas)},
-                    {"securitySchemes",
-                     json::object{{"accessToken", json::object{{"type", "http"},
-                                                               {"scheme", "bearer"},
-                                                               {"bearerFormat", "at+jwt (RFC 9068)"}}}}}}}};
+       json::object{
+           {"schemas", std::move(schemas)},
+           {"securitySchemes", json::object{{"accessToken", json::object{{"type", "http"},
+                                                                         {"scheme", "bearer"},
+                                                                         {"bearerFormat", "at+jwt (RFC 9068)"}}}}}}}};
   return json::serialize(document);
 }
 
@@ -163,8 +164,10 @@ std::string docs_page(const std::vector<Route>& routes, const std::vector<Route>
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Safawinet API</title>\n</head>\n"
       "<body>\n<h1>Safawinet API ";
   page.append(version).append(
-      "</h1>\n<p>JSON in and out; errors are <code>application/problem+json</code> (RFC 9457). Send the access token as "
-      "<code>Authorization: Bearer …</code>. The same as a document: <a href=\"/openapi.json\">/openapi.json</a>.</p>\n");
+      "</h1>\n<p>JSON in and out; errors are <code>application/problem+json</code> (RFC 9457). Send the access token "
+      "as "
+      "<code>Authorization: Bearer …</code>. The same as a document: <a "
+      "href=\"/openapi.json\">/openapi.json</a>.</p>\n");
   const std::string head =
       "<table>\n<thead><tr><th>Method</th><th>Path</th><th>Access</th><th>What it does</th><th>Body</th>"
       "<th>Success</th></tr></thead>\n<tbody>\n";

@@ -13,8 +13,9 @@ constexpr std::string_view kPagePolicy =
 
 http::Response page(unsigned status, std::string_view title, std::string_view content) {
   http::Response response{.status = status, .content_type = "text/html; charset=utf-8"};
-  response.body = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                  "<meta name=\"viewport\" content=\"width=device-width\">\n<title>";
+  response.body =
+      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width\">\n<title>";
   response.body.append(title).append("</title>\n</head>\n<body>\n<main>\n<h1>").append(title).append("</h1>\n");
   response.body.append(content).append("\n</main>\n</body>\n</html>\n");
   response.with("Content-Security-Policy", std::string(kPagePolicy));
@@ -27,7 +28,12 @@ std::string hidden(std::string_view name, std::string_view value) {
 
 std::string form(std::string_view action, std::string_view fields, std::string_view button) {
   std::string out = "<form method=\"post\" action=\"";
-  out.append(action).append("\">\n").append(fields).append("<p><button>").append(button).append("</button></p>\n</form>");
+  out.append(action)
+      .append("\">\n")
+      .append(fields)
+      .append("<p><button>")
+      .append(button)
+      .append("</button></p>\n</form>");
   return out;
 }
 
@@ -72,7 +78,8 @@ std::string reset_form(std::string_view token) {
 Task<Result<http::Response>> PagesApi::show_verify_email(Call& call) {
   const auto token = call.query("token");
   if (!token) co_return std::unexpected(token.error());
-  co_return page(200, "Confirm your e-mail address", form("/verify-email", hidden("token", token->value_or("")), "Confirm"));
+  co_return page(200, "Confirm your e-mail address",
+                 form("/verify-email", hidden("token", token->value_or("")), "Confirm"));
 }
 
 Task<Result<http::Response>> PagesApi::verify_email(Call& call) {
@@ -96,7 +103,8 @@ Task<Result<http::Response>> PagesApi::forgot_password(Call& call) {
   if (!text) co_return std::unexpected(text.error());
   auto email = EmailAddress::parse(*text);
   if (!email) {
-    co_return refuse(Error{.code = ErrorCode::invalid_fields, .fields = {{"/email", "invalid", "must be an e-mail address"}}});
+    co_return refuse(
+        Error{.code = ErrorCode::invalid_fields, .fields = {{"/email", "invalid", "must be an e-mail address"}}});
   }
   const auto status = co_await accounts_.forgot_password(std::move(*email), call.visitor());
   if (!status) co_return error_page(status.error());

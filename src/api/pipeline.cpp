@@ -13,7 +13,7 @@
 namespace safawinet::api {
 namespace {
 
-constexpr std::size_t kLoggedPathLimit = 200;     // bytes
+constexpr std::size_t kLoggedPathLimit = 200;      // bytes
 constexpr std::string_view kPreflightAge = "600";  // seconds
 
 // On every answer. The policy forbids everything: an answer that is mistaken for a page can do nothing.
@@ -23,7 +23,8 @@ constexpr std::string_view kSecurityFields =
     "Referrer-Policy: no-referrer\r\n"
     "Cross-Origin-Resource-Policy: same-origin\r\n"
     "Permissions-Policy: interest-cohort=()\r\n";
-constexpr std::string_view kStrictPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+constexpr std::string_view kStrictPolicy =
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 constexpr std::string_view kTransportSecurity = "max-age=31536000; includeSubDomains";
 
 Role least_role(Access access) {
@@ -115,7 +116,9 @@ Task<http::Response> Pipeline::serve(Call& call, Outcome& outcome) {
     parts_.log.event(LogLevel::error, "request-failed",
                      {{"requestId", call.request_id}, {"cause", std::string_view(outcome.cause)}});
   }
-  if (!error) co_return http::refusal_response(500, "Something went wrong here. The request id names it in our log.", call.request_id);
+  if (!error)
+    co_return http::refusal_response(500, "Something went wrong here. The request id names it in our log.",
+                                     call.request_id);
   outcome.cause = error->cause.text;
   co_return http::to_response(*error, call.request_id);
 }
@@ -194,9 +197,9 @@ http::IpAddress Pipeline::client_address(const http::Request& request) const {
   if (options_.trusted_proxies.empty()) return address;
   std::string hops;
   for (const auto& field : request.fields) {
-    if (field.name.size() != 15 || !std::ranges::equal(field.name, std::string_view("x-forwarded-for"), [](char a, char b) {
-          return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b;
-        })) {
+    if (field.name.size() != 15 ||
+        !std::ranges::equal(field.name, std::string_view("x-forwarded-for"),
+                            [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; })) {
       continue;
     }
     hops.append(hops.empty() ? "" : ",").append(field.value);
@@ -225,7 +228,8 @@ void Pipeline::finish(http::Response& response, const http::Request& request, st
   response.common_fields = kSecurityFields;
   response.fields.reserve(response.fields.size() + 4);
   response.with("X-Request-Id", std::string(request_id));
-  if (!has_field(response, "Content-Security-Policy")) response.with("Content-Security-Policy", std::string(kStrictPolicy));
+  if (!has_field(response, "Content-Security-Policy"))
+    response.with("Content-Security-Policy", std::string(kStrictPolicy));
   if (!has_field(response, "Cache-Control")) response.with("Cache-Control", "no-store");
   if (request.is_encrypted) response.with("Strict-Transport-Security", std::string(kTransportSecurity));
   if (options_.cors_origins.empty()) return;

@@ -35,12 +35,13 @@ Task<Result<http::Response>> PublicApi::health(Call&) {
   const auto latency_ms = std::chrono::duration<double, std::milli>(database.latency).count();
   // The cache of the embedded default is this process: it is there whenever we can answer.
   const HealthAnswer answer{
-      .status = is_down ? "down" : is_ok ? "ok" : "degraded",
+      .status = is_down ? "down"
+                : is_ok ? "ok"
+                        : "degraded",
       .dependencies = {.database = {.status = std::string(name_of(database.health)), .latency_ms = latency_ms},
                        .cache = {.status = "ok", .latency_ms = {}},
                        .mail = {.status = is_mail_failing ? "failing" : "ok", .latency_ms = {}}}};
-  http::Response response{
-      .status = is_down ? 503U : 200U, .content_type = "application/json", .body = to_json(answer)};
+  http::Response response{.status = is_down ? 503U : 200U, .content_type = "application/json", .body = to_json(answer)};
   if (is_down) response.with("Retry-After", "1");
   co_return response;
 }
@@ -51,8 +52,8 @@ Task<Result<StatusAnswer>> PublicApi::live(Call&) {
 }
 
 Task<Result<http::Response>> PublicApi::ready(Call&) {
-  const bool is_ready = !parts_.process.is_draining && parts_.feed.is_lease_held() &&
-                        parts_.database.state().health != sql::Health::down;
+  const bool is_ready =
+      !parts_.process.is_draining && parts_.feed.is_lease_held() && parts_.database.state().health != sql::Health::down;
   const StatusAnswer answer{.status = is_ready ? "ok" : "not-ready"};
   http::Response response{
       .status = is_ready ? 200U : 503U, .content_type = "application/json", .body = to_json(answer)};

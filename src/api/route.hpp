@@ -24,7 +24,8 @@ namespace safawinet::api {
 enum class Access { public_, user, support, admin, superadmin };
 std::string_view name_of(Access access);
 
-// What bounds the calls. The pipeline counts `mail` and `registration` by client network; the services count by address and account.
+// What bounds the calls. The pipeline counts `mail` and `registration` by client network; the services count by address
+// and account.
 enum class RateClass { open, login, refresh, read, write, mail, registration, operator_ };
 std::string_view name_of(RateClass rate_class);
 
@@ -40,10 +41,10 @@ struct Schema {
 // A handler with what OpenAPI says of it.
 struct Endpoint {
   Handler handler;
-  std::optional<Schema> body;    // none: no body is read
-  bool is_body_optional = false; // an empty body is fine
-  std::optional<Schema> answer;  // none: no JSON
-  unsigned status = 200;         // of success
+  std::optional<Schema> body;     // none: no body is read
+  bool is_body_optional = false;  // an empty body is fine
+  std::optional<Schema> answer;   // none: no JSON
+  unsigned status = 200;          // of success
 };
 
 struct Route {
@@ -65,7 +66,9 @@ http::Response encode(const T& answer) {
   return response;
 }
 inline http::Response encode(const NoContent&) { return {.status = 204}; }
-inline http::Response encode(const Accepted&) { return {.status = 202, .content_type = "application/json", .body = "{}"}; }
+inline http::Response encode(const Accepted&) {
+  return {.status = 202, .content_type = "application/json", .body = "{}"};
+}
 inline http::Response encode(http::Response response) { return response; }
 
 template <class Output>
@@ -79,7 +82,8 @@ void describe_answer(Endpoint& endpoint) {
   }
 }
 
-// The JSON body, or what stands for an empty one: an object without members. Errors: unsupported_media_type, unreadable_request.
+// The JSON body, or what stands for an empty one: an object without members. Errors: unsupported_media_type,
+// unreadable_request.
 Result<boost::json::value> read_body(const http::Request& request, bool may_be_empty);
 
 template <class Input>
@@ -109,7 +113,8 @@ Endpoint bind(Api* api, Task<Result<Output>> (Api::*method)(Call&, Input)) {
   detail::describe_answer<Output>(endpoint);
   endpoint.body = Schema{schema_name<Input>(), schema_of<Input>()};
   endpoint.is_body_optional = detail::may_be_empty<Input>();
-  endpoint.handler = [api, method, may_be_empty = endpoint.is_body_optional](Call& call) -> Task<Result<http::Response>> {
+  endpoint.handler = [api, method,
+                      may_be_empty = endpoint.is_body_optional](Call& call) -> Task<Result<http::Response>> {
     const auto body = detail::read_body(call.request, may_be_empty);
     if (!body) co_return std::unexpected(body.error());
     auto input = from_json<Input>(*body);

@@ -147,7 +147,8 @@ struct AdminUserAnswer {
   std::optional<Time> last_login_at;
 };
 BOOST_DESCRIBE_STRUCT(AdminUserAnswer, (),
-                      (id, email, email_verified, email_status, name, locale, role, is_active, created_at, last_login_at))
+                      (id, email, email_verified, email_status, name, locale, role, is_active, created_at,
+                       last_login_at))
 
 struct LoginAnswer {
   SecretText access_token;

@@ -101,7 +101,8 @@ void prepare_schema(const config::Settings& settings, const std::string& file, L
     if (settings.database.migrate == config::Migration::check) {
       const auto newest = sql::sqlite_newest_version();
       if (sql::sqlite_schema_version(file) != newest) {
-        throw StartFailure(kExitFailed, "the schema of " + file + " is not that of this binary: run `safawinet migrate`");
+        throw StartFailure(kExitFailed,
+                           "the schema of " + file + " is not that of this binary: run `safawinet migrate`");
       }
       return;
     }
@@ -217,8 +218,8 @@ Application::Application(const config::Settings& settings) : parts_(std::make_un
 
 Application::~Application() {
   if (!parts_) return;
-  // Threads first, so that nothing runs any more; what posts to the loops; then the loops, with the coroutines that still
-  // wait in them and refer to the services; then the services.
+  // Threads first, so that nothing runs any more; what posts to the loops; then the loops, with the coroutines that
+  // still wait in them and refer to the services; then the services.
   if (parts_->server) parts_->server->stop();
   if (parts_->operations_server) parts_->operations_server->stop();
   parts_->workers->stop();
@@ -314,26 +315,29 @@ void Application::Parts::make_services() {
   passwords.emplace(*hash_pool, PasswordPolicy(settings.passwords.minimum_length));
   attempts.emplace(clock);
   limits.emplace(clock);
-  accounts.emplace(AccountService::Parts{.database = *database,
-                                         .sessions = *sessions,
-                                         .passwords = *passwords,
-                                         .attempts = *attempts,
-                                         .limits = *limits,
-                                         .audit = *audit,
-                                         .outbox = *outbox,
-                                         .letters = *letters,
-                                         .clock = clock,
-                                         .random = random,
-                                         .registration = mode_of(settings.accounts.registration),
-                                         .on_superadmin_password_changed = [this] { folder.delete_first_administrator(); }});
+  accounts.emplace(
+      AccountService::Parts{.database = *database,
+                            .sessions = *sessions,
+                            .passwords = *passwords,
+                            .attempts = *attempts,
+                            .limits = *limits,
+                            .audit = *audit,
+                            .outbox = *outbox,
+                            .letters = *letters,
+                            .clock = clock,
+                            .random = random,
+                            .registration = mode_of(settings.accounts.registration),
+                            .on_superadmin_password_changed = [this] { folder.delete_first_administrator(); }});
 }
 
 void Application::Parts::make_first_administrator() {
   auto& loop = workers->background();
   if (run_task(loop, accounts->has_superadmin())) return;
-  const auto text = settings.accounts.admin_email.empty() ? std::string(kFirstAdministratorEmail) : settings.accounts.admin_email;
+  const auto text =
+      settings.accounts.admin_email.empty() ? std::string(kFirstAdministratorEmail) : settings.accounts.admin_email;
   auto email = EmailAddress::parse(text);
-  if (!email) throw StartFailure(kExitUsage, "SAFAWINET_ADMIN_EMAIL (accounts.admin_email) is no e-mail address: " + text);
+  if (!email)
+    throw StartFailure(kExitUsage, "SAFAWINET_ADMIN_EMAIL (accounts.admin_email) is no e-mail address: " + text);
   const bool is_generated = settings.accounts.admin_password.empty();
   const auto password = is_generated ? generate_password(random) : settings.accounts.admin_password;
   const auto made = run_task(loop, accounts->ensure_superadmin(*email, password));
@@ -345,7 +349,8 @@ void Application::Parts::make_first_administrator() {
   if (!*made || !is_generated) return;
   // To the terminal if there is somebody to read it, else to a file; never to the log.
   if (isatty(STDOUT_FILENO) != 0) {
-    const auto message = "First administrator: " + email->text() + "\nPassword:            " + std::string(password.reveal()) + "\n";
+    const auto message =
+        "First administrator: " + email->text() + "\nPassword:            " + std::string(password.reveal()) + "\n";
     [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, message.data(), message.size());
   } else {
     const auto file = folder.write_first_administrator(email->text(), password);
@@ -414,13 +419,15 @@ void Application::Parts::listen() {
   try {
     for (const auto& socket : http::take_inherited_sockets()) options.inherited_sockets.push_back(socket.descriptor);
     server = make_server(workers->request_loops(), std::move(options), pipeline);
-    operations_server = make_server({&workers->background()}, listen_on(settings.http.operations_listen), operations_pipeline);
+    operations_server =
+        make_server({&workers->background()}, listen_on(settings.http.operations_listen), operations_pipeline);
   } catch (const std::exception& error) {
     throw StartFailure(kExitFailed, error.what());
   }
 }
 
-std::unique_ptr<http::Server> Application::Parts::make_server(std::vector<EventLoop*> loops, http::ServerOptions options,
+std::unique_ptr<http::Server> Application::Parts::make_server(std::vector<EventLoop*> loops,
+                                                              http::ServerOptions options,
                                                               std::optional<api::Pipeline>& answers) {
   // `answers` is filled before the server is started.
   return std::make_unique<http::Server>(

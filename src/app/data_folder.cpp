@@ -21,7 +21,8 @@ std::string reason() { return std::generic_category().message(errno); }
 void write_private_file(const std::filesystem::path& path, const std::string& content) {
   const auto temporary = path.string() + ".partial";
   const int file = ::open(temporary.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-  const bool is_written = file >= 0 && ::write(file, content.data(), content.size()) == static_cast<ssize_t>(content.size()) &&
+  const bool is_written = file >= 0 &&
+                          ::write(file, content.data(), content.size()) == static_cast<ssize_t>(content.size()) &&
                           ::fsync(file) == 0;
   const auto why = reason();
   if (file >= 0) ::close(file);
@@ -38,7 +39,8 @@ DataFolder::DataFolder(std::filesystem::path path) : path_(std::move(path)) {
     std::filesystem::permissions(path_, std::filesystem::perms::owner_all, error);
   }
   if (error) {
-    throw StartFailure(kExitFailed, "cannot make the data folder " + path_.string() + " (storage.data_dir): " + error.message());
+    throw StartFailure(kExitFailed,
+                       "cannot make the data folder " + path_.string() + " (storage.data_dir): " + error.message());
   }
   const auto lock_file = path_ / "lock";
   lock_ = ::open(lock_file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
@@ -61,8 +63,9 @@ MasterKey DataFolder::master_key(Random& random) const {
     }
     write_private_file(file, std::string(MasterKey::generate_text(random).reveal()) + "\n");
   }
-  struct stat status {};
-  if (::stat(file.c_str(), &status) != 0) throw StartFailure(kExitFailed, "cannot read " + file.string() + ": " + reason());
+  struct stat status{};
+  if (::stat(file.c_str(), &status) != 0)
+    throw StartFailure(kExitFailed, "cannot read " + file.string() + ": " + reason());
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     throw StartFailure(kExitFailed, file.string() + " may be read by others: chmod 600 " + file.string());
   }
@@ -75,7 +78,8 @@ MasterKey DataFolder::master_key(Random& random) const {
   return std::move(*key);
 }
 
-std::filesystem::path DataFolder::write_first_administrator(const std::string& email, const SecretText& password) const {
+std::filesystem::path DataFolder::write_first_administrator(const std::string& email,
+                                                            const SecretText& password) const {
   const auto file = path_ / "first-administrator";
   write_private_file(file, "email: " + email + "\npassword: " + std::string(password.reveal()) + "\n");
   return file;

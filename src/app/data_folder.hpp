@@ -1,4 +1,5 @@
-// The folder of the embedded default: the database, the master key, and the first administrator's password until it is changed.
+// The folder of the embedded default: the database, the master key, and the first administrator's password until it is
+// changed.
 #pragma once
 
 #include <filesystem>
@@ -11,8 +12,8 @@
 
 namespace safawinet::app {
 
-// Makes the folder (0700) when there is none, and holds it for this process: a second server on the same folder is refused.
-// Errors: StartFailure.
+// Makes the folder (0700) when there is none, and holds it for this process: a second server on the same folder is
+// refused. Errors: StartFailure.
 class DataFolder {
  public:
   explicit DataFolder(std::filesystem::path path);
@@ -27,7 +28,8 @@ class DataFolder {
   [[nodiscard]] MasterKey master_key(Random& random) const;
 
   // Writes the generated password of the first administrator (0600) and returns the file.
-  [[nodiscard]] std::filesystem::path write_first_administrator(const std::string& email, const SecretText& password) const;
+  [[nodiscard]] std::filesystem::path write_first_administrator(const std::string& email,
+                                                                const SecretText& password) const;
   void delete_first_administrator() const;
 
  private:

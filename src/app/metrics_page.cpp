@@ -24,8 +24,8 @@ void fill_metrics(Metrics& metrics, MetricsSources sources) {
               [sources] { return static_cast<double>(sources.hash_pool.state().running); });
   metrics.add(gauge, "safawinet_password_hashes_waiting", "Password hashes that wait for a thread.",
               [sources] { return static_cast<double>(sources.hash_pool.state().waiting); });
-  metrics.add(counter, "safawinet_admission_refusals_total", "Requests refused before any hash was computed, by reason.",
-              "reason", [sources] {
+  metrics.add(counter, "safawinet_admission_refusals_total",
+              "Requests refused before any hash was computed, by reason.", "reason", [sources] {
                 const auto state = sources.hash_pool.state();
                 return Samples{{"busy", static_cast<double>(state.refused)},
                                {"client-gone", static_cast<double>(state.abandoned)}};
@@ -33,9 +33,10 @@ void fill_metrics(Metrics& metrics, MetricsSources sources) {
   metrics.add(gauge, "safawinet_revocation_lag_seconds",
               "From the commit of the newest revocation to its being in force on this node.",
               [sources] { return seconds(sources.feed.last_lag()); });
-  metrics.add(gauge, "safawinet_revocation_lease_seconds",
-              "How long this node may go on accepting tokens without reading the revocation feed; negative: not any more.",
-              [sources] { return seconds(sources.feed.lease_left()); });
+  metrics.add(
+      gauge, "safawinet_revocation_lease_seconds",
+      "How long this node may go on accepting tokens without reading the revocation feed; negative: not any more.",
+      [sources] { return seconds(sources.feed.lease_left()); });
   metrics.add(gauge, "safawinet_revoked_sessions", "Ended sessions in the revocation index.",
               [sources] { return static_cast<double>(sources.feed.index()->ended_sessions()); });
   metrics.add(counter, "safawinet_database_errors_total", "Calls that found the database unavailable.",

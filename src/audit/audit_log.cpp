@@ -50,8 +50,8 @@ Task<void> AuditLog::record(sql::Transaction& transaction, AuditEntry entry) {
 
 Task<void> AuditLog::record(sql::Database& database, AuditEntry entry) {
   const auto c = make_columns(entry, clock_, random_, key_);
-  co_await database.write(kInsert, c.id, c.at, c.action, c.outcome, c.actor, c.target, c.reason, c.ip_address, c.request_id,
-                          c.mac);
+  co_await database.write(kInsert, c.id, c.at, c.action, c.outcome, c.actor, c.target, c.reason, c.ip_address,
+                          c.request_id, c.mac);
 }
 
 }  // namespace safawinet

@@ -19,14 +19,14 @@ struct AuditEntry {
   std::string_view action;  // "session.force-logout", "user.password-changed", …: a constant
   AuditOutcome outcome = AuditOutcome::done;
   Actor actor;
-  std::string target;       // "user:<id>", "session:<id>", "everybody", "route:<method> <path>"
-  std::string reason;       // what the actor gave, or why it was refused
+  std::string target;  // "user:<id>", "session:<id>", "everybody", "route:<method> <path>"
+  std::string reason;  // what the actor gave, or why it was refused
   Origin origin;
 };
 
 // Each row carries a MAC over its columns, so that a row that is changed or made up by other hands is found.
-// Threading: any event loop. Errors: those of the database; an operation whose record cannot be written does not happen,
-// since both are one transaction.
+// Threading: any event loop. Errors: those of the database; an operation whose record cannot be written does not
+// happen, since both are one transaction.
 class AuditLog {
  public:
   AuditLog(const Clock& clock, Random& random, MacKey key) : clock_(clock), random_(random), key_(std::move(key)) {}

@@ -66,7 +66,9 @@ MonotonicTime MonotonicClock::now() noexcept {
   return MonotonicTime(std::chrono::seconds(spec.tv_sec) + std::chrono::nanoseconds(spec.tv_nsec));
 }
 
-Time SystemClock::now() const { return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()); }
+Time SystemClock::now() const {
+  return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
 MonotonicTime SystemClock::monotonic() const { return MonotonicClock::now(); }
 
 std::string to_rfc3339(Time time) {

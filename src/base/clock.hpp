@@ -38,7 +38,8 @@ class SystemClock final : public Clock {
 
 // RFC 3339 in UTC with six digits: "2026-11-24T20:25:53.000001Z". Fixed width, so text order is time order.
 std::string to_rfc3339(Time time);
-// Reads that form, with any number of fraction digits up to nine (or none) and "Z" or an offset; none if it is not a time.
+// Reads that form, with any number of fraction digits up to nine (or none) and "Z" or an offset; none if it is not a
+// time.
 std::optional<Time> parse_rfc3339(std::string_view text);
 
 }  // namespace safawinet

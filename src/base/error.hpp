@@ -1,5 +1,5 @@
-// What a caller may branch on. An Error is a value that travels up through Result<T>; what nobody above can repair is an
-// exception (Unavailable for a dead dependency, anything else for a bug) and is caught in one place per request.
+// What a caller may branch on. An Error is a value that travels up through Result<T>; what nobody above can repair is
+// an exception (Unavailable for a dead dependency, anything else for a bug) and is caught in one place per request.
 #pragma once
 
 #include <chrono>
@@ -39,7 +39,8 @@ struct Cause {
   std::string text;
 };
 
-// One field that was refused. `pointer` is a JSON pointer (RFC 6901) into the request body, or "?name" for a query parameter.
+// One field that was refused. `pointer` is a JSON pointer (RFC 6901) into the request body, or "?name" for a query
+// parameter.
 struct FieldError {
   std::string pointer;
   std::string code;
@@ -64,8 +65,8 @@ using Status = Result<void>;
 }
 [[nodiscard]] inline std::unexpected<Error> refuse(Error error) { return std::unexpected(std::move(error)); }
 
-// A dependency (database, disk) cannot do its work at the moment. Nothing was changed, or what was changed is unknown to
-// be durable; the request is answered 503 with Retry-After. `what()` is for the log.
+// A dependency (database, disk) cannot do its work at the moment. Nothing was changed, or what was changed is unknown
+// to be durable; the request is answered 503 with Retry-After. `what()` is for the log.
 class Unavailable : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -14,7 +14,9 @@ int hex_value(char c) {
   return -1;
 }
 
-constexpr bool hyphen_at(std::size_t position) { return position == 8 || position == 13 || position == 18 || position == 23; }
+constexpr bool hyphen_at(std::size_t position) {
+  return position == 8 || position == 13 || position == 18 || position == 23;
+}
 
 }  // namespace
 

@@ -8,8 +8,8 @@
 
 namespace safawinet {
 
-// std::atomic<std::shared_ptr> would say it shorter, but that of g++ 12 spins on a lock bit that thread sanitizers do not
-// understand. Threading: any thread.
+// std::atomic<std::shared_ptr> would say it shorter, but that of g++ 12 spins on a lock bit that thread sanitizers do
+// not understand. Threading: any thread.
 template <class T>
 class Published {
  public:

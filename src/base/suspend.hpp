@@ -21,8 +21,8 @@ class Resumption {
   virtual void resume(std::exception_ptr failure) = 0;
 };
 
-// Suspends the coroutine that awaits this and calls `start(std::unique_ptr<Resumption>)`, on the same thread, to have it
-// resumed. What `start` throws, the coroutine throws. `start` may refer to locals of the waiting coroutine.
+// Suspends the coroutine that awaits this and calls `start(std::unique_ptr<Resumption>)`, on the same thread, to have
+// it resumed. What `start` throws, the coroutine throws. `start` may refer to locals of the waiting coroutine.
 template <class Start>
 Task<void> suspend(Start start) {
   auto initiate = [&start](auto handler) {
@@ -32,7 +32,8 @@ Task<void> suspend(Start start) {
       explicit Posted(Handler handler) : handler_(std::move(handler)) {}
       void resume(std::exception_ptr failure) override {
         const auto executor = boost::asio::get_associated_executor(handler_);
-        boost::asio::post(executor, [handler = std::move(handler_), failure]() mutable { std::move(handler)(failure); });
+        boost::asio::post(executor,
+                          [handler = std::move(handler_), failure]() mutable { std::move(handler)(failure); });
       }
 
      private:

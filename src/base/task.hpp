@@ -1,7 +1,7 @@
 // The one coroutine type, the one executor, the one timer.
 //
-// A Task starts when it is awaited, and resumes on the event loop that it was started on. Trap of g++ 12: an aggregate or a
-// capturing lambda built *inside* a co_await expression is destroyed twice. Name the value first, then await it.
+// A Task starts when it is awaited, and resumes on the event loop that it was started on. Trap of g++ 12: an aggregate
+// or a capturing lambda built *inside* a co_await expression is destroyed twice. Name the value first, then await it.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

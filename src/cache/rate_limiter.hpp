@@ -37,8 +37,8 @@ class RateLimiter {
 
 inline constexpr std::size_t kLimitedSubjectsLimit = 100'000;  // remembered at the most
 
-// Counts in this process, exactly: the times of the last `count` uses of each subject. When the table is full of subjects
-// that are all in use, the one that has waited longest is forgotten. Threading: any thread.
+// Counts in this process, exactly: the times of the last `count` uses of each subject. When the table is full of
+// subjects that are all in use, the one that has waited longest is forgotten. Threading: any thread.
 class MemoryRateLimiter final : public RateLimiter {
  public:
   explicit MemoryRateLimiter(const Clock& clock) : clock_(clock) {}

@@ -1,5 +1,5 @@
-// The commands. Each adds itself to the command line, and sets the exit code when it has run: 0 done, 1 refused or failed,
-// 2 wrong usage.
+// The commands. Each adds itself to the command line, and sets the exit code when it has run: 0 done, 1 refused or
+// failed, 2 wrong usage.
 #pragma once
 
 namespace CLI {

@@ -18,7 +18,8 @@ int check(const std::string& file, bool is_json) {
   if (is_json) {
     std::cout << "{\"ok\":true}\n";
   } else {
-    std::cout << "The settings are fine" << (from.empty() ? " (no file; defaults and environment)" : " (" + from + ")") << ".\n";
+    std::cout << "The settings are fine" << (from.empty() ? " (no file; defaults and environment)" : " (" + from + ")")
+              << ".\n";
   }
   return 0;
 }
@@ -38,11 +39,13 @@ void add_config(CLI::App& app, int& exit_code) {
   const auto file = add_settings_option(*group);
   const auto is_json = std::make_shared<bool>(false);
 
-  auto* check_command = group->add_subcommand("check", "Say whether the settings can be used, and what is wrong if not");
+  auto* check_command =
+      group->add_subcommand("check", "Say whether the settings can be used, and what is wrong if not");
   check_command->add_flag("--json", *is_json, "Print JSON");
   check_command->callback([file, is_json, &exit_code] { exit_code = check(*file, *is_json); });
 
-  auto* show_command = group->add_subcommand("show", "Print every setting in effect and where it came from; secrets are hidden");
+  auto* show_command =
+      group->add_subcommand("show", "Print every setting in effect and where it came from; secrets are hidden");
   show_command->add_flag("--json", *is_json, "Print JSON");
   show_command->callback([file, is_json, &exit_code] { exit_code = show(*file, *is_json); });
 

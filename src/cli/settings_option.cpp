@@ -10,7 +10,9 @@ namespace safawinet::cli {
 
 std::shared_ptr<std::string> add_settings_option(CLI::App& command) {
   auto file = std::make_shared<std::string>();
-  command.add_option("--config", *file, "Settings file (default: $SAFAWINET_CONFIG, ./safawinet.toml, /etc/safawinet/safawinet.toml)")
+  command
+      .add_option("--config", *file,
+                  "Settings file (default: $SAFAWINET_CONFIG, ./safawinet.toml, /etc/safawinet/safawinet.toml)")
       ->type_name("FILE");
   return file;
 }

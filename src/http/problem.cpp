@@ -56,7 +56,8 @@ const ProblemType& problem_type(ErrorCode code) {
   static constexpr ProblemType kMethod{405, "method-not-allowed", "The method is not allowed here."};
   static constexpr ProblemType kConflict{409, "conflict", "This is not possible in the present state."};
   static constexpr ProblemType kTooLarge{413, "payload-too-large", "The body is too large."};
-  static constexpr ProblemType kMediaType{415, "unsupported-media-type", "The body is of a type that is not read here."};
+  static constexpr ProblemType kMediaType{415, "unsupported-media-type",
+                                          "The body is of a type that is not read here."};
   static constexpr ProblemType kFields{422, "invalid-fields", "Some fields are not valid."};
   static constexpr ProblemType kTooMany{429, "too-many-requests", "You have done this too often."};
   static constexpr ProblemType kOverloaded{503, "overloaded", "The server is busy."};
@@ -108,8 +109,9 @@ Response to_response(const Error& error, std::string_view request_id) {
 }
 
 Response refusal_response(unsigned status, std::string_view detail, std::string_view request_id) {
-  const ProblemType type{status, status < 500 ? "unreadable-request" : "unavailable",
-                         status < 500 ? "The request cannot be served as it is." : "The server cannot serve the request."};
+  const ProblemType type{
+      status, status < 500 ? "unreadable-request" : "unavailable",
+      status < 500 ? "The request cannot be served as it is." : "The server cannot serve the request."};
   auto response = render(type, detail, {}, request_id);
   if (status == 503) response.with("Retry-After", std::to_string(kUsualRetry.count()));
   return response;

@@ -25,8 +25,9 @@ The link works once, for 24 hours. If it was not you, ignore this mail: nothing
 happens until the address is confirmed.
 )"};
 
-constexpr Template kAlreadyRegistered{"You already have an account",
-                                      R"(Somebody, probably you, tried to sign up with this e-mail address, which has an account
+constexpr Template kAlreadyRegistered{
+    "You already have an account",
+    R"(Somebody, probably you, tried to sign up with this e-mail address, which has an account
 already. Nothing was changed.
 
 If you have forgotten your password, ask for a new one at:
@@ -47,8 +48,9 @@ The link works once, for 30 minutes. It signs you out on every device. If it was
 you, ignore this mail: your password stays as it is.
 )"};
 
-constexpr Template kPasswordChanged{"Your password was changed",
-                                    R"(The password of your account was changed at {{at}}. Other devices were signed out.
+constexpr Template kPasswordChanged{
+    "Your password was changed",
+    R"(The password of your account was changed at {{at}}. Other devices were signed out.
 
 If it was not you, choose a new password at once:
 
@@ -79,8 +81,9 @@ at {{link}}
 It works once, for 7 days.
 )"};
 
-constexpr Template kSessionReuse{"We signed one of your devices out",
-                                 R"(A copy of the sign-in of your device "{{device}}" was used at {{at}}. That should never
+constexpr Template kSessionReuse{
+    "We signed one of your devices out",
+    R"(A copy of the sign-in of your device "{{device}}" was used at {{at}}. That should never
 happen, so we signed that device out.
 
 Sign in there again. If you see devices that you do not know in your list of devices,

@@ -21,7 +21,8 @@ constexpr std::chrono::seconds kLongestRetry{3600};
 constexpr sql::Statement kInsert{
     "INSERT INTO mail_outbox (id, sealed, next_attempt_at, created_at) VALUES ($1, $2, $3, $3)"};
 constexpr sql::Statement kDue{
-    "SELECT id, sealed, attempts, created_at FROM mail_outbox WHERE next_attempt_at <= $1 ORDER BY next_attempt_at LIMIT 50"};
+    "SELECT id, sealed, attempts, created_at FROM mail_outbox WHERE next_attempt_at <= $1 ORDER BY next_attempt_at "
+    "LIMIT 50"};
 constexpr sql::Statement kDelete{"DELETE FROM mail_outbox WHERE id = $1"};
 constexpr sql::Statement kPostpone{
     "UPDATE mail_outbox SET attempts = attempts + 1, next_attempt_at = $2, last_error = $3 WHERE id = $1"};

@@ -13,8 +13,8 @@ namespace safawinet {
 class MailTransport {
  public:
   virtual ~MailTransport() = default;
-  // Returns when the mail has been handed over. Sending the same id twice delivers it once. Throws std::exception, with the
-  // reason, when it could not be sent.
+  // Returns when the mail has been handed over. Sending the same id twice delivers it once. Throws std::exception, with
+  // the reason, when it could not be sent.
   virtual void send(const Uuid& id, const Mail& mail, Time date) = 0;
 };
 

@@ -30,7 +30,8 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
     while (!rest.empty()) {
       const auto written = ::write(STDERR_FILENO, rest.data(), rest.size());
       if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) break;  // nobody reads any more, or the disk behind it is full: the line is lost, the server goes on
+      if (written <= 0)
+        break;  // nobody reads any more, or the disk behind it is full: the line is lost, the server goes on
       rest.remove_prefix(static_cast<std::size_t>(written));
     }
     buffer_.clear();

@@ -18,8 +18,8 @@ using prometheus::MetricType;
 constexpr auto kRelaxed = std::memory_order_relaxed;  // counters say nothing about other memory
 
 MetricFamily request_counts(const std::vector<RequestMetrics::RouteFigures>& figures) {
-  MetricFamily family{"safawinet_http_requests_total", "Requests answered, by route and class of status.",
-                      MetricType::Counter, {}};
+  MetricFamily family{
+      "safawinet_http_requests_total", "Requests answered, by route and class of status.", MetricType::Counter, {}};
   for (const auto& route : figures) {
     for (std::size_t status_class = 1; status_class < route.by_status_class.size(); ++status_class) {
       if (route.by_status_class[status_class] == 0) continue;
@@ -33,8 +33,10 @@ MetricFamily request_counts(const std::vector<RequestMetrics::RouteFigures>& fig
 }
 
 MetricFamily request_durations(const std::vector<RequestMetrics::RouteFigures>& figures) {
-  MetricFamily family{"safawinet_http_request_duration_seconds", "From the whole request to the answer, by route.",
-                      MetricType::Histogram, {}};
+  MetricFamily family{"safawinet_http_request_duration_seconds",
+                      "From the whole request to the answer, by route.",
+                      MetricType::Histogram,
+                      {}};
   for (const auto& route : figures) {
     ClientMetric metric;
     metric.label = {{"route", route.route}};

@@ -14,8 +14,8 @@
 
 namespace safawinet {
 
-// Counts requests by route and status class with their durations. Written by all event loops without a lock: each has its own
-// counters. Threading: count on any thread, with `shard` telling threads apart.
+// Counts requests by route and status class with their durations. Written by all event loops without a lock: each has
+// its own counters. Threading: count on any thread, with `shard` telling threads apart.
 class RequestMetrics {
  public:
   static constexpr std::size_t kShards = 8;
@@ -58,8 +58,7 @@ class Metrics {
 
   void add(Kind kind, std::string name, std::string help, std::function<double()> read);
   // One family with one label.
-  void add(Kind kind, std::string name, std::string help, std::string label,
-           std::function<std::vector<Sample>()> read);
+  void add(Kind kind, std::string name, std::string help, std::string label, std::function<std::vector<Sample>()> read);
   void add(const RequestMetrics& requests) { requests_ = &requests; }
 
   // The Prometheus text format, version 0.0.4.

@@ -12,8 +12,8 @@
 namespace safawinet {
 namespace {
 
-constexpr int kNiceness = 10;              // event loops win whenever both want the core
-constexpr int kCostAverageWeight = 16;     // a new measurement counts one sixteenth
+constexpr int kNiceness = 10;           // event loops win whenever both want the core
+constexpr int kCostAverageWeight = 16;  // a new measurement counts one sixteenth
 constexpr std::chrono::seconds kLongestRetry{30};
 
 void lower_priority_of_this_thread() {

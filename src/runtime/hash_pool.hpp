@@ -1,7 +1,8 @@
 // Where passwords are hashed: a few threads at lower scheduling priority, and admission before cost.
 //
-// A request is refused at once, before any hash is computed, when the estimated wait for its turn is longer than the limit.
-// Turns go round-robin over client networks, so that one network with a thousand requests delays another's first by one hash.
+// A request is refused at once, before any hash is computed, when the estimated wait for its turn is longer than the
+// limit. Turns go round-robin over client networks, so that one network with a thousand requests delays another's first
+// by one hash.
 #pragma once
 
 #include <atomic>

@@ -19,7 +19,8 @@ AccessGuard::AccessGuard(const Published<Keyring>& keyring, const RevocationFeed
     : keyring_(keyring), feed_(feed), clock_(clock), issuer_(std::move(issuer)), audience_(std::move(audience)) {}
 
 Result<Caller> AccessGuard::authenticate(std::string_view token) {
-  // The lease is read before the index that it vouches for. A thread that was stopped in between finds it run out below.
+  // The lease is read before the index that it vouches for. A thread that was stopped in between finds it run out
+  // below.
   const auto lease_held_until = feed_.lease_held_until();
   const auto now = clock_.now();
   const auto verified = find_or_verify(token, now);

@@ -20,8 +20,8 @@ namespace safawinet {
 
 inline constexpr std::size_t kVerifiedTokensLimit = 65'536;  // remembered at the most, in each of two generations
 
-// A signature is verified once and then remembered, by the digest of the token; expiry, revocation and the lease are checked every
-// time. Nothing here waits or touches the database. Threading: any thread.
+// A signature is verified once and then remembered, by the digest of the token; expiry, revocation and the lease are
+// checked every time. Nothing here waits or touches the database. Threading: any thread.
 class AccessGuard {
  public:
   AccessGuard(const Published<Keyring>& keyring, const RevocationFeed& feed, const Clock& clock, std::string issuer,

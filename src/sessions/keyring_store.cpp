@@ -15,7 +15,8 @@ namespace {
 using sql::Statement;
 
 constexpr Statement kAll{
-    "SELECT id, purpose, algorithm, state, sealed FROM keys WHERE state IN ('next', 'active', 'verifying') ORDER BY created_at"};
+    "SELECT id, purpose, algorithm, state, sealed FROM keys WHERE state IN ('next', 'active', 'verifying') ORDER BY "
+    "created_at"};
 constexpr Statement kRetireActive{"UPDATE keys SET state = 'verifying' WHERE purpose = 'signing' AND state = 'active'"};
 constexpr Statement kInsert{
     "INSERT INTO keys (id, purpose, algorithm, state, sealed, created_at) VALUES ($1, $2, $3, 'active', $4, $5)"};

@@ -1,7 +1,7 @@
 // How this node learns of revocations, and how it knows that it knows.
 //
-// Reading the feed renews a lease, counted on the monotonic clock from before the read began. A node whose lease has run out
-// (paused, cut off from the database) must not accept any token: what it does not know may have been revoked.
+// Reading the feed renews a lease, counted on the monotonic clock from before the read began. A node whose lease has
+// run out (paused, cut off from the database) must not accept any token: what it does not know may have been revoked.
 #pragma once
 
 #include <atomic>
@@ -32,14 +32,17 @@ class RevocationFeed {
   // index(), and the lease is renewed. Throws Unavailable.
   Task<void> catch_up();
 
-  // Waits for changes and catches up, for ever; a failed read is tried again after a moment, and `on_failure` hears why.
+  // Waits for changes and catches up, for ever; a failed read is tried again after a moment, and `on_failure` hears
+  // why.
   Task<void> follow(std::function<void(const std::string&)> on_failure);
 
   // Rebuilds the index from the rows that are still kept, so that it does not grow for ever.
   Task<void> reload();
 
   // Until when this node may say yes to a token. Whoever uses index() reads this before it, and compares after.
-  [[nodiscard]] MonotonicTime lease_held_until() const { return MonotonicTime(std::chrono::nanoseconds(held_until_.load())); }
+  [[nodiscard]] MonotonicTime lease_held_until() const {
+    return MonotonicTime(std::chrono::nanoseconds(held_until_.load()));
+  }
   [[nodiscard]] bool is_lease_held() const { return clock_.monotonic() < lease_held_until(); }
   [[nodiscard]] std::shared_ptr<const RevocationIndex> index() const { return index_.get(); }
   // How long the lease still lasts; negative when it has run out.

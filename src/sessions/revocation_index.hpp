@@ -1,7 +1,7 @@
 // Which access tokens are dead, in memory.
 //
-// A token is dead when (a) its session is among the ended, (b) its token version is below the user's, or (c) its epoch is
-// below the current one and its session was not spared by every global logout since. No times and no positions in a
+// A token is dead when (a) its session is among the ended, (b) its token version is below the user's, or (c) its epoch
+// is below the current one and its session was not spared by every global logout since. No times and no positions in a
 // sequence are compared: a sequence number that was handed out earlier can be committed later.
 #pragma once
 
@@ -24,8 +24,8 @@ struct TokenStanding {
   std::int64_t epoch = 0;
 };
 
-// One row of the feed. Which members are set depends on the scope: a session that ended; a user and the version below which
-// tokens are dead; an epoch and the session that was spared.
+// One row of the feed. Which members are set depends on the scope: a session that ended; a user and the version below
+// which tokens are dead; an epoch and the session that was spared.
 struct Revocation {
   enum class Scope { session, user, global };
 
@@ -43,8 +43,8 @@ class RevocationIndex {
   [[nodiscard]] std::int64_t epoch() const { return epoch_; }
   [[nodiscard]] std::size_t ended_sessions() const { return ended_.size(); }
 
-  // This index with more in it. Applying a revocation twice changes nothing. `epoch`: the current one, which a global row
-  // may raise further.
+  // This index with more in it. Applying a revocation twice changes nothing. `epoch`: the current one, which a global
+  // row may raise further.
   [[nodiscard]] RevocationIndex with(const std::vector<Revocation>& revocations, std::int64_t epoch) const;
 
  private:

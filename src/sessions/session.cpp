@@ -11,16 +11,17 @@ struct Known {
   std::string_view name;
 };
 
-// The order matters: Edge and Opera also claim to be Chrome, Chrome to be Safari, Android to be Linux, iPhones to be Macs.
+// The order matters: Edge and Opera also claim to be Chrome, Chrome to be Safari, Android to be Linux, iPhones to be
+// Macs.
 constexpr std::array kPrograms{
-    Known{"Edg/", "Edge"},         Known{"OPR/", "Opera"},          Known{"SamsungBrowser/", "Samsung Internet"},
-    Known{"Firefox/", "Firefox"},  Known{"FxiOS/", "Firefox"},      Known{"CriOS/", "Chrome"},
-    Known{"Chrome/", "Chrome"},    Known{"Safari/", "Safari"},      Known{"curl/", "curl"},
-    Known{"python", "Python"},     Known{"Python", "Python"},       Known{"okhttp/", "Android app"},
+    Known{"Edg/", "Edge"},          Known{"OPR/", "Opera"},         Known{"SamsungBrowser/", "Samsung Internet"},
+    Known{"Firefox/", "Firefox"},   Known{"FxiOS/", "Firefox"},     Known{"CriOS/", "Chrome"},
+    Known{"Chrome/", "Chrome"},     Known{"Safari/", "Safari"},     Known{"curl/", "curl"},
+    Known{"python", "Python"},      Known{"Python", "Python"},      Known{"okhttp/", "Android app"},
     Known{"CFNetwork/", "iOS app"}, Known{"Go-http-client/", "Go"}, Known{"PostmanRuntime/", "Postman"},
     Known{"Wget/", "Wget"}};
-constexpr std::array kSystems{Known{"iPhone", "iPhone"},   Known{"iPad", "iPad"},       Known{"Android", "Android"},
-                              Known{"Windows", "Windows"}, Known{"CrOS", "ChromeOS"},   Known{"Mac OS X", "macOS"},
+constexpr std::array kSystems{Known{"iPhone", "iPhone"},   Known{"iPad", "iPad"},     Known{"Android", "Android"},
+                              Known{"Windows", "Windows"}, Known{"CrOS", "ChromeOS"}, Known{"Mac OS X", "macOS"},
                               Known{"Macintosh", "macOS"}, Known{"Linux", "Linux"}};
 
 template <std::size_t Size>
@@ -32,9 +33,9 @@ std::string_view find_known(const std::array<Known, Size>& known, std::string_vi
 }
 
 constexpr std::array<std::pair<Role, std::string_view>, 4> kRoles{{{Role::customer, "customer"},
-                                                                  {Role::support, "support"},
-                                                                  {Role::admin, "admin"},
-                                                                  {Role::superadmin, "superadmin"}}};
+                                                                   {Role::support, "support"},
+                                                                   {Role::admin, "admin"},
+                                                                   {Role::superadmin, "superadmin"}}};
 
 }  // namespace
 

@@ -21,7 +21,7 @@ std::optional<Role> parse_role(std::string_view name);
 
 // The signed-in device as it presented itself.
 struct Device {
-  std::string name;        // chosen by the client, or made from the user agent
+  std::string name;  // chosen by the client, or made from the user agent
   std::string user_agent;
   std::string ip_address;
 };

@@ -9,9 +9,9 @@
 namespace safawinet {
 namespace {
 
-constexpr std::int64_t kSweepBatch = 500;                      // rows: a batch holds the writer for some milliseconds
-constexpr std::chrono::seconds kSweepAfterExpiry{120};         // behind the minute in which the trigger still revokes
-constexpr std::chrono::hours kRevocationsKept{3};              // longer than any access token may live (one hour)
+constexpr std::int64_t kSweepBatch = 500;               // rows: a batch holds the writer for some milliseconds
+constexpr std::chrono::seconds kSweepAfterExpiry{120};  // behind the minute in which the trigger still revokes
+constexpr std::chrono::hours kRevocationsKept{3};       // longer than any access token may live (one hour)
 constexpr std::chrono::hours kEvidenceKept{90 * 24};
 
 std::string random_token_id(Random& random) {
@@ -31,10 +31,10 @@ struct SessionService::Judgement {
 Task<Result<IssuedTokens>> SessionService::start(UserId user, std::int64_t credential_version, Device device) {
   const auto now = parts_.clock.now();
   const auto id = SessionId{Uuid::version7(now, parts_.random)};
-  const Deadlines deadlines{.expires_at = now + std::min(rules_.idle, rules_.absolute), .ends_at = now + rules_.absolute};
+  const Deadlines deadlines{.expires_at = now + std::min(rules_.idle, rules_.absolute),
+                            .ends_at = now + rules_.absolute};
   auto body = [&](sql::Transaction& transaction) -> Task<Result<SessionStanding>> {
-    const auto standing =
-        co_await store_.insert(transaction, id, user, credential_version, device, now, deadlines);
+    const auto standing = co_await store_.insert(transaction, id, user, credential_version, device, now, deadlines);
     if (!standing) co_return refuse(ErrorCode::invalid_credentials);
     co_return *standing;
   };
@@ -118,8 +118,9 @@ Task<SessionsEnded> SessionService::force_logout(ForcedLogout command) {
     const auto spared_owner =
         command.spared ? co_await store_.find_owner(transaction, *command.spared) : std::optional<UserId>();
     if (spared_owner && (!command.user || *command.user == *spared_owner)) ended.spared = command.spared;
-    const EndingReason reason{
-        .reason = command.user ? "forced-logout" : "global-logout", .actor = command.actor.text, .spared = ended.spared};
+    const EndingReason reason{.reason = command.user ? "forced-logout" : "global-logout",
+                              .actor = command.actor.text,
+                              .spared = ended.spared};
     co_await store_.set_reason(transaction, reason);
     if (command.user) {
       ended.sessions = co_await store_.delete_all_of(transaction, *command.user, ended.spared);
@@ -167,15 +168,15 @@ Task<bool> SessionService::sweep() {
   co_return has_more.value();
 }
 
-Task<SessionService::Judgement> SessionService::judge(sql::Transaction& transaction, const RefreshToken& token, Time now,
-                                                      const Origin& origin) {
+Task<SessionService::Judgement> SessionService::judge(sql::Transaction& transaction, const RefreshToken& token,
+                                                      Time now, const Origin& origin) {
   const auto state = co_await store_.find(transaction, token.session);
   if (!state) co_return Judgement{};
   const auto& standing = state->standing;
-  const bool is_alive =
-      now < standing.expires_at && standing.epoch == state->current_epoch && state->is_user_active;
+  const bool is_alive = now < standing.expires_at && standing.epoch == state->current_epoch && state->is_user_active;
   const auto generation = static_cast<std::int64_t>(token.generation);
-  // The current generation of a living session would have been rotated; a later one was never given out by this database.
+  // The current generation of a living session would have been rotated; a later one was never given out by this
+  // database.
   if (!is_alive || generation >= standing.generation) co_return Judgement{};
   const bool is_predecessor = generation + 1 == standing.generation;
   if (is_predecessor && now < state->rotated_at + rules_.refresh_grace) {
@@ -224,9 +225,8 @@ IssuedTokens SessionService::issue(const SessionStanding& standing, std::uint32_
                             .authenticated_at = standing.created_at,
                             .epoch = standing.epoch,
                             .token_version = standing.token_version};
-  const RefreshToken refresh{.key_id = mac_key_id,
-                             .session = standing.id,
-                             .generation = static_cast<std::uint64_t>(standing.generation)};
+  const RefreshToken refresh{
+      .key_id = mac_key_id, .session = standing.id, .generation = static_cast<std::uint64_t>(standing.generation)};
   return {.access_token = SecretText(keyring->issue_access_token(claims)),
           .refresh_token = SecretText(keyring->format_refresh_token(refresh)),
           .expires_in = std::chrono::duration_cast<std::chrono::seconds>(expires_at - issued_at)};

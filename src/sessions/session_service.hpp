@@ -26,8 +26,8 @@
 namespace safawinet {
 
 struct SessionRules {
-  std::chrono::seconds refresh_grace{30};   // how long a predecessor still gets its successor; 0: never
-  std::chrono::seconds idle{14 * 86400};    // life of a session that is not used
+  std::chrono::seconds refresh_grace{30};  // how long a predecessor still gets its successor; 0: never
+  std::chrono::seconds idle{14 * 86400};   // life of a session that is not used
   std::chrono::seconds absolute{30 * 86400};
   std::chrono::seconds access_lifetime{600};
   std::string issuer;
@@ -50,9 +50,9 @@ struct SessionsEnded {
   std::optional<std::int64_t> epoch;     // of a global logout
 };
 
-// Ending a session deletes its row; triggers keep the evidence and write the revocation. What ends sessions returns after
-// this node's own index has it: the access tokens are dead here before the caller hears so.
-// Threading: any event loop. Errors: Unavailable when the database is.
+// Ending a session deletes its row; triggers keep the evidence and write the revocation. What ends sessions returns
+// after this node's own index has it: the access tokens are dead here before the caller hears so. Threading: any event
+// loop. Errors: Unavailable when the database is.
 class SessionService {
  public:
   struct Parts {
@@ -67,13 +67,14 @@ class SessionService {
   };
   SessionService(Parts parts, SessionRules rules) : parts_(parts), rules_(std::move(rules)) {}
 
-  // The end of a login. Refuses (invalid_credentials) if the account is no longer active, verified, and of the credentials
-  // that were checked: a login cannot slip past a deactivation, a password change or a deletion that runs beside it.
+  // The end of a login. Refuses (invalid_credentials) if the account is no longer active, verified, and of the
+  // credentials that were checked: a login cannot slip past a deactivation, a password change or a deletion that runs
+  // beside it.
   Task<Result<IssuedTokens>> start(UserId user, std::int64_t credential_version, Device device);
 
-  // Gives the successor. The same token again, inside the grace window and before the successor was used, gives the same
-  // successor, byte for byte (a retry after a lost answer). Later it is theft: the session ends and its user is told, once.
-  // Refuses (unauthenticated) everything else, without saying why.
+  // Gives the successor. The same token again, inside the grace window and before the successor was used, gives the
+  // same successor, byte for byte (a retry after a lost answer). Later it is theft: the session ends and its user is
+  // told, once. Refuses (unauthenticated) everything else, without saying why.
   Task<Result<IssuedTokens>> refresh(const SecretText& token, Origin origin);
 
   Task<std::vector<Session>> list(UserId user, std::optional<SessionId> before, std::int64_t limit);
@@ -92,7 +93,8 @@ class SessionService {
   // What was committed is in force on this node.
   Task<void> made_known() { return parts_.feed.catch_up(); }
 
-  // One round of housekeeping: rows of older epochs, expired sessions, old revocations and evidence. True if there is more.
+  // One round of housekeeping: rows of older epochs, expired sessions, old revocations and evidence. True if there is
+  // more.
   Task<bool> sweep();
 
  private:

@@ -86,8 +86,9 @@ Task<std::optional<SessionStanding>> SessionStore::insert(sql::Transaction& tran
                             .token_version = signed_in.front().get<std::int64_t>(1)};
 }
 
-Task<std::optional<SessionStanding>> SessionStore::rotate(sql::Database& database, SessionId id, std::int64_t generation,
-                                                          Time now, Time expires_at, std::string_view ip_address) {
+Task<std::optional<SessionStanding>> SessionStore::rotate(sql::Database& database, SessionId id,
+                                                          std::int64_t generation, Time now, Time expires_at,
+                                                          std::string_view ip_address) {
   const auto rows = co_await database.write(kRotate, id, generation, now, expires_at, ip_address);
   if (rows.empty()) co_return std::nullopt;
   const auto& row = rows.front();

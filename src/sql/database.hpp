@@ -1,8 +1,8 @@
 // The database as features see it: statements, and transactions as scopes.
 //
-// Errors: a database that cannot be reached or written throws Unavailable (base/error.hpp); what a statement decides (no
-// row, conflict) comes back as rows. Statements are written so that constraints do not fail (ON CONFLICT); one that does
-// throws ConstraintViolation.
+// Errors: a database that cannot be reached or written throws Unavailable (base/error.hpp); what a statement decides
+// (no row, conflict) comes back as rows. Statements are written so that constraints do not fail (ON CONFLICT); one that
+// does throws ConstraintViolation.
 #pragma once
 
 #include <chrono>
@@ -20,8 +20,8 @@
 
 namespace safawinet::sql {
 
-// The text of one statement, with parameters $1, $2, … . Statements are constants: engines prepare each once and find it
-// again by its address.
+// The text of one statement, with parameters $1, $2, … . Statements are constants: engines prepare each once and find
+// it again by its address.
 struct Statement {
   const char* text;
 };
@@ -76,10 +76,10 @@ class Database {
     return run_write(statement, to_values(parameters...));
   }
 
-  // Runs `body(Transaction&) -> Task<Result<T>>` in a transaction: it commits when the body returns a value, and rolls back
-  // when it returns an error or throws. What was committed is on disk when the call returns. The body may run more than
-  // once on engines that retry, so it changes nothing but through the transaction; it awaits nothing but statements.
-  // The body may refer to locals of the caller: it ends before the call returns.
+  // Runs `body(Transaction&) -> Task<Result<T>>` in a transaction: it commits when the body returns a value, and rolls
+  // back when it returns an error or throws. What was committed is on disk when the call returns. The body may run more
+  // than once on engines that retry, so it changes nothing but through the transaction; it awaits nothing but
+  // statements. The body may refer to locals of the caller: it ends before the call returns.
   template <class Body>
   auto transact(Body body) -> decltype(body(std::declval<Transaction&>())) {
     using Outcome = typename decltype(body(std::declval<Transaction&>()))::value_type;
@@ -89,8 +89,8 @@ class Database {
     co_return std::move(*outcome);
   }
 
-  // Returns when anybody, in any process, may have committed since the last call with the same mark (at once on the first
-  // call), and at the latest after `longest`. A mark stays on one event loop.
+  // Returns when anybody, in any process, may have committed since the last call with the same mark (at once on the
+  // first call), and at the latest after `longest`. A mark stays on one event loop.
   virtual Task<void> wait_for_change(ChangeMark& seen, std::chrono::milliseconds longest) = 0;
 
   // Tries whether the database reads and writes, and remembers the outcome.

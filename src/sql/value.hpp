@@ -21,11 +21,12 @@ using Null = std::monostate;
 using Value = std::variant<Null, bool, std::int64_t, std::string, Bytes, Time, Uuid>;
 using Values = std::vector<Value>;
 
-// One parameter. Optional things become NULL or their value; ids and times keep their type, so that each engine binds them
-// in its own way (SQLite: RFC 3339 text and 36-character ids).
+// One parameter. Optional things become NULL or their value; ids and times keep their type, so that each engine binds
+// them in its own way (SQLite: RFC 3339 text and 36-character ids).
 template <class T>
 Value to_value(const T& parameter) {
-  if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, Time> || std::is_same_v<T, Uuid> || std::is_same_v<T, Bytes>) {
+  if constexpr (std::is_same_v<T, bool> || std::is_same_v<T, Time> || std::is_same_v<T, Uuid> ||
+                std::is_same_v<T, Bytes>) {
     return parameter;
   } else if constexpr (std::is_integral_v<T>) {
     return static_cast<std::int64_t>(parameter);

@@ -83,9 +83,9 @@ SqliteConnection::SqliteConnection(const std::string& path, OpenAs open_as, std:
   sqlite3_create_function(handle_, "now", 0, SQLITE_UTF8, nullptr, sql_now, nullptr, nullptr);
   // WAL: readers do not wait for the writer. FULL: a commit is on disk when it returns. recursive_triggers stays off.
   // Nothing here depends on foreign keys; they are on to catch our own mistakes.
-  run_script(open_as == OpenAs::writer
-                 ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000;"
-                 : "PRAGMA query_only = ON; PRAGMA cache_size = -4000;");
+  run_script(open_as == OpenAs::writer ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = "
+                                         "ON; PRAGMA cache_size = -16000;"
+                                       : "PRAGMA query_only = ON; PRAGMA cache_size = -4000;");
 }
 
 SqliteConnection::~SqliteConnection() {
@@ -123,7 +123,8 @@ bool SqliteConnection::is_in_transaction() const { return sqlite3_get_autocommit
 SqliteConnection::Prepared& SqliteConnection::prepare(const Statement& statement) {
   auto& prepared = prepared_[statement.text];
   if (prepared.handle != nullptr) return prepared;
-  const int code = sqlite3_prepare_v3(handle_, statement.text, -1, SQLITE_PREPARE_PERSISTENT, &prepared.handle, nullptr);
+  const int code =
+      sqlite3_prepare_v3(handle_, statement.text, -1, SQLITE_PREPARE_PERSISTENT, &prepared.handle, nullptr);
   if (code != SQLITE_OK) fail(code, statement.text);
   // SQLite numbers $1, $2, … by first appearance, not by the number.
   const int count = sqlite3_bind_parameter_count(prepared.handle);

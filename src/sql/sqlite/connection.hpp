@@ -19,8 +19,8 @@ namespace safawinet::sql {
 enum class OpenAs { reader, writer };
 
 // Threading: used by one thread at a time.
-// Errors: Unavailable for busy, full, read-only, unreadable and damaged databases; ConstraintViolation; std::logic_error for
-// SQL that does not compile.
+// Errors: Unavailable for busy, full, read-only, unreadable and damaged databases; ConstraintViolation;
+// std::logic_error for SQL that does not compile.
 class SqliteConnection {
  public:
   SqliteConnection(const std::string& path, OpenAs open_as, std::chrono::milliseconds busy_timeout);

@@ -36,7 +36,8 @@ SchemaVersion migrate_sqlite(const std::string& path) {
   SchemaVersion version{.before = read_version(connection), .after = newest};
   if (version.before > newest) {
     throw std::runtime_error("the schema of " + path + " is version " + std::to_string(version.before) +
-                             ", this binary knows up to " + std::to_string(newest) + ": install the newer binary again");
+                             ", this binary knows up to " + std::to_string(newest) +
+                             ": install the newer binary again");
   }
   for (const auto& migration : sqlite_migrations()) {
     if (migration.number > version.before) connection.run_script(std::string(migration.text));

@@ -10,9 +10,9 @@ struct SchemaVersion {
   int after = 0;
 };
 
-// Creates the file (0600) when there is none. Runs the missing migrations in one transaction, so that two processes that start at once
-// do the work once, and a crash leaves either the old schema or the new one.
-// Errors: Unavailable when the file cannot be used; std::runtime_error, with what to do, when the schema is newer than this binary.
+// Creates the file (0600) when there is none. Runs the missing migrations in one transaction, so that two processes
+// that start at once do the work once, and a crash leaves either the old schema or the new one. Errors: Unavailable
+// when the file cannot be used; std::runtime_error, with what to do, when the schema is newer than this binary.
 SchemaVersion migrate_sqlite(const std::string& path);
 // The schema that this binary brings.
 int sqlite_newest_version();

@@ -18,7 +18,9 @@ class SqliteTransaction final : public Transaction {
   explicit SqliteTransaction(SqliteConnection& connection) : connection_(connection) {}
 
  protected:
-  Task<Rows> run(const Statement& statement, Values values) override { co_return connection_.execute(statement, values); }
+  Task<Rows> run(const Statement& statement, Values values) override {
+    co_return connection_.execute(statement, values);
+  }
 
  private:
   SqliteConnection& connection_;
@@ -73,11 +75,10 @@ class TransactionJob final : public WriteJob {
 }  // namespace
 
 SqliteDatabase::SqliteDatabase(const std::string& path, const std::vector<EventLoop*>& loops) {
-  writer_ = std::make_unique<SqliteWriter>(
-      path, [this](const std::string& reason) {
-        ++errors_;
-        set_state(Health::read_only, std::chrono::microseconds(0), reason);
-      });
+  writer_ = std::make_unique<SqliteWriter>(path, [this](const std::string& reason) {
+    ++errors_;
+    set_state(Health::read_only, std::chrono::microseconds(0), reason);
+  });
   for (auto* loop : loops) {
     readers_.push_back({loop, std::make_unique<SqliteConnection>(path, OpenAs::reader, kReaderBusyTimeout)});
   }

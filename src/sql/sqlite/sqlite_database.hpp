@@ -1,4 +1,5 @@
-// The embedded engine: SQLite in WAL mode, one writer thread with group commit, a reading connection on each event loop.
+// The embedded engine: SQLite in WAL mode, one writer thread with group commit, a reading connection on each event
+// loop.
 #pragma once
 
 #include <atomic>

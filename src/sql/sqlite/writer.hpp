@@ -18,13 +18,13 @@
 
 namespace safawinet::sql {
 
-inline constexpr std::size_t kWriterQueueLimit = 8192;                      // transactions
-inline constexpr std::size_t kWriterBatchLimit = 64;                        // transactions in one commit
-inline constexpr std::chrono::milliseconds kWriterQueueDeadline{5'000};     // longest wait before a transaction begins
-inline constexpr std::chrono::milliseconds kWriterBusyTimeout{3'000};       // for other processes' write locks
+inline constexpr std::size_t kWriterQueueLimit = 8192;                   // transactions
+inline constexpr std::size_t kWriterBatchLimit = 64;                     // transactions in one commit
+inline constexpr std::chrono::milliseconds kWriterQueueDeadline{5'000};  // longest wait before a transaction begins
+inline constexpr std::chrono::milliseconds kWriterBusyTimeout{3'000};    // for other processes' write locks
 
-// One transaction that waits to be written. `run` is called on the writer thread; the waiting coroutine is resumed after
-// the fate of the transaction is on disk (or known to be nothing).
+// One transaction that waits to be written. `run` is called on the writer thread; the waiting coroutine is resumed
+// after the fate of the transaction is on disk (or known to be nothing).
 class WriteJob {
  public:
   explicit WriteJob(std::unique_ptr<Resumption> waiting) : waiting_(std::move(waiting)) {}
@@ -41,8 +41,8 @@ class WriteJob {
   std::unique_ptr<Resumption> waiting_;
 };
 
-// Group commit: jobs that are waiting when the previous commit ends share the next one, each under a savepoint of its own,
-// so that one that fails takes none of the others with it. If the commit itself fails, all of the batch fail.
+// Group commit: jobs that are waiting when the previous commit ends share the next one, each under a savepoint of its
+// own, so that one that fails takes none of the others with it. If the commit itself fails, all of the batch fail.
 // Threading: submit and the getters from any thread.
 class SqliteWriter {
  public:
