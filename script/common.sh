@@ -15,5 +15,12 @@ configure() {
   fi
 }
 
+# build PRESET [TARGETS]: two at once in one folder would write over each other's files, so the second waits.
+build() {
+  local preset=$1
+  shift
+  flock "build/$preset" ninja -C "build/$preset" "$@" >&2
+}
+
 # say LINE: progress goes to stderr, so that stdout stays what the command itself prints.
 say() { printf '%s\n' "$*" >&2; }
