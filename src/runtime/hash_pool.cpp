@@ -1,25 +1,17 @@
 #include "runtime/hash_pool.hpp"
 
 #include <pthread.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 
 #include "base/clock.hpp"
+#include "runtime/scheduling.hpp"
 
 namespace safawinet {
 namespace {
 
-constexpr int kNiceness = 10;           // event loops win whenever both want the core
 constexpr int kCostAverageWeight = 16;  // a new measurement counts one sixteenth
 constexpr std::chrono::seconds kLongestRetry{30};
-
-void lower_priority_of_this_thread() {
-  // On Linux the niceness belongs to the thread; raising it needs no privilege.
-  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNiceness);
-}
 
 }  // namespace
 

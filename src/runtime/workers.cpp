@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "runtime/scheduling.hpp"
+
 namespace safawinet {
 
 Workers::Workers(unsigned request_loops) {
@@ -30,7 +32,10 @@ std::vector<EventLoop*> Workers::all() const {
 void Workers::start() {
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     loops_[i]->restart();  // a loop that ran a task at start was stopped by it
-    threads_.emplace_back([loop = loops_[i].get()] { loop->run(); });
+    threads_.emplace_back([loop = loops_[i].get()] {
+      prefer_short_slices_on_this_thread();
+      loop->run();
+    });
     const auto name = i + 1 == loops_.size()   ? std::string("mail")
                       : i + 2 == loops_.size() ? std::string("background")
                                                : "loop-" + std::to_string(i);
