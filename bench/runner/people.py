@@ -122,6 +122,11 @@ class Sessions:
         self.credentials_file.write_text("".join(lines))
         self.count = count
         self._run("login", self.credentials_file, connections=16)
+        # In random order: sessions made together are neighbours in the database, but their owners do not come together.
+        refresh = self.refresh_file.read_text().splitlines(keepends=True)
+        random.Random(2).shuffle(refresh)
+        self.refresh_file.write_text("".join(refresh))
+        self.renew()
 
     def renew(self) -> None:
         """Refreshes every session once, so that every access token has its whole life before it."""

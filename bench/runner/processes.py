@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -136,6 +137,12 @@ class Server(Process):
                 line = b""
         self.stop()
         raise BenchError(f"the server did not listen within {START_DEADLINE_SECONDS} s; see {self.log}")
+
+    def copy_database(self, copy: Path) -> None:
+        with sqlite3.connect(self.database) as source, sqlite3.connect(copy) as target:
+            source.backup(target)
+        source.close()
+        target.close()
 
 
 class BareBeast(Process):

@@ -19,7 +19,7 @@ ME_CONNECTIONS = 64
 REFRESH_CONNECTIONS = 256
 LOGIN_CONNECTIONS = 16
 ME_RATE_DURING_LOGINS = 100
-ROTATIONS_PER_COMMIT = (16, 32, 64)
+ROTATIONS_PER_COMMIT = (16, 32, 64, 256)
 
 
 @dataclass
@@ -144,13 +144,15 @@ def _require_change_shows(server: Server, sessions: Sessions) -> None:
 
 def refresh_against_engine(plan: Plan, tools: Tools, server: Server, sessions: Sessions, folder: Path) -> Row:
     ours, latencies, engine = [], [], {str(batch): [] for batch in ROTATIONS_PER_COMMIT}
+    copy = folder / "copy.db"
+    server.copy_database(copy)
     for _ in range(plan.repetitions):
         result = sessions.measure_refresh(min(REFRESH_CONNECTIONS, sessions.count // 4), plan.seconds)
         _require_all(result, "200")
         ours.append(result["answersPerSecond"])
         latencies.append(result["latencyMicroseconds"]["p99"] / 1000)
         batches = run_tool(
-            tools.engine_limits, "rotations", "--folder", folder, "--sessions", sessions.count, "--users", plan.people,
+            tools.engine_limits, "rotations", "--database", copy,
             "--seconds", plan.seconds / len(ROTATIONS_PER_COMMIT), "--batch", *ROTATIONS_PER_COMMIT,
         )["rotationsPerSecondByBatch"]  # fmt: skip
         for batch, rate in batches.items():
@@ -161,7 +163,7 @@ def refresh_against_engine(plan: Plan, tools: Tools, server: Server, sessions: S
     by_batch = ", ".join(f"{_spread(rates)} at {batch}" for batch, rates in engine.items())
     return Row(
         what="`POST /v1/auth/refresh`, every answer durable (SQLite, `synchronous=FULL`)",
-        against="SQLite alone, the same UPDATE, best of 16, 32 and 64 per commit",
+        against="SQLite alone, the same UPDATE on a copy, best of 16 to 256 per commit",
         aim="10,000/s",
         result=f"{ratio:.0%}, {rate:,.0f}/s",
         is_met=rate >= 10_000,
@@ -236,8 +238,8 @@ def forced_logout_to_refusal(plan: Plan, server: Server, people: list[tuple[str,
     def told(name: str, measured: dict) -> str:
         times = measured["milliseconds"]
         return (
-            f"{name}: p50 {_percentile(times, 50):.2f} ms, p99 {_percentile(times, 99):.2f} ms, longest {max(times):.2f} ms, "
-            f"{measured['accepted']} requests still accepted in {len(times)} logouts"
+            f"{name} ({len(times)} logouts): p50 {_percentile(times, 50):.2f} ms, p99 {_percentile(times, 99):.2f} ms, "
+            f"longest {max(times):.2f} ms"
         )
 
     return Row(
@@ -246,7 +248,8 @@ def forced_logout_to_refusal(plan: Plan, server: Server, people: list[tuple[str,
         aim="20 ms at p99",
         result=f"p99 {worst:.1f} ms",
         is_met=worst <= 20,
-        figures=f"{told('by the API', by_api)}; {told('by a DELETE from another process', by_sql)}",
+        figures=f"{told('by the API', by_api)}, {by_api['accepted']} requests accepted after the answer; "
+        f"{told('by a DELETE from another process', by_sql)}",
         raw={"byApi": by_api, "bySql": by_sql},
     )
 
