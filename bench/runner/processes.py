@@ -76,7 +76,7 @@ class Process:
         fields = Path(f"/proc/{self.popen.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def memory_megabytes(self) -> dict[str, float]:
+    def memory_mebibytes(self) -> dict[str, float]:
         """Resident (RSS) and proportional (PSS) memory."""
         sizes = {}
         for line in Path(f"/proc/{self.popen.pid}/smaps_rollup").read_text().splitlines()[1:]:

@@ -307,18 +307,22 @@ def _start_and_log_in(tools: Tools, home: Path, listening: list[float], login: l
 
 
 def idle_memory(tools: Tools, folder: Path, after_load: dict[str, float] | None) -> Row:
-    with Server(tools, folder / "idle") as server:
-        time.sleep(3)
-        idle = server.memory_megabytes()
-    busy = f"; after the rows above {after_load['rss']:.1f} MB and {after_load['pss']:.1f} MB" if after_load else ""
+    measured = []
+    for _ in ("first start: schema, keys and administrator are made", "every later start"):
+        with Server(tools, folder / "idle") as server:
+            time.sleep(3)
+            measured.append(server.memory_mebibytes())
+    first, idle = measured
+    busy = f"; after the rows above {after_load['rss']:.1f} and {after_load['pss']:.1f} MiB" if after_load else ""
     return Row(
-        what="Resident memory of an idle server, just started",
+        what="Resident memory of an idle server on existing data",
         against="nothing",
-        aim="15 MB (RSS)",
-        result=f"{idle['rss']:.1f} MB",
+        aim="15 MiB (RSS)",
+        result=f"{idle['rss']:.1f} MiB",
         is_met=idle["rss"] < 15,
-        figures=f"RSS {idle['rss']:.1f} MB, PSS {idle['pss']:.1f} MB{busy}",
-        raw={"idle": idle, "afterLoad": after_load},
+        figures=f"RSS {idle['rss']:.1f} MiB, PSS {idle['pss']:.1f} MiB; after the very first start {first['rss']:.1f} and "
+        f"{first['pss']:.1f} MiB{busy}",
+        raw={"idle": idle, "afterFirstStart": first, "afterLoad": after_load},
     )
 
 
