@@ -4,8 +4,6 @@
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/this_coro.hpp>
 
 #include <array>
 #include <future>
@@ -17,6 +15,7 @@
 #include "api/openapi.hpp"
 #include "api/pipeline.hpp"
 #include "api/routes.hpp"
+#include "app/background_work.hpp"
 #include "app/data_folder.hpp"
 #include "app/metrics_page.hpp"
 #include "app/start_failure.hpp"
@@ -36,12 +35,6 @@ namespace safawinet::app {
 namespace {
 
 constexpr std::string_view kFirstAdministratorEmail = "admin@localhost";
-constexpr std::chrono::milliseconds kLogFlushInterval{20};
-constexpr std::chrono::milliseconds kMailLongestWait{1'000};
-constexpr std::chrono::milliseconds kProbeInterval{5'000};
-constexpr std::chrono::milliseconds kProbeIntervalWhenIll{500};
-constexpr std::chrono::milliseconds kSweepInterval{30'000};
-constexpr std::chrono::milliseconds kPauseAfterFailure{1'000};
 
 unsigned or_cores(std::size_t count) {
   return count != 0 ? static_cast<unsigned>(count) : std::max(1U, std::thread::hardware_concurrency());
@@ -187,23 +180,17 @@ struct Application::Parts {
   std::optional<api::Pipeline> operations_pipeline;
   std::unique_ptr<http::Server> server;
   std::unique_ptr<http::Server> operations_server;
+  std::optional<BackgroundWork> background;
 
   void load_keys();
   void make_services();
   void make_first_administrator();
   void make_api();
   void listen();
-  void start_background_work();
 
   std::unique_ptr<http::Server> make_server(std::vector<EventLoop*> loops, http::ServerOptions options,
                                             std::optional<api::Pipeline>& answers);
   api::Pipeline make_pipeline(std::vector<api::Route> routes, RequestMetrics& figures);
-
-  // Work that goes on until the loops stop. Each round's failure is logged and the next one comes after a pause.
-  Task<void> deliver_mail();
-  Task<void> probe_database();
-  Task<void> sweep();
-  Task<void> flush_log();
 };
 
 Application::Application(const config::Settings& settings) : parts_(std::make_unique<Parts>(settings)) {
@@ -233,7 +220,7 @@ Application::~Application() {
 void Application::run() {
   auto& parts = *parts_;
   run_task(parts.workers->background(), parts.feed->catch_up());
-  parts.start_background_work();
+  parts.background->start(*parts.workers);
   parts.workers->start();
   parts.server->start();
   parts.operations_server->start();
@@ -392,6 +379,14 @@ void Application::Parts::make_api() {
                        .open = &*public_api};
   pipeline.emplace(make_pipeline(api::routes(apis), *request_metrics));
   operations_pipeline.emplace(make_pipeline(api::operations_routes(&*operations_api), *operations_metrics));
+  background.emplace(BackgroundWork::Parts{.database = *database,
+                                           .feed = *feed,
+                                           .mail = *mail_worker,
+                                           .sessions = *sessions,
+                                           .accounts = *accounts,
+                                           .idempotency = *idempotency,
+                                           .process = process,
+                                           .log = log});
 }
 
 api::Pipeline Application::Parts::make_pipeline(std::vector<api::Route> routes, RequestMetrics& figures) {
@@ -436,84 +431,6 @@ std::unique_ptr<http::Server> Application::Parts::make_server(std::vector<EventL
       [this](std::string_view what, std::string_view cause) {
         log.event(LogLevel::warning, "server-failure", {{"what", what}, {"cause", cause}});
       });
-}
-
-void Application::Parts::start_background_work() {
-  auto& loop = workers->background();
-  auto on_feed_failure = [this](const std::string& why) {
-    log.event(LogLevel::error, "revocation-feed-failed", {{"cause", why}});
-  };
-  boost::asio::co_spawn(loop, feed->follow(std::move(on_feed_failure)), boost::asio::detached);
-  boost::asio::co_spawn(workers->mail(), deliver_mail(), boost::asio::detached);
-  boost::asio::co_spawn(loop, probe_database(), boost::asio::detached);
-  boost::asio::co_spawn(loop, sweep(), boost::asio::detached);
-  boost::asio::co_spawn(loop, flush_log(), boost::asio::detached);
-}
-
-Task<void> Application::Parts::deliver_mail() {
-  sql::ChangeMark seen;
-  Timer pause(co_await boost::asio::this_coro::executor);
-  for (;;) {
-    std::string failure;
-    Delivery delivery;
-    try {
-      delivery = co_await mail_worker->deliver_due();
-      co_await database->wait_for_change(seen, kMailLongestWait);
-    } catch (const std::exception& error) {
-      failure = error.what();
-    }
-    if (delivery.sent > 0) log.event(LogLevel::info, "mail-sent", {{"mails", std::int64_t{delivery.sent}}});
-    if (delivery.failed > 0) log.event(LogLevel::error, "mail-failed", {{"mails", std::int64_t{delivery.failed}}});
-    if (delivery.sent + delivery.failed > 0) process.is_mail_failing = delivery.failed > 0;
-    if (failure.empty()) continue;
-    log.event(LogLevel::error, "mail-worker-failed", {{"cause", failure}});
-    pause.expires_after(kPauseAfterFailure);
-    co_await pause.async_wait(use_task);
-  }
-}
-
-Task<void> Application::Parts::probe_database() {
-  Timer pause(co_await boost::asio::this_coro::executor);
-  auto before = sql::Health::ok;
-  for (;;) {
-    co_await database->probe();
-    const auto state = database->state();
-    if (state.health != before) {
-      const bool is_ok = state.health == sql::Health::ok;
-      log.event(is_ok ? LogLevel::info : LogLevel::error, is_ok ? "database-healed" : "database-ill",
-                {{"cause", state.reason}});
-      before = state.health;
-    }
-    pause.expires_after(state.health == sql::Health::ok ? kProbeInterval : kProbeIntervalWhenIll);
-    co_await pause.async_wait(use_task);
-  }
-}
-
-Task<void> Application::Parts::sweep() {
-  Timer pause(co_await boost::asio::this_coro::executor);
-  for (;;) {
-    bool has_more = false;
-    std::string failure;
-    try {
-      has_more = co_await sessions->sweep();
-      co_await accounts->sweep();
-      co_await idempotency->sweep();
-    } catch (const std::exception& error) {
-      failure = error.what();
-    }
-    if (!failure.empty()) log.event(LogLevel::warning, "sweep-failed", {{"cause", failure}});
-    pause.expires_after(has_more ? std::chrono::milliseconds(50) : kSweepInterval);
-    co_await pause.async_wait(use_task);
-  }
-}
-
-Task<void> Application::Parts::flush_log() {
-  Timer pause(co_await boost::asio::this_coro::executor);
-  for (;;) {
-    pause.expires_after(kLogFlushInterval);
-    co_await pause.async_wait(use_task);
-    log.flush();
-  }
 }
 
 void block_signals() {

@@ -1,0 +1,106 @@
+#include "app/background_work.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+namespace safawinet::app {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kLogFlushInterval{20};
+constexpr milliseconds kMailLongestWait{1'000};  // a mail to be tried again is due by the clock, without any commit
+constexpr milliseconds kProbeInterval{5'000};
+constexpr milliseconds kProbeIntervalWhenIll{500};
+constexpr milliseconds kSweepInterval{30'000};
+constexpr milliseconds kSweepIntervalWhenBehind{50};
+constexpr milliseconds kPauseAfterFailure{1'000};
+
+Task<void> pause_for(milliseconds duration) {
+  Timer timer(co_await boost::asio::this_coro::executor);
+  timer.expires_after(duration);
+  co_await timer.async_wait(use_task);
+}
+
+}  // namespace
+
+void BackgroundWork::start(Workers& workers) {
+  auto on_feed_failure = [this](const std::string& why) {
+    parts_.log.event(LogLevel::error, "revocation-feed-failed", {{"cause", why}});
+  };
+  const auto spawn = [](EventLoop& loop, Task<void> work) {
+    boost::asio::co_spawn(loop, std::move(work), boost::asio::detached);
+  };
+  spawn(workers.background(), parts_.feed.follow(std::move(on_feed_failure)));
+  spawn(workers.background(), probe_database());
+  spawn(workers.background(), sweep());
+  spawn(workers.background(), flush_log());
+  spawn(workers.mail(), deliver_mail());
+}
+
+Task<void> BackgroundWork::deliver_mail() {
+  sql::ChangeMark seen;
+  for (;;) {
+    std::string failure;
+    Delivery delivery;
+    try {
+      delivery = co_await parts_.mail.deliver_due();
+      co_await parts_.database.wait_for_change(seen, kMailLongestWait);
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    if (delivery.sent > 0) parts_.log.event(LogLevel::info, "mail-sent", {{"mails", std::int64_t{delivery.sent}}});
+    if (delivery.failed > 0) {
+      parts_.log.event(LogLevel::error, "mail-failed", {{"mails", std::int64_t{delivery.failed}}});
+    }
+    if (delivery.sent + delivery.failed > 0) parts_.process.is_mail_failing = delivery.failed > 0;
+    if (failure.empty()) continue;
+    parts_.log.event(LogLevel::error, "mail-worker-failed", {{"cause", failure}});
+    co_await pause_for(kPauseAfterFailure);
+  }
+}
+
+Task<void> BackgroundWork::probe_database() {
+  auto before = sql::Health::ok;
+  for (;;) {
+    co_await parts_.database.probe();
+    const auto state = parts_.database.state();
+    const bool is_ok = state.health == sql::Health::ok;
+    if (state.health != before) {
+      parts_.log.event(is_ok ? LogLevel::info : LogLevel::error, is_ok ? "database-healed" : "database-ill",
+                       {{"cause", state.reason}});
+      before = state.health;
+    }
+    co_await pause_for(is_ok ? kProbeInterval : kProbeIntervalWhenIll);
+  }
+}
+
+Task<void> BackgroundWork::sweep() {
+  for (;;) {
+    bool has_more = false;
+    std::string failure;
+    try {
+      has_more = co_await parts_.sessions.sweep();
+      co_await parts_.accounts.sweep();
+      co_await parts_.idempotency.sweep();
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    if (!failure.empty()) parts_.log.event(LogLevel::warning, "sweep-failed", {{"cause", failure}});
+    co_await pause_for(has_more ? kSweepIntervalWhenBehind : kSweepInterval);
+  }
+}
+
+Task<void> BackgroundWork::flush_log() {
+  for (;;) {
+    co_await pause_for(kLogFlushInterval);
+    parts_.log.flush();
+  }
+}
+
+}  // namespace safawinet::app

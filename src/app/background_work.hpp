@@ -1,0 +1,43 @@
+// What goes on beside the requests, until the loops stop.
+#pragma once
+
+#include "accounts/account_service.hpp"
+#include "api/idempotency.hpp"
+#include "api/public_api.hpp"
+#include "mail/outbox.hpp"
+#include "observe/log.hpp"
+#include "runtime/workers.hpp"
+#include "sessions/revocation_feed.hpp"
+#include "sessions/session_service.hpp"
+#include "sql/database.hpp"
+
+namespace safawinet::app {
+
+// Each kind of work runs by itself; a round that fails is logged, and the next one comes after a pause.
+class BackgroundWork {
+ public:
+  struct Parts {
+    sql::Database& database;
+    RevocationFeed& feed;
+    MailWorker& mail;
+    SessionService& sessions;
+    AccountService& accounts;
+    api::Idempotency& idempotency;
+    api::ProcessState& process;
+    Log& log;
+  };
+  explicit BackgroundWork(Parts parts) : parts_(parts) {}
+
+  // Before the loops are started.
+  void start(Workers& workers);
+
+ private:
+  Task<void> deliver_mail();
+  Task<void> probe_database();
+  Task<void> sweep();
+  Task<void> flush_log();
+
+  Parts parts_;
+};
+
+}  // namespace safawinet::app
