@@ -98,9 +98,10 @@ CREATE TRIGGER session_deleted AFTER DELETE ON refresh_sessions BEGIN
       AND OLD.epoch = (SELECT epoch FROM session_epoch);
 END;
 
--- An expiry that is moved into the past ends the session now.
+-- An expiry that is moved into the past ends the session now. "999": strftime knows milliseconds, and NOW() in the same
+-- statement is some microseconds ahead of them.
 CREATE TRIGGER session_expired AFTER UPDATE OF expires_at ON refresh_sessions
-  WHEN NEW.expires_at < OLD.expires_at AND NEW.expires_at <= strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z' BEGIN
+  WHEN NEW.expires_at < OLD.expires_at AND NEW.expires_at <= strftime('%Y-%m-%dT%H:%M:%f', 'now') || '999Z' BEGIN
   DELETE FROM refresh_sessions WHERE id = NEW.id;
   INSERT INTO revocations (scope, sid, user_id, reason, actor, created_at)
     SELECT 'session', OLD.id, OLD.user_id, reason, actor, strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'
