@@ -1,0 +1,63 @@
+// For tests: a fresh, migrated database of each engine that there is. Contracts run on all of them; a further engine is
+// one more line in kEngines.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sql/database.hpp"
+#include "sql/sqlite/sqlite_database.hpp"
+#include "sql/testing.hpp"
+
+namespace safawinet::sql::testing {
+
+// Goes away with the object.
+class TestDatabase {
+ public:
+  virtual ~TestDatabase() = default;
+  virtual Database& database() = 0;
+  // Any number of statements, as somebody else types them: on a connection of their own, which our process knows
+  // nothing of.
+  virtual void run_by_hand(const std::string& script) = 0;
+};
+
+class SqliteTestDatabase final : public TestDatabase {
+ public:
+  explicit SqliteTestDatabase(const std::vector<EventLoop*>& loops) : database_(file_.path(), loops) {}
+
+  Database& database() override { return database_; }
+  void run_by_hand(const std::string& script) override {
+    SqliteConnection shell(file_.path(), OpenAs::writer, std::chrono::seconds(5));
+    shell.run_script("PRAGMA foreign_keys = OFF");  // as in the sqlite3 shell
+    shell.run_script(script);
+  }
+
+ private:
+  MigratedFile file_;
+  SqliteDatabase database_;
+};
+
+struct Engine {
+  std::string_view name;
+  std::unique_ptr<TestDatabase> (*open)(const std::vector<EventLoop*>& loops);
+
+  friend std::ostream& operator<<(std::ostream& out, const Engine& engine) { return out << engine.name; }
+};
+
+template <class Opened>
+std::unique_ptr<TestDatabase> open_engine(const std::vector<EventLoop*>& loops) {
+  return std::make_unique<Opened>(loops);
+}
+
+inline constexpr std::array kEngines{
+    Engine{"sqlite", &open_engine<SqliteTestDatabase>},
+};
+
+// INSTANTIATE_TEST_SUITE_P(Engines, SomeContract, ::testing::ValuesIn(kEngines), ::testing::PrintToStringParamName());
+
+}  // namespace safawinet::sql::testing
