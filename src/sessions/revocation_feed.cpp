@@ -29,6 +29,7 @@ Revocation::Scope parse_scope(const std::string& scope) {
 struct RevocationFeed::Batch {
   std::string incarnation;
   std::int64_t epoch = 0;
+  std::int64_t after = 0;  // the cursor from which it was read
   std::int64_t last_seq = 0;
   std::vector<Revocation> revocations;
   std::optional<Time> last_created_at;
@@ -74,6 +75,13 @@ Task<void> RevocationFeed::reload() {
   RevocationIndex fresh;
   std::int64_t cursor = 0;
   std::string incarnation;
+  std::int64_t reached = 0;  // before this reading: whatever is still on record up to here will be in it
+  std::string reached_in;
+  {
+    const std::lock_guard lock(applying_);
+    reached = cursor_;
+    reached_in = incarnation_;
+  }
   for (;;) {
     const auto batch = co_await read_after(cursor);
     fresh = fresh.with(batch.revocations, batch.epoch);
@@ -81,6 +89,7 @@ Task<void> RevocationFeed::reload() {
     incarnation = batch.incarnation;
     if (batch.is_last()) break;
   }
+  if (incarnation == reached_in) cursor = std::max(cursor, reached);
   const std::lock_guard lock(applying_);
   // Somebody may have caught up further meanwhile: what is newer than this reading stays as it is, for the next reload.
   if (cursor < cursor_ && incarnation == incarnation_) co_return;
@@ -93,6 +102,7 @@ Task<RevocationFeed::Batch> RevocationFeed::read_after(std::int64_t seq) {
   const auto rows = co_await database_.read(kAfter, seq, kRowsAtOnce);
   Batch batch{.incarnation = rows.front().get<std::string>(0),
               .epoch = rows.front().get<std::int64_t>(1),
+              .after = seq,
               .last_seq = seq,
               .revocations = {},
               .last_created_at = {}};
@@ -114,11 +124,11 @@ bool RevocationFeed::apply(const Batch& batch) {
   const std::lock_guard lock(applying_);
   if (batch.incarnation != incarnation_) {
     incarnation_ = batch.incarnation;
-    if (cursor_ != 0) {
-      cursor_ = 0;
-      return false;
-    }
+    cursor_ = 0;
   }
+  // Read from further on than we stand now: applied, it would leave a gap. Somebody who reads at the same time may have
+  // found the new incarnation first.
+  if (batch.after > cursor_) return false;
   const auto current = index_.get();
   if (!batch.revocations.empty() || batch.epoch > current->epoch()) {
     index_.set(std::make_shared<RevocationIndex>(current->with(batch.revocations, batch.epoch)));

@@ -54,7 +54,8 @@ class RevocationFeed {
   struct Batch;
 
   Task<Batch> read_after(std::int64_t seq);
-  // False when the database is another one than before (restored): what was read must be read again from the beginning.
+  // False when what was read does not follow what is known: the database is another one than before (restored), and
+  // must be read again from the beginning.
   [[nodiscard]] bool apply(const Batch& batch);
   void renew_lease(MonotonicTime began);
 
