@@ -179,7 +179,9 @@ Task<SessionService::Judgement> SessionService::judge(sql::Transaction& transact
   // database.
   if (!is_alive || generation >= standing.generation) co_return Judgement{};
   const bool is_predecessor = generation + 1 == standing.generation;
-  if (is_predecessor && now < state->rotated_at + rules_.refresh_grace) {
+  // Without grace there is none, whatever the clocks of two nodes (or a clock that was set back) make of it.
+  const bool has_grace = rules_.refresh_grace > std::chrono::seconds(0);
+  if (is_predecessor && has_grace && now < state->rotated_at + rules_.refresh_grace) {
     Judgement same{.kind = Judgement::Kind::same_successor, .standing = standing};
     co_return same;
   }

@@ -33,7 +33,8 @@ constexpr Statement kList{
     "SELECT id, device_name, user_agent, ip_address, created_at, rotated_at, expires_at FROM refresh_sessions "
     "WHERE user_id = $1 AND expires_at > $2 AND epoch = (SELECT epoch FROM session_epoch) AND id < $3 "
     "ORDER BY id DESC LIMIT $4"};
-constexpr Statement kOwner{"SELECT user_id FROM refresh_sessions WHERE id = $1"};
+constexpr Statement kOwner{
+    "SELECT user_id FROM refresh_sessions WHERE id = $1 AND epoch = (SELECT epoch FROM session_epoch)"};
 
 constexpr Statement kSetReason{"UPDATE acting SET reason = $1, actor = $2, spared = $3"};
 constexpr Statement kForgetReason{"UPDATE acting SET reason = 'sql', actor = 'database', spared = NULL"};
