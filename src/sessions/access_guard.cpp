@@ -1,5 +1,6 @@
 #include "sessions/access_guard.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -15,8 +16,13 @@ std::unexpected<Error> not_authenticated(std::string_view reason) {
 }  // namespace
 
 AccessGuard::AccessGuard(const Published<Keyring>& keyring, const RevocationFeed& feed, const Clock& clock,
-                         std::string issuer, std::string audience)
-    : keyring_(keyring), feed_(feed), clock_(clock), issuer_(std::move(issuer)), audience_(std::move(audience)) {}
+                         std::string issuer, std::string audience, std::size_t limit)
+    : keyring_(keyring),
+      feed_(feed),
+      clock_(clock),
+      issuer_(std::move(issuer)),
+      audience_(std::move(audience)),
+      shard_limit_(std::max<std::size_t>(1, limit / kShards)) {}
 
 Result<Caller> AccessGuard::authenticate(std::string_view token) {
   // The lease is read before the index that it vouches for. A thread that was stopped in between finds it run out
@@ -37,6 +43,15 @@ Result<Caller> AccessGuard::authenticate(std::string_view token) {
                 .authenticated_at = verified->authenticated_at};
 }
 
+std::size_t AccessGuard::remembered() const {
+  std::size_t count = 0;
+  for (const auto& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    count += shard.younger.size() + shard.older.size();
+  }
+  return count;
+}
+
 std::size_t AccessGuard::DigestHash::operator()(const Sha256& digest) const noexcept {
   std::size_t hash = 0;
   std::memcpy(&hash, digest.data(), sizeof hash);
@@ -52,20 +67,23 @@ Result<AccessGuard::Verified> AccessGuard::find_or_verify(std::string_view token
     for (const auto* half : {&shard.younger, &shard.older}) {
       const auto found = half->find(digest);
       if (found != half->end() && found->second.keyring == keyring) {
-        const auto verified = found->second.verified;
-        if (half == &shard.older) shard.younger.emplace(digest, found->second);
-        return verified;
+        const auto entry = found->second;
+        if (half == &shard.older) remember(shard, digest, entry);
+        return entry.verified;
       }
     }
   }
   auto verified = verify(token, *keyring, now);
   if (!verified) return verified;
   const std::lock_guard lock(shard.mutex);
-  if (shard.younger.size() >= kVerifiedTokensLimit / kShards) {
-    shard.older = std::exchange(shard.younger, {});
-  }
-  shard.younger.insert_or_assign(digest, Entry{*verified, keyring});
+  remember(shard, digest, Entry{*verified, keyring});
   return verified;
+}
+
+// What is used again moves to the younger half, and counts there as what is new does.
+void AccessGuard::remember(Shard& shard, const Sha256& digest, Entry entry) const {
+  if (shard.younger.size() >= shard_limit_) shard.older = std::exchange(shard.younger, {});
+  shard.younger.insert_or_assign(digest, std::move(entry));
 }
 
 Result<AccessGuard::Verified> AccessGuard::verify(std::string_view token, const Keyring& keyring, Time now) const {

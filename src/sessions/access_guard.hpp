@@ -18,17 +18,21 @@
 
 namespace safawinet {
 
-inline constexpr std::size_t kVerifiedTokensLimit = 65'536;  // remembered at the most, in each of two generations
+inline constexpr std::size_t kVerifiedTokensLimit = 65'536;
 
 // A signature is verified once and then remembered, by the digest of the token; expiry, revocation and the lease are
 // checked every time. Nothing here waits or touches the database. Threading: any thread.
 class AccessGuard {
  public:
+  // `limit`: tokens remembered at the most, in each of two generations.
   AccessGuard(const Published<Keyring>& keyring, const RevocationFeed& feed, const Clock& clock, std::string issuer,
-              std::string audience);
+              std::string audience, std::size_t limit = kVerifiedTokensLimit);
 
   // Errors: unauthenticated, whatever is wrong with the token; unavailable while the lease is not held.
   Result<Caller> authenticate(std::string_view token);
+
+  // How many verified tokens are remembered.
+  [[nodiscard]] std::size_t remembered() const;
 
  private:
   struct Verified {
@@ -47,7 +51,7 @@ class AccessGuard {
   using Remembered = std::unordered_map<Sha256, Entry, DigestHash>;
   // Old entries go with the older half, when the younger is full: no list to keep in order.
   struct Shard {
-    std::mutex mutex;
+    mutable std::mutex mutex;
     Remembered younger;
     Remembered older;
   };
@@ -55,12 +59,14 @@ class AccessGuard {
 
   Result<Verified> find_or_verify(std::string_view token, Time now);
   Result<Verified> verify(std::string_view token, const Keyring& keyring, Time now) const;
+  void remember(Shard& shard, const Sha256& digest, Entry entry) const;
 
   const Published<Keyring>& keyring_;
   const RevocationFeed& feed_;
   const Clock& clock_;
   const std::string issuer_;
   const std::string audience_;
+  const std::size_t shard_limit_;
   std::array<Shard, kShards> shards_;
 };
 
