@@ -55,17 +55,18 @@ def address(checkout: pathlib.Path, variables: dict[str, str]):
             stdout=subprocess.DEVNULL,
             stderr=file,
         )
-    found = eventually(
-        lambda: process.poll() is not None or re.search(r'"listening","address":"([^"]+)"', log.read_text()),
-        "the server listens",
-    )
-    assert process.poll() is None, log.read_text()
-    yield found[1]
-    process.send_signal(signal.SIGINT)
     try:
+        found = eventually(
+            lambda: process.poll() is not None or re.search(r'"listening","address":"([^"]+)"', log.read_text()),
+            "the server listens",
+        )
+        assert process.poll() is None, log.read_text()
+        yield found[1]
+        process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_SECONDS) == 0, log.read_text()
     finally:
         process.kill()
+        process.wait()
 
 
 def test_the_tour_prints_what_the_readme_says(checkout, variables, address):
