@@ -26,7 +26,9 @@ Task<Result<PasswordVerification>> Passwords::verify(HashClient client, SecretTe
 
 Task<Result<std::string>> Passwords::rehash(HashClient client, SecretText password) {
   auto work = [this, &password] { return hasher_.hash(*PasswordText::from(password.reveal())); };
-  return pool_.run(std::move(client), std::move(work));
+  // Awaited here: `work` refers to the parameters, which end with this coroutine.
+  auto outcome = co_await pool_.run(std::move(client), std::move(work));
+  co_return outcome;
 }
 
 Result<std::string> Passwords::hash_new_now(const SecretText& password, const Owner& owner,

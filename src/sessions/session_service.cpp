@@ -115,8 +115,8 @@ Task<std::int64_t> SessionService::end_others(UserId user, SessionId current) {
 Task<SessionsEnded> SessionService::force_logout(ForcedLogout command) {
   auto body = [&](sql::Transaction& transaction) -> Task<Result<SessionsEnded>> {
     SessionsEnded ended{.sessions = 0, .spared = {}, .revocation_sequence = 0, .epoch = {}};
-    const auto spared_owner =
-        command.spared ? co_await store_.find_owner(transaction, *command.spared) : std::optional<UserId>();
+    std::optional<UserId> spared_owner;
+    if (command.spared) spared_owner = co_await store_.find_owner(transaction, *command.spared);
     if (spared_owner && (!command.user || *command.user == *spared_owner)) ended.spared = command.spared;
     const EndingReason reason{.reason = command.user ? "forced-logout" : "global-logout",
                               .actor = command.actor.text,
