@@ -34,9 +34,12 @@ RevocationIndex RevocationIndex::with(const std::vector<Revocation>& revocations
   }
   const auto middle = next.ended_.begin() + sorted;
   std::sort(middle, next.ended_.end());
-  std::inplace_merge(next.ended_.begin(), middle, next.ended_.end());
-  const auto repeated = std::ranges::unique(next.ended_);
-  next.ended_.erase(repeated.begin(), repeated.end());
+  std::vector<SessionId> merged;
+  merged.reserve(next.ended_.size());
+  std::merge(next.ended_.begin(), middle, middle, next.ended_.end(), std::back_inserter(merged));
+  const auto repeated = std::ranges::unique(merged);
+  merged.erase(repeated.begin(), repeated.end());
+  next.ended_ = std::move(merged);
   return next;
 }
 
