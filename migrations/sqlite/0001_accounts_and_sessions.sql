@@ -191,7 +191,7 @@ CREATE UNIQUE INDEX keys_active ON keys (purpose) WHERE state = 'active';
 CREATE TABLE idempotent_answers (
   caller TEXT NOT NULL,             -- 'user:<id>' or the client network of an anonymous caller
   key_hash TEXT NOT NULL,
-  request_hash TEXT NOT NULL,       -- method, path and body
+  request_hash TEXT NOT NULL,       -- method, path and body, keyed: a body may hold a password
   status INTEGER NOT NULL,
   body TEXT NOT NULL,
   created_at TEXT NOT NULL,

@@ -1,7 +1,7 @@
 #include "api/idempotency.hpp"
 
 #include "base/encoding.hpp"
-#include "crypto/digest.hpp"
+#include "base/secret.hpp"
 
 namespace safawinet::api {
 namespace {
@@ -18,12 +18,6 @@ constexpr Statement kInsert{
     "body = excluded.body, created_at = excluded.created_at"};
 constexpr Statement kSweep{"DELETE FROM idempotent_answers WHERE created_at <= $1"};
 
-std::string hash_of_request(const http::Request& request) {
-  std::string text(name_of(request.method));
-  text.append(" ").append(request.path).append("\n").append(request.body);
-  return to_hex(sha256(as_bytes(text)));
-}
-
 }  // namespace
 
 Task<Result<Idempotency::Claim>> Idempotency::claim(std::string caller, std::string_view key,
@@ -32,14 +26,14 @@ Task<Result<Idempotency::Claim>> Idempotency::claim(std::string caller, std::str
     co_return refuse(Error{.code = ErrorCode::invalid_fields,
                            .fields = {{"Idempotency-Key", "invalid", "must have 1 to 255 characters"}}});
   }
-  auto key_hash = to_hex(sha256(as_bytes(key)));
+  auto key_hash = to_hex(key_.sign(as_bytes(key)));
   {
     const std::lock_guard lock(mutex_);
     if (!under_way_.emplace(caller, key_hash).second) {
       co_return refuse(ErrorCode::conflict, "A request with this Idempotency-Key is under way.");
     }
   }
-  Claim claim(*this, std::move(caller), std::move(key_hash), hash_of_request(request));
+  Claim claim(*this, std::move(caller), std::move(key_hash), mac_of(request));
   const Time oldest = clock_.now() - kIdempotentAnswersKept;
   const auto rows = co_await database_.read(kFind, claim.caller_, claim.key_hash_, oldest);
   if (!rows.empty()) {
@@ -62,6 +56,13 @@ Task<void> Idempotency::Claim::keep(const http::Response& response) {
 Task<void> Idempotency::sweep() {
   const Time oldest = clock_.now() - kIdempotentAnswersKept;
   co_await database_.write(kSweep, oldest);
+}
+
+std::string Idempotency::mac_of(const http::Request& request) const {
+  std::string text(name_of(request.method));
+  text.append(" ").append(request.path).append("\n").append(request.body);
+  const SecretText wiped(std::move(text));
+  return to_hex(key_.sign(as_bytes(wiped.reveal())));
 }
 
 void Idempotency::release(const std::string& caller, const std::string& key_hash) {

@@ -12,6 +12,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/task.hpp"
+#include "crypto/digest.hpp"
 #include "http/message.hpp"
 #include "sql/database.hpp"
 
@@ -20,11 +21,13 @@ namespace safawinet::api {
 inline constexpr std::size_t kIdempotencyKeyLimit = 255;  // characters
 inline constexpr std::chrono::hours kIdempotentAnswersKept{24};
 
-// Answers of success are kept for 24 hours, by caller and key (both hashed); none of the routes that honour the key
-// answers with a token. Threading: any event loop.
+// Answers of success are kept for 24 hours, by caller and key; none of the routes that honour the key answers with a
+// token. Of key and request only MACs are kept: a body may hold a password, which a plain hash of it would let be
+// guessed from a copy of the database at any speed. Threading: any event loop.
 class Idempotency {
  public:
-  Idempotency(sql::Database& database, const Clock& clock) : database_(database), clock_(clock) {}
+  Idempotency(sql::Database& database, const Clock& clock, MacKey key)
+      : database_(database), clock_(clock), key_(std::move(key)) {}
 
   // A request under way with its key. While it lives, the same key of the same caller is refused.
   class Claim {
@@ -67,9 +70,11 @@ class Idempotency {
 
  private:
   void release(const std::string& caller, const std::string& key_hash);
+  [[nodiscard]] std::string mac_of(const http::Request& request) const;
 
   sql::Database& database_;
   const Clock& clock_;
+  MacKey key_;
   std::mutex mutex_;
   std::set<std::pair<std::string, std::string>> under_way_;
 };
