@@ -154,6 +154,11 @@ Task<Status> Pipeline::authorize(const Route& route, Call& call) {
   if (!caller) co_return std::unexpected(std::move(caller.error()));
   call.caller = *caller;
   if (caller->is_at_least(least_role(route.access))) co_return Status{};
+  // Who goes on asking for what is not theirs is told to wait, and fills neither the disk nor the queue of writes.
+  if (!call.is_exempt_from_limits) {
+    const auto full = co_await parts_.limits.take(kRefusalsPerUser, caller->user.text());
+    if (full) co_return refuse(Error{.code = ErrorCode::too_many_requests, .retry_after = full});
+  }
   AuditEntry entry{.action = "access.refused",
                    .outcome = AuditOutcome::refused,
                    .actor = Actor::user(caller->user),

@@ -27,6 +27,7 @@ inline constexpr RateLimit kMailPerAddress{"mail-address", 5, std::chrono::hours
 inline constexpr RateLimit kMailPerNetwork{"mail-network", 30, std::chrono::hours(1)};
 inline constexpr RateLimit kRegistrationsPerNetwork{"registration-network", 100, std::chrono::hours(1)};
 inline constexpr RateLimit kWrongPasswordsPerAccount{"wrong-password", 10, std::chrono::minutes(15)};
+inline constexpr RateLimit kRefusalsPerUser{"refusal-user", 600, std::chrono::hours(1)};  // each is an audit row
 
 class RateLimiter {
  public:
