@@ -26,9 +26,13 @@ void write_private_file(const std::filesystem::path& path, const std::string& co
                           ::fsync(file) == 0;
   const auto why = reason();
   if (file >= 0) ::close(file);
-  if (!is_written || ::rename(temporary.c_str(), path.c_str()) != 0) {
-    throw StartFailure(kExitFailed, "cannot write " + path.string() + ": " + why);
-  }
+  if (!is_written) throw StartFailure(kExitFailed, "cannot write " + path.string() + ": " + why);
+  // The name is on disk with its folder: a database must not outlive the name of its key.
+  const int folder = ::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool is_named = folder >= 0 && ::rename(temporary.c_str(), path.c_str()) == 0 && ::fsync(folder) == 0;
+  const auto why_not = reason();
+  if (folder >= 0) ::close(folder);
+  if (!is_named) throw StartFailure(kExitFailed, "cannot write " + path.string() + ": " + why_not);
 }
 
 }  // namespace
