@@ -1,6 +1,7 @@
 #include "accounts/attempt_gate.hpp"
 
 #include <utility>
+#include <vector>
 
 namespace safawinet {
 namespace {
@@ -42,6 +43,12 @@ Task<Result<AttemptGate::Attempt>> AttemptGate::enter(std::string account_key) {
   }
 }
 
+void AttemptGate::abandon_waiting() {
+  std::vector<std::deque<std::unique_ptr<Resumption>>> abandoned;  // ends behind the lock: it holds coroutines
+  const std::lock_guard lock(mutex_);
+  for (auto& [key, account] : accounts_) abandoned.push_back(std::exchange(account.waiting, {}));
+}
+
 AttemptGate::Verdict AttemptGate::try_enter(Account& account, MonotonicTime now) {
   while (!account.failures.empty() && account.failures.front() + kLimit.window <= now) account.failures.pop_front();
   if (account.failures.size() >= kLimit.count) return Verdict::refused;
@@ -54,7 +61,8 @@ void AttemptGate::leave(const std::string& account_key, bool has_failed) {
   std::deque<std::unique_ptr<Resumption>> to_wake;
   {
     const std::lock_guard lock(mutex_);
-    auto& account = accounts_[account_key];
+    const auto found = accounts_.find(account_key);
+    auto& account = found->second;
     --account.under_way;
     if (has_failed) account.failures.push_back(clock_.monotonic());
     // One place is free again, or, at the limit, everybody has to hear no.
@@ -65,6 +73,8 @@ void AttemptGate::leave(const std::string& account_key, bool has_failed) {
       to_wake.push_back(std::move(account.waiting.front()));
       account.waiting.pop_front();
     }
+    // A flood of attempts that are not even hashed, each for another account, must not be remembered.
+    if (account.under_way == 0 && account.failures.empty() && account.waiting.empty()) accounts_.erase(found);
   }
   for (const auto& waiting : to_wake) waiting->resume(nullptr);
 }

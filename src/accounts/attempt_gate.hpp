@@ -44,6 +44,10 @@ class AttemptGate {
   // `account`: one spelling for each account, known or not. Errors: too_many_requests, with retry_after.
   Task<Result<Attempt>> enter(std::string account);
 
+  // For the end of the process, when the event loops have stopped but still exist: ends who waits, unheard. Otherwise
+  // an attempt that ends with its loop would wake somebody on a loop that is gone.
+  void abandon_waiting();
+
  private:
   struct Account {
     std::deque<MonotonicTime> failures;

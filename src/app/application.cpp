@@ -185,6 +185,7 @@ struct Application::Parts {
   void load_keys();
   void make_services();
   void make_first_administrator();
+  [[nodiscard]] std::filesystem::path hand_over(const EmailAddress& email, const SecretText& password) const;
   void make_api();
   void listen();
 
@@ -212,6 +213,7 @@ Application::~Application() {
   parts_->workers->stop();
   parts_->hash_pool.reset();
   parts_->database.reset();
+  if (parts_->attempts) parts_->attempts->abandon_waiting();
   parts_->server.reset();
   parts_->operations_server.reset();
   parts_->workers.reset();
@@ -327,22 +329,26 @@ void Application::Parts::make_first_administrator() {
     throw StartFailure(kExitUsage, "SAFAWINET_ADMIN_EMAIL (accounts.admin_email) is no e-mail address: " + text);
   const bool is_generated = settings.accounts.admin_password.empty();
   const auto password = is_generated ? generate_password(random) : settings.accounts.admin_password;
+  // Told before it is the password: the other way round, a crash in between would leave one that nobody knows.
+  const auto file = is_generated ? hand_over(*email, password) : std::filesystem::path();
   const auto made = run_task(loop, accounts->ensure_superadmin(*email, password));
   if (!made) {
+    folder.delete_first_administrator();
     std::string why = made.error().detail.text;
     for (const auto& field : made.error().fields) why += (why.empty() ? "" : "; ") + field.detail;
     throw StartFailure(kExitUsage, "SAFAWINET_ADMIN_PASSWORD (accounts.admin_password) cannot be used: " + why);
   }
-  if (!*made || !is_generated) return;
-  // To the terminal if there is somebody to read it, else to a file; never to the log.
-  if (isatty(STDOUT_FILENO) != 0) {
-    const auto message =
-        "First administrator: " + email->text() + "\nPassword:            " + std::string(password.reveal()) + "\n";
-    [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, message.data(), message.size());
-  } else {
-    const auto file = folder.write_first_administrator(email->text(), password);
-    log.event(LogLevel::info, "first-administrator-made", {{"email", email->text()}, {"passwordFile", file.string()}});
-  }
+  if (file.empty()) return;
+  log.event(LogLevel::info, "first-administrator-made", {{"email", email->text()}, {"passwordFile", file.string()}});
+}
+
+// To the terminal if there is somebody to read it, else to a file, which is returned; never to the log.
+std::filesystem::path Application::Parts::hand_over(const EmailAddress& email, const SecretText& password) const {
+  if (isatty(STDOUT_FILENO) == 0) return folder.write_first_administrator(email.text(), password);
+  const auto message =
+      "First administrator: " + email.text() + "\nPassword:            " + std::string(password.reveal()) + "\n";
+  [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, message.data(), message.size());
+  return {};
 }
 
 void Application::Parts::make_api() {
@@ -352,7 +358,7 @@ void Application::Parts::make_api() {
   admin_api.emplace(*accounts, *sessions, *audit, *database);
   pages_api.emplace(*accounts);
   operations_api.emplace(metrics);
-  idempotency.emplace(*database, clock);
+  idempotency.emplace(*database, clock, MacKey(master_key.derive("idempotency")));
   const auto described = api::routes(api::Apis{});
   const auto operations = api::operations_routes(nullptr);
   public_api.emplace(api::PublicApi::Parts{.database = *database,
