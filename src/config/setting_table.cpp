@@ -319,7 +319,8 @@ std::vector<Setting> make_table() {
 
       {.key = "limits.exempt_networks",
        .kind = list,
-       .meaning = "Client networks to which no rate limit applies.",
+       .meaning = "Client networks that the limits by address and network do not count (wrong passwords of an account "
+                  "always do).",
        .store = [](Settings& s, Value v) { return store_checked_list(s.limits.exempt_networks, v, check_network); }},
       {.key = "limits.max_wait_milliseconds",
        .kind = integer,
