@@ -82,7 +82,7 @@ struct SessionsAtWork {
   // Runs all at once, spread over the loops, each on a thread of its own. T needs a default.
   template <class T>
   std::vector<T> run_together(std::vector<Task<T>> tasks) {
-    std::vector<T> answers(tasks.size());
+    std::vector<std::optional<T>> answers(tasks.size());  // not of T: the bits of a vector of bool share bytes
     std::vector<std::exception_ptr> failures(tasks.size());
     std::atomic<std::size_t> left{tasks.size()};
     std::vector<boost::asio::executor_work_guard<Executor>> guards;
@@ -93,7 +93,7 @@ struct SessionsAtWork {
     for (std::size_t i = 0; i < tasks.size(); ++i) {
       auto done = [&, i](std::exception_ptr failure, T answer) {
         failures[i] = failure;
-        answers[i] = std::move(answer);
+        answers[i].emplace(std::move(answer));
         if (--left == 0) std::ranges::for_each(loops, [](auto& loop) { loop->stop(); });
       };
       boost::asio::co_spawn(loops[i % loops.size()]->get_executor(), std::move(tasks[i]), std::move(done));
@@ -104,7 +104,9 @@ struct SessionsAtWork {
     for (const auto& failure : failures) {
       if (failure) std::rethrow_exception(failure);
     }
-    return answers;
+    std::vector<T> all;
+    for (auto& answer : answers) all.push_back(std::move(*answer));
+    return all;
   }
 
   // `text` is a literal: statements are found again by their address.
