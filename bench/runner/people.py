@@ -132,11 +132,11 @@ class Sessions:
         """Refreshes every session once, so that every access token has its whole life before it."""
         self._run("refresh", self.refresh_file, connections=64)
 
-    def measure_refresh(self, connections: int, seconds: float) -> dict:
+    def measure_refresh(self, connections: int, seconds: float, warmup: float) -> dict:
         """Refreshes back to back; every session goes on from where the measuring left it."""
         result = run_tool(
             self._tools.load, "refresh", self._server.address, "--items", self.refresh_file, "--save", self._saved,
-            "--connections", connections, "--warmup", min(1, seconds / 4), "--duration", seconds,
+            "--connections", connections, "--warmup", warmup, "--duration", seconds,
         )  # fmt: skip
         self._take_saved()
         return result

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -48,6 +49,29 @@ def run_tool(*command: object) -> dict:
     if done.returncode != 0:
         raise BenchError(f"{Path(str(command[0])).name} failed: {done.stderr.strip()}")
     return json.loads(done.stdout)
+
+
+class Bystanders:
+    """What share of the machine everybody else used while this run went on: with much of it, figures mean little."""
+
+    def __init__(self):
+        self._began = self._read()
+
+    @staticmethod
+    def _read() -> tuple[float, float, float]:
+        ticks = [int(number) for number in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
+        idle = ticks[3] + ticks[4]
+        ours = sum(
+            usage.ru_utime + usage.ru_stime
+            for usage in (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
+        )
+        second = os.sysconf("SC_CLK_TCK")
+        return sum(ticks) / second, (sum(ticks) - idle) / second, ours
+
+    def share(self) -> float:
+        """From the start until now; children count when they have ended."""
+        whole, busy, ours = (now - then for now, then in zip(self._read(), self._began))
+        return max(0.0, busy - ours) / whole if whole > 0 else 0.0
 
 
 class Process:

@@ -9,9 +9,10 @@ START = "<!-- table: written by bench/run -->"
 END = "<!-- end of table -->"
 
 
-def as_markdown(rows: list[Row], cores: int, repetitions: int) -> str:
+def as_markdown(rows: list[Row], cores: int, repetitions: int, bystanders: float) -> str:
     lines = [
-        f"On {cores} cores, which the load generator shares; medians of {repetitions} repetitions in turns, and their range.",
+        f"On {cores} cores, which the load generator shares; medians of {repetitions} repetitions in turns, and their range. "
+        f"Everything else on the machine used {bystanders:.0%} of it meanwhile.",
         "",
         "| what | beside | aim | result | met | figures |",
         "|---|---|---|---|---|---|",
