@@ -81,7 +81,10 @@ class Row {
     } else if constexpr (std::is_same_v<T, bool>) {
       return std::get<std::int64_t>(cell) != 0;
     } else if constexpr (std::is_same_v<T, Time>) {
-      return parse_rfc3339(std::get<std::string>(cell));
+      const auto& text = std::get<std::string>(cell);
+      const auto time = parse_rfc3339(text);
+      // As SQLite's datetime('now') writes it, by whoever types SQL: without an offset, and UTC.
+      return time ? time : parse_rfc3339(text + 'Z');
     } else {
       return T::parse(std::get<std::string>(cell));
     }
