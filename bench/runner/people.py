@@ -130,7 +130,7 @@ class Sessions:
 
     def renew(self) -> None:
         """Refreshes every session once, so that every access token has its whole life before it."""
-        self._run("refresh", self.refresh_file, connections=64)
+        self._run("refresh", self.refresh_file, connections=min(64, self.count))
 
     def measure_refresh(self, connections: int, seconds: float, warmup: float) -> dict:
         """Refreshes back to back; every session goes on from where the measuring left it."""
