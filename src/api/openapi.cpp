@@ -84,8 +84,9 @@ json::object responses_of(const Route& route) {
   }
   if (route.access != Access::public_) add("401", "No valid access token");
   if (route.access > Access::user) add("403", "Not allowed for this role");
+  if (route.idempotency_key == IdempotencyKey::honoured) add("409", "The Idempotency-Key is of another request");
   if (route.rate_class == RateClass::mail || route.rate_class == RateClass::registration ||
-      route.rate_class == RateClass::login) {
+      route.rate_class == RateClass::login || route.access > Access::user) {
     add("429", "Too often; Retry-After says when to come back");
   }
   add("503", "Busy or unavailable; Retry-After says when to come back");
