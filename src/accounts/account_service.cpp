@@ -35,6 +35,20 @@ std::unexpected<Error> wrong_password(const std::string& pointer) {
       Error{.code = ErrorCode::invalid_fields, .fields = {{pointer, "wrong-password", "is not your password"}}});
 }
 
+Mail letter_with(const Letters& letters, OneTimePurpose purpose, std::string_view to, const SecretText& token) {
+  switch (purpose) {
+    case OneTimePurpose::verify_email:
+      return letters.verify_email(to, token);
+    case OneTimePurpose::reset_password:
+      return letters.reset_password(to, token);
+    case OneTimePurpose::change_email:
+      return letters.confirm_new_email(to, token);
+    case OneTimePurpose::invite:
+      return letters.invitation(to, token);
+  }
+  std::unreachable();
+}
+
 Device device_of(const Login& login, const Visitor& visitor) {
   return {.name = login.device_name.empty() ? describe_device(visitor.origin.user_agent) : login.device_name,
           .user_agent = visitor.origin.user_agent,
@@ -150,7 +164,7 @@ Task<Status> AccountService::resend_verification(EmailAddress email, Visitor vis
     if (user && user->is_active && !user->email_verified_at) {
       co_await send_token(transaction, *user, OneTimePurpose::verify_email);
     } else {
-      co_await store_.write_decoy(transaction, parts_.clock.now());
+      co_await send_token_in_vain(transaction, email, OneTimePurpose::verify_email);
     }
     co_return true;
   };
@@ -166,7 +180,7 @@ Task<Status> AccountService::forgot_password(EmailAddress email, Visitor visitor
     if (user && user->is_active) {
       co_await send_token(transaction, *user, OneTimePurpose::reset_password);
     } else {
-      co_await store_.write_decoy(transaction, parts_.clock.now());
+      co_await send_token_in_vain(transaction, email, OneTimePurpose::reset_password);
     }
     co_return true;
   };
@@ -427,10 +441,19 @@ Task<void> AccountService::send_token(sql::Transaction& transaction, const User&
   const auto now = parts_.clock.now();
   NewToken row{.hash = token.hash, .purpose = kind.purpose, .email = user.email, .expires_at = now + kind.lifetime};
   co_await store_.insert_token(transaction, user.id, row, now);
-  auto letter = purpose == OneTimePurpose::reset_password ? parts_.letters.reset_password(user.email, token.text)
-                : purpose == OneTimePurpose::change_email ? parts_.letters.confirm_new_email(user.email, token.text)
-                                                          : parts_.letters.verify_email(user.email, token.text);
+  auto letter = letter_with(parts_.letters, purpose, user.email, token.text);
   co_await parts_.outbox.enqueue(transaction, std::move(letter));
+}
+
+Task<void> AccountService::send_token_in_vain(sql::Transaction& transaction, const EmailAddress& email,
+                                              OneTimePurpose purpose) {
+  auto token = make_one_time_token(purpose, parts_.random);
+  const auto kind = kind_of(purpose);
+  const auto now = parts_.clock.now();
+  NewToken row{.hash = token.hash, .purpose = kind.purpose, .email = email.text(), .expires_at = now + kind.lifetime};
+  co_await store_.insert_token_in_vain(transaction, row, now);
+  auto letter = letter_with(parts_.letters, purpose, email.text(), token.text);
+  co_await parts_.outbox.enqueue_in_vain(transaction, std::move(letter));
 }
 
 Task<void> AccountService::record(sql::Transaction& transaction, std::string_view action, Actor actor, UserId target,

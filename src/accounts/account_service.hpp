@@ -115,6 +115,8 @@ class AccountService {
   Task<Result<UserWithCredentials>> confirm_password(UserId user, SecretText password, std::string pointer,
                                                      const Visitor& visitor);
   Task<void> send_token(sql::Transaction& transaction, const User& user, OneTimePurpose purpose);
+  // For an address that nobody has: writes what send_token writes, and takes it back.
+  Task<void> send_token_in_vain(sql::Transaction& transaction, const EmailAddress& email, OneTimePurpose purpose);
   Task<Result<bool>> take_change_of_email(sql::Transaction& transaction, const std::string& hash, Time now,
                                           const Visitor& visitor);
   Task<void> record(sql::Transaction& transaction, std::string_view action, Actor actor, UserId target,

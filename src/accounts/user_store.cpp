@@ -60,7 +60,7 @@ constexpr Statement kTakeToken{
     "DELETE FROM one_time_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3 RETURNING user_id, email"};
 constexpr Statement kDeleteTokensOf{"DELETE FROM one_time_tokens WHERE user_id = $1"};
 constexpr Statement kDeleteExpiredTokens{"DELETE FROM one_time_tokens WHERE expires_at <= $1"};
-constexpr Statement kDecoy{"UPDATE database_probe SET probed_at = $1"};
+constexpr Statement kDeleteToken{"DELETE FROM one_time_tokens WHERE token_hash = $1"};
 
 #undef USER_COLUMNS
 
@@ -203,6 +203,11 @@ Task<void> UserStore::insert_token(sql::Transaction& transaction, std::optional<
   co_await transaction.execute(kInsertToken, token.hash, user, token.purpose, token.email, token.expires_at, now);
 }
 
+Task<void> UserStore::insert_token_in_vain(sql::Transaction& transaction, const NewToken& token, Time now) {
+  co_await insert_token(transaction, std::nullopt, token, now);
+  co_await transaction.execute(kDeleteToken, token.hash);
+}
+
 Task<std::optional<PendingToken>> UserStore::find_token(sql::Database& database, std::string_view hash,
                                                         std::string_view purpose, Time now) {
   const auto rows = co_await database.read(kFindToken, hash, purpose, now);
@@ -221,10 +226,6 @@ Task<void> UserStore::delete_tokens_of(sql::Transaction& transaction, UserId use
 
 Task<void> UserStore::delete_expired_tokens(sql::Database& database, Time now) {
   co_await database.write(kDeleteExpiredTokens, now);
-}
-
-Task<void> UserStore::write_decoy(sql::Transaction& transaction, Time now) {
-  co_await transaction.execute(kDecoy, now);
 }
 
 }  // namespace safawinet

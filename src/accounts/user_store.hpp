@@ -73,9 +73,8 @@ class UserStore {
                                                std::string_view purpose, Time now);
   Task<void> delete_tokens_of(sql::Transaction& transaction, UserId user);
   Task<void> delete_expired_tokens(sql::Database& database, Time now);
-
-  // Writes a row that says nothing: what is done for an address that nobody has costs a commit, too.
-  Task<void> write_decoy(sql::Transaction& transaction, Time now);
+  // Does what insert_token does and takes it back, at the same cost.
+  Task<void> insert_token_in_vain(sql::Transaction& transaction, const NewToken& token, Time now);
 };
 
 }  // namespace safawinet

@@ -46,11 +46,21 @@ std::chrono::seconds retry_delay(std::int64_t attempts) {
 }  // namespace
 
 Task<void> Outbox::enqueue(sql::Transaction& transaction, Mail mail) {
+  co_await insert(transaction, std::move(mail));
+}
+
+Task<void> Outbox::enqueue_in_vain(sql::Transaction& transaction, Mail mail) {
+  const auto id = co_await insert(transaction, std::move(mail));
+  co_await transaction.execute(kDelete, id);
+}
+
+Task<Uuid> Outbox::insert(sql::Transaction& transaction, Mail mail) {
   const auto now = clock_.now();
   const auto id = Uuid::version7(now, random_);
   const auto plain = to_json(mail);
   const auto sealed = to_base64(master_key_.seal(purpose_of(id), as_bytes(plain)));
   co_await transaction.execute(kInsert, id, sealed, now);
+  co_return id;
 }
 
 Task<Delivery> MailWorker::deliver_due() {
