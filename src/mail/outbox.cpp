@@ -45,9 +45,7 @@ std::chrono::seconds retry_delay(std::int64_t attempts) {
 
 }  // namespace
 
-Task<void> Outbox::enqueue(sql::Transaction& transaction, Mail mail) {
-  co_await insert(transaction, std::move(mail));
-}
+Task<void> Outbox::enqueue(sql::Transaction& transaction, Mail mail) { co_await insert(transaction, std::move(mail)); }
 
 Task<void> Outbox::enqueue_in_vain(sql::Transaction& transaction, Mail mail) {
   const auto id = co_await insert(transaction, std::move(mail));
