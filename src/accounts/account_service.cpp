@@ -1,5 +1,7 @@
 #include "accounts/account_service.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+
 #include <utility>
 
 namespace safawinet {
@@ -341,7 +343,9 @@ Task<Status> AccountService::delete_account(Caller caller, SecretText password, 
 }
 
 Task<std::vector<User>> AccountService::search(std::string query, std::optional<UserId> before, std::int64_t limit) {
-  co_return co_await store_.search(parts_.database, query, before, limit);
+  // A part of an address or name is in no index.
+  auto searching = store_.search(parts_.database, query, before, limit);
+  co_return co_await boost::asio::co_spawn(parts_.slow_loop, std::move(searching), use_task);
 }
 
 Task<std::optional<User>> AccountService::find(EmailAddress email) {

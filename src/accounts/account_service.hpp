@@ -68,6 +68,7 @@ class AccountService {
     const Letters& letters;
     const Clock& clock;
     Random& random;
+    EventLoop& slow_loop;  // where what may take long is read, so that no request waits behind it
     RegistrationMode registration;
     // Hears that a superadmin has a new password, after it is on disk.
     std::function<void()> on_superadmin_password_changed;

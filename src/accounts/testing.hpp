@@ -112,6 +112,7 @@ struct AccountsAtWork : SessionsAtWork {
                            .letters = letters,
                            .clock = clock,
                            .random = random,
+                           .slow_loop = *loops.front(),
                            .registration = registration,
                            .on_superadmin_password_changed = [this] { ++superadmin_password_changes; }}};
 };

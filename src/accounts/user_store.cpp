@@ -59,7 +59,9 @@ constexpr Statement kFindToken{
 constexpr Statement kTakeToken{
     "DELETE FROM one_time_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3 RETURNING user_id, email"};
 constexpr Statement kDeleteTokensOf{"DELETE FROM one_time_tokens WHERE user_id = $1"};
-constexpr Statement kDeleteExpiredTokens{"DELETE FROM one_time_tokens WHERE expires_at <= $1"};
+constexpr Statement kDeleteExpiredTokens{
+    "DELETE FROM one_time_tokens WHERE token_hash IN "
+    "(SELECT token_hash FROM one_time_tokens WHERE expires_at <= $1 LIMIT 5000)"};
 constexpr Statement kDeleteToken{"DELETE FROM one_time_tokens WHERE token_hash = $1"};
 
 #undef USER_COLUMNS

@@ -16,7 +16,9 @@ constexpr Statement kInsert{
     "VALUES ($1, $2, $3, $4, $5, $6) "
     "ON CONFLICT (caller, key_hash) DO UPDATE SET request_hash = excluded.request_hash, status = excluded.status, "
     "body = excluded.body, created_at = excluded.created_at"};
-constexpr Statement kSweep{"DELETE FROM idempotent_answers WHERE created_at <= $1"};
+constexpr Statement kSweep{
+    "DELETE FROM idempotent_answers WHERE (caller, key_hash) IN "
+    "(SELECT caller, key_hash FROM idempotent_answers WHERE created_at <= $1 LIMIT 5000)"};
 
 }  // namespace
 

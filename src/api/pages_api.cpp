@@ -37,12 +37,22 @@ std::string form(std::string_view action, std::string_view fields, std::string_v
   return out;
 }
 
+// A field of a form, as the page calls it.
+std::string_view label_of(std::string_view pointer) {
+  if (pointer == "/newPassword") return "new password";
+  if (pointer == "/email") return "e-mail address";
+  return "link";
+}
+
 http::Response error_page(const Error& error) {
   const auto& type = http::problem_type(error.code);
   std::string content;
   for (const auto& field : error.fields) {
-    content += "<p>The " + escape_html(field.pointer.substr(1) == "newPassword" ? "new password" : "link") + " " +
-               escape_html(field.detail) + "</p>\n";
+    content.append("<p>The ")
+        .append(label_of(field.pointer))
+        .append(" ")
+        .append(escape_html(field.detail))
+        .append("</p>\n");
   }
   if (content.empty()) content = "<p>" + escape_html(type.title) + "</p>";
   auto response = page(type.status, "That did not work", content);
@@ -84,7 +94,7 @@ Task<Result<http::Response>> PagesApi::show_verify_email(Call& call) {
 
 Task<Result<http::Response>> PagesApi::verify_email(Call& call) {
   auto token = required_form_value(call, "token");
-  if (!token) co_return std::unexpected(token.error());
+  if (!token) co_return error_page(token.error());
   const auto status = co_await accounts_.verify_email(SecretText(std::move(*token)), call.visitor());
   if (!status) co_return error_page(status.error());
   co_return page(200, "Your e-mail address is confirmed", "<p>You can close this page and sign in.</p>");
@@ -100,10 +110,10 @@ Task<Result<http::Response>> PagesApi::show_forgot_password(Call&) {
 
 Task<Result<http::Response>> PagesApi::forgot_password(Call& call) {
   const auto text = required_form_value(call, "email");
-  if (!text) co_return std::unexpected(text.error());
+  if (!text) co_return error_page(text.error());
   auto email = EmailAddress::parse(*text);
   if (!email) {
-    co_return refuse(
+    co_return error_page(
         Error{.code = ErrorCode::invalid_fields, .fields = {{"/email", "invalid", "must be an e-mail address"}}});
   }
   const auto status = co_await accounts_.forgot_password(std::move(*email), call.visitor());
@@ -119,9 +129,9 @@ Task<Result<http::Response>> PagesApi::show_reset_password(Call& call) {
 
 Task<Result<http::Response>> PagesApi::reset_password(Call& call) {
   auto token = required_form_value(call, "token");
-  if (!token) co_return std::unexpected(token.error());
+  if (!token) co_return error_page(token.error());
   auto password = required_form_value(call, "newPassword");
-  if (!password) co_return std::unexpected(password.error());
+  if (!password) co_return error_page(password.error());
   const std::string again = reset_form(*token);
   const auto status = co_await accounts_.reset_password(SecretText(std::move(*token)), SecretText(std::move(*password)),
                                                         call.visitor());

@@ -315,7 +315,8 @@ void Application::Parts::make_services() {
                             .letters = *letters,
                             .clock = clock,
                             .random = random,
-                            .registration = mode_of(settings.accounts.registration),
+                            .slow_loop = workers->mail(),
+                     .registration = mode_of(settings.accounts.registration),
                             .on_superadmin_password_changed = [this] { folder.delete_first_administrator(); }});
 }
 

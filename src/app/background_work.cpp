@@ -38,9 +38,9 @@ void BackgroundWork::start(Workers& workers) {
   };
   spawn(workers.background(), parts_.feed.follow(std::move(on_feed_failure)));
   spawn(workers.background(), probe_database());
-  spawn(workers.background(), sweep());
   spawn(workers.background(), flush_log());
   spawn(workers.mail(), deliver_mail());
+  spawn(workers.mail(), sweep());  // looks at every session, and must not keep the feed waiting
 }
 
 Task<void> BackgroundWork::deliver_mail() {

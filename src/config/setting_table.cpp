@@ -67,7 +67,7 @@ std::vector<Setting> make_table() {
       {.key = "http.operations_listen",
        .kind = text,
        .initial = "127.0.0.1:8081",
-       .meaning = "Address and port of metrics and health for operators; keep it private.",
+       .meaning = "Address and port of the metrics; keep it private.",
        .variable = "SAFAWINET_OPERATIONS_LISTEN",
        .store = [](Settings& s, Value v) { return store_listen(s.http.operations_listen, v); }},
       {.key = "http.public_url",
@@ -90,7 +90,8 @@ std::vector<Setting> make_table() {
        .unit = "connections",
        .minimum = 1,
        .maximum = 1'000'000,
-       .meaning = "Connections that are open at once; further ones wait to be accepted.",
+       .meaning = "Connections that are open at once; beyond it the connection that is idle for longest gives way, "
+                  "else the new one is told 503.",
        .store =
            [](Settings& s, Value v) {
              s.http.max_connections = as_count(v);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -36,12 +37,16 @@ struct Revocation {
   std::int64_t epoch = 0;
 };
 
-// Immutable once published. Sixteen bytes an ended session; a look-up is a binary search.
+// Immutable once published. Sixteen bytes an ended session; a look-up is two binary searches: in a large sorted array
+// that snapshots share, and in a small one that each copies, so that a new revocation costs little however many there
+// are.
 class RevocationIndex {
  public:
+  static constexpr std::size_t kRecentLimit = 4096;  // sessions; beyond, they move to the shared array
+
   [[nodiscard]] bool is_dead(const TokenStanding& token) const;
   [[nodiscard]] std::int64_t epoch() const { return epoch_; }
-  [[nodiscard]] std::size_t ended_sessions() const { return ended_.size(); }
+  [[nodiscard]] std::size_t ended_sessions() const { return settled_->size() + recent_.size(); }
 
   // This index with more in it. Applying a revocation twice changes nothing. `epoch`: the current one, which a global
   // row may raise further.
@@ -50,7 +55,14 @@ class RevocationIndex {
  private:
   [[nodiscard]] bool is_spared_since(std::int64_t epoch, SessionId session) const;
 
-  std::vector<SessionId> ended_;  // sorted, each once
+  using SessionIds = std::vector<SessionId>;
+
+  [[nodiscard]] bool has_ended(SessionId session) const;
+  void add_ended(SessionIds added);
+
+  // Both sorted; no session is in both, or twice in one.
+  std::shared_ptr<const SessionIds> settled_ = std::make_shared<SessionIds>();
+  SessionIds recent_;
   std::unordered_map<UserId, std::int64_t> versions_;
   std::map<std::int64_t, std::optional<SessionId>> spared_;  // by the epoch that the global logout began
   std::int64_t epoch_ = 0;

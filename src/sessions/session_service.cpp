@@ -156,16 +156,22 @@ Task<std::int64_t> SessionService::end_all_of(sql::Transaction& transaction, Use
 
 Task<bool> SessionService::sweep() {
   const auto now = parts_.clock.now();
-  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
-    const auto older = co_await store_.sweep_older_epochs(transaction, kSweepBatch);
-    const auto expired = co_await store_.sweep_expired(transaction, now - kSweepAfterExpiry, kSweepBatch);
-    co_return older == kSweepBatch || expired == kSweepBatch;
-  };
-  const auto has_more = co_await parts_.database.transact(std::move(body));
+  const Time expired_before = now - kSweepAfterExpiry;
+  const auto older = co_await store_.find_of_older_epochs(parts_.database, kSweepBatch);
+  const auto expired = co_await store_.find_expired(parts_.database, expired_before, kSweepBatch);
+  if (!older.empty() || !expired.empty()) {
+    auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+      co_await store_.sweep_older_epochs(transaction, older);
+      co_await store_.sweep_expired(transaction, expired, expired_before);
+      co_return true;
+    };
+    co_await parts_.database.transact(std::move(body));
+  }
   const auto purged = co_await store_.purge_revocations(parts_.database, now - kRevocationsKept);
   co_await store_.purge_evidence(parts_.database, now - kEvidenceKept);
   if (purged > 0) co_await parts_.feed.reload();
-  co_return has_more.value();
+  const auto full = static_cast<std::size_t>(kSweepBatch);
+  co_return older.size() == full || expired.size() == full;
 }
 
 Task<SessionService::Judgement> SessionService::judge(sql::Transaction& transaction, const RefreshToken& token,

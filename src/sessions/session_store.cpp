@@ -57,16 +57,25 @@ constexpr Statement kReasonOfEpoch{
     "UPDATE acting SET (reason, actor) = "
     "(SELECT coalesce(max(reason), 'global-logout'), coalesce(max(actor), 'system') FROM revocations "
     "WHERE seq = (SELECT max(seq) FROM revocations WHERE scope = 'global'))"};
-constexpr Statement kSweepOlderEpochs{
-    "DELETE FROM refresh_sessions WHERE id IN "
-    "(SELECT id FROM refresh_sessions WHERE epoch < (SELECT epoch FROM session_epoch) LIMIT $1)"};
-constexpr Statement kSweepExpired{
-    "DELETE FROM refresh_sessions WHERE id IN (SELECT id FROM refresh_sessions WHERE expires_at < $1 LIMIT $2)"};
-constexpr Statement kPurgeRevocations{"DELETE FROM revocations WHERE created_at < $1"};
+constexpr Statement kFindOfOlderEpochs{
+    "SELECT id FROM refresh_sessions WHERE epoch < (SELECT epoch FROM session_epoch) LIMIT $1"};
+constexpr Statement kSweepOlderEpoch{
+    "DELETE FROM refresh_sessions WHERE id = $1 AND epoch < (SELECT epoch FROM session_epoch)"};
+constexpr Statement kFindExpired{"SELECT id FROM refresh_sessions WHERE expires_at < $1 LIMIT $2"};
+constexpr Statement kSweepExpired{"DELETE FROM refresh_sessions WHERE id = $1 AND expires_at < $2"};
+constexpr Statement kPurgeRevocations{
+    "DELETE FROM revocations WHERE seq IN (SELECT seq FROM revocations WHERE created_at < $1 LIMIT 5000)"};
 constexpr Statement kPurgeEvidence{
-    "DELETE FROM ended_sessions WHERE rowid IN (SELECT rowid FROM ended_sessions WHERE ended_at < $1 LIMIT 10000)"};
+    "DELETE FROM ended_sessions WHERE rowid IN (SELECT rowid FROM ended_sessions WHERE ended_at < $1 LIMIT 5000)"};
 
 constexpr std::string_view kAfterEveryId = "g";  // ids are hexadecimal
+
+std::vector<SessionId> ids_of(const sql::Rows& rows) {
+  std::vector<SessionId> ids;
+  ids.reserve(rows.size());
+  for (const auto& row : rows) ids.push_back(row.get<SessionId>(0));
+  return ids;
+}
 
 }  // namespace
 
@@ -175,19 +184,39 @@ Task<std::int64_t> SessionStore::newest_revocation(sql::Transaction& transaction
   co_return rows.front().get<std::int64_t>(0);
 }
 
-Task<std::int64_t> SessionStore::sweep_older_epochs(sql::Transaction& transaction, std::int64_t limit) {
-  co_await transaction.execute(kReasonOfEpoch);
-  const auto rows = co_await transaction.execute(kSweepOlderEpochs, limit);
-  co_await forget_reason(transaction);
-  co_return rows.affected;
+Task<std::vector<SessionId>> SessionStore::find_of_older_epochs(sql::Database& database, std::int64_t limit) {
+  const auto rows = co_await database.read(kFindOfOlderEpochs, limit);
+  co_return ids_of(rows);
 }
 
-Task<std::int64_t> SessionStore::sweep_expired(sql::Transaction& transaction, Time expired_before, std::int64_t limit) {
+Task<std::int64_t> SessionStore::sweep_older_epochs(sql::Transaction& transaction, const std::vector<SessionId>& ids) {
+  co_await transaction.execute(kReasonOfEpoch);
+  std::int64_t removed = 0;
+  for (const auto& id : ids) {
+    const auto rows = co_await transaction.execute(kSweepOlderEpoch, id);
+    removed += rows.affected;
+  }
+  co_await forget_reason(transaction);
+  co_return removed;
+}
+
+Task<std::vector<SessionId>> SessionStore::find_expired(sql::Database& database, Time expired_before,
+                                                        std::int64_t limit) {
+  const auto rows = co_await database.read(kFindExpired, expired_before, limit);
+  co_return ids_of(rows);
+}
+
+Task<std::int64_t> SessionStore::sweep_expired(sql::Transaction& transaction, const std::vector<SessionId>& ids,
+                                               Time expired_before) {
   const EndingReason expired{.reason = "expired", .actor = "system"};
   co_await set_reason(transaction, expired);
-  const auto rows = co_await transaction.execute(kSweepExpired, expired_before, limit);
+  std::int64_t removed = 0;
+  for (const auto& id : ids) {
+    const auto rows = co_await transaction.execute(kSweepExpired, id, expired_before);
+    removed += rows.affected;
+  }
   co_await forget_reason(transaction);
-  co_return rows.affected;
+  co_return removed;
 }
 
 Task<std::int64_t> SessionStore::purge_revocations(sql::Database& database, Time created_before) {

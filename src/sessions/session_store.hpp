@@ -85,9 +85,14 @@ class SessionStore {
   // The number of the newest revocation, 0 if there is none.
   Task<std::int64_t> newest_revocation(sql::Transaction& transaction);
 
-  // Housekeeping; each returns how many rows it removed, at most `limit`.
-  Task<std::int64_t> sweep_older_epochs(sql::Transaction& transaction, std::int64_t limit);
-  Task<std::int64_t> sweep_expired(sql::Transaction& transaction, Time expired_before, std::int64_t limit);
+  // Housekeeping. What to remove is looked up outside the transaction, since it may take a look at every row, and
+  // looked at again inside it. Each returns how many rows it removed.
+  Task<std::vector<SessionId>> find_of_older_epochs(sql::Database& database, std::int64_t limit);
+  Task<std::int64_t> sweep_older_epochs(sql::Transaction& transaction, const std::vector<SessionId>& ids);
+  Task<std::vector<SessionId>> find_expired(sql::Database& database, Time expired_before, std::int64_t limit);
+  Task<std::int64_t> sweep_expired(sql::Transaction& transaction, const std::vector<SessionId>& ids,
+                                   Time expired_before);
+  // A batch at a time.
   Task<std::int64_t> purge_revocations(sql::Database& database, Time created_before);
   Task<std::int64_t> purge_evidence(sql::Database& database, Time ended_before);
 };

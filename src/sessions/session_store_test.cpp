@@ -66,15 +66,17 @@ class SessionStoreContract : public ::testing::TestWithParam<sql::testing::Engin
   }
 
   std::int64_t sweep_older_epochs(std::int64_t limit) {
+    const auto ids = at_work_.run(store_.find_of_older_epochs(at_work_.database, limit));
     auto body = [&](sql::Transaction& transaction) -> Task<Result<std::int64_t>> {
-      co_return co_await store_.sweep_older_epochs(transaction, limit);
+      co_return co_await store_.sweep_older_epochs(transaction, ids);
     };
     return transact(std::move(body));
   }
 
   std::int64_t sweep_expired(Time before, std::int64_t limit) {
+    const auto ids = at_work_.run(store_.find_expired(at_work_.database, before, limit));
     auto body = [&](sql::Transaction& transaction) -> Task<Result<std::int64_t>> {
-      co_return co_await store_.sweep_expired(transaction, before, limit);
+      co_return co_await store_.sweep_expired(transaction, ids, before);
     };
     return transact(std::move(body));
   }

@@ -71,7 +71,7 @@ class Resetting {
 }  // namespace
 
 SqliteConnection::SqliteConnection(const std::string& path, OpenAs open_as, std::chrono::milliseconds busy_timeout) {
-  const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI | SQLITE_OPEN_EXRESCODE |
+  const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE |
                     (open_as == OpenAs::writer ? SQLITE_OPEN_CREATE : 0);
   const int opened = sqlite3_open_v2(path.c_str(), &handle_, flags, nullptr);
   if (opened != SQLITE_OK) {
