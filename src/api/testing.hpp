@@ -1,0 +1,152 @@
+// For tests of the API: every route behind the pipeline, on a real database; only the network is missing.
+#pragma once
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "accounts/testing.hpp"
+#include "api/openapi.hpp"
+#include "api/pipeline.hpp"
+#include "api/routes.hpp"
+#include "base/json.hpp"
+
+namespace safawinet::testing {
+
+// A request that owns what http::Request refers to.
+struct SentRequest {
+  http::Method method = http::Method::get;
+  std::string target;
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> fields;
+  std::string peer = "192.0.2.8";
+  bool is_encrypted = false;
+
+  [[nodiscard]] http::Request view() const {
+    http::Request request;
+    request.method = method;
+    request.target = target;
+    const auto question = std::min(target.find('?'), target.size());
+    request.path = std::string_view(target).substr(0, question);
+    request.query = std::string_view(target).substr(std::min(question + 1, target.size()));
+    for (const auto& [name, value] : fields) request.fields.push_back({name, value});
+    request.body = body;
+    request.peer = http::IpAddress::parse(peer).value();
+    request.is_encrypted = is_encrypted;
+    return request;
+  }
+};
+
+inline SentRequest get(std::string target) { return {.target = std::move(target), .body = {}, .fields = {}}; }
+inline SentRequest post(std::string target, std::string json) {
+  return {.method = http::Method::post,
+          .target = std::move(target),
+          .body = std::move(json),
+          .fields = {{"Content-Type", "application/json"}}};
+}
+inline SentRequest post_form(std::string target, std::string form) {
+  return {.method = http::Method::post,
+          .target = std::move(target),
+          .body = std::move(form),
+          .fields = {{"Content-Type", "application/x-www-form-urlencoded"}}};
+}
+inline SentRequest with(SentRequest request, std::string name, std::string value) {
+  request.fields.emplace_back(std::move(name), std::move(value));
+  return request;
+}
+
+// The value of a field of the answer, the shared ones included.
+inline std::optional<std::string> field_of(const http::Response& response, std::string_view name) {
+  for (const auto& [field, value] : response.fields) {
+    if (field == name) return value;
+  }
+  const auto line = std::string(name) + ": ";
+  const auto begin = response.common_fields.find(line);
+  if (begin == std::string_view::npos) return std::nullopt;
+  const auto value = response.common_fields.substr(begin + line.size());
+  return std::string(value.substr(0, value.find("\r\n")));
+}
+
+// To be compared with what is in JSON.
+inline boost::json::value json_text(std::string_view text) {
+  return boost::json::value(boost::json::string_view(text));
+}
+
+inline boost::json::object json_of(const http::Response& response) {
+  return boost::json::parse(response.body).as_object();
+}
+
+struct ApiAtWork : AccountsAtWork {
+  explicit ApiAtWork(api::PipelineOptions pipeline_options = {}, std::vector<api::Route> further_routes = {},
+                     LogLevel log_level = LogLevel::error)
+      : AccountsAtWork(sql::testing::kEngines.front()),
+        least_logged(log_level),
+        options(std::move(pipeline_options)),
+        further(std::move(further_routes)) {}
+
+  http::Response send(const SentRequest& sent) {
+    auto request = sent.view();
+    return run(pipeline.answer(request));
+  }
+  http::Response send_as(const LoggedIn& caller, SentRequest sent) {
+    return send(with(std::move(sent), "Authorization", "Bearer " + std::string(caller.tokens.access_token.reveal())));
+  }
+  // A new account of this role, logged in.
+  LoggedIn somebody(std::string_view role, std::string_view address) {
+    sign_up(address);
+    by_hand("UPDATE users SET role = '" + std::string(role) + "' WHERE email = '" + std::string(address) + "'");
+    return log_in(address).value();
+  }
+
+  std::vector<api::Route> table() {
+    auto all = api::routes({.auth = &auth_api,
+                            .users = &users_api,
+                            .sessions = &sessions_api,
+                            .admin = &admin_api,
+                            .pages = &pages_api,
+                            .open = &public_api});
+    all.insert(all.end(), further.begin(), further.end());
+    return all;
+  }
+
+  LogLevel least_logged;
+  api::PipelineOptions options;
+  std::vector<api::Route> further;
+  api::ProcessState process;
+  api::AuthApi auth_api{accounts, sessions, guard};
+  api::UsersApi users_api{accounts};
+  api::SessionsApi sessions_api{sessions};
+  api::AdminApi admin_api{accounts, sessions, audit, database};
+  api::PagesApi pages_api{accounts};
+  api::PublicApi public_api{{.database = database,
+                             .feed = feed,
+                             .keyring = keyring,
+                             .process = process,
+                             .issuer = rules.issuer,
+                             .jwks_url = rules.issuer + "/.well-known/jwks.json",
+                             .openapi = "{}",
+                             .docs_page = "<!doctype html>"}};
+  api::Idempotency idempotency{database, clock, MacKey(master_key.derive("idempotency"))};
+  RequestMetrics request_metrics{api::route_names(table())};
+  Log log{least_logged};
+  api::Pipeline pipeline{{.guard = guard,
+                          .limits = limits,
+                          .idempotency = idempotency,
+                          .audit = audit,
+                          .database = database,
+                          .metrics = request_metrics,
+                          .log = log,
+                          .clock = clock,
+                          .random = random},
+                         table(),
+                         options};
+};
+
+}  // namespace safawinet::testing
