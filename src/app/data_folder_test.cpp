@@ -87,16 +87,17 @@ TEST_F(DataFolderTest, a_master_key_that_others_may_read_is_refused_with_what_to
   const auto text = to_base64(Bytes(32, 9));
   for (const auto more : {fs::perms::group_read, fs::perms::others_read, fs::perms::others_write}) {
     write("master.key", text, fs::perms::owner_read | fs::perms::owner_write | more);
-    EXPECT_THAT(failure_of([&] { folder.master_key(random_); }), HasSubstr("chmod 600"));
+    EXPECT_THAT(failure_of([&] { (void)folder.master_key(random_); }), HasSubstr("chmod 600"));
   }
 }
 
 TEST_F(DataFolderTest, a_damaged_master_key_is_refused_and_not_replaced) {
   const DataFolder folder(path());
-  for (const std::string text : {"", "garbage", "AAAA", to_base64(Bytes(31, 9)), to_base64(Bytes(33, 9))}) {
+  for (const auto& text :
+       {std::string(), std::string("garbage"), std::string("AAAA"), to_base64(Bytes(31, 9)), to_base64(Bytes(33, 9))}) {
     fs::remove(path() / "master.key");
     write("master.key", text);
-    const auto failure = failure_of([&] { folder.master_key(random_); });
+    const auto failure = failure_of([&] { (void)folder.master_key(random_); });
     EXPECT_THAT(failure, HasSubstr("no master key"));
     EXPECT_TRUE(text.empty() || failure.find(text) == std::string::npos) << "what it holds is not shown";
     EXPECT_EQ(read(path() / "master.key"), text);
@@ -106,7 +107,7 @@ TEST_F(DataFolderTest, a_damaged_master_key_is_refused_and_not_replaced) {
 TEST_F(DataFolderTest, a_database_without_its_key_is_refused_and_no_key_is_made) {
   const DataFolder folder(path());
   write("safawinet.db", "");
-  EXPECT_THAT(failure_of([&] { folder.master_key(random_); }), HasSubstr("put the key back"));
+  EXPECT_THAT(failure_of([&] { (void)folder.master_key(random_); }), HasSubstr("put the key back"));
   EXPECT_FALSE(fs::exists(path() / "master.key"));
 }
 
