@@ -1,22 +1,22 @@
 #include "crypto/signing_key.hpp"
 
 #include <openssl/err.h>
+#include <sodium.h>
 
 #include <array>
 #include <utility>
 
 #include "crypto/jwk.hpp"
 #include "crypto/openssl.hpp"
+#include "crypto/sealing.hpp"
+#include "crypto/sodium.hpp"
 
 namespace safawinet {
 namespace {
 
 constexpr std::size_t kP256NumberBytes = 32;
 
-const char* digest_name(SigningAlgorithm algorithm) {
-  // Ed25519 hashes by itself (RFC 8032); OpenSSL wants no digest named.
-  return algorithm == SigningAlgorithm::eddsa ? nullptr : "SHA256";
-}
+constexpr const char* kDigest = "SHA256";  // of ES256 and RS256
 
 std::string token_header(SigningAlgorithm algorithm, std::string_view id) {
   std::string header(R"({"alg":")");
@@ -62,7 +62,27 @@ DerSignature der_from_jose(ByteView jose) {
   return der;
 }
 
+std::array<std::uint8_t, 32> ed25519_public_key(const KeyHandle& handle) {
+  std::array<std::uint8_t, 32> raw{};
+  if (handle.algorithm != SigningAlgorithm::eddsa) return raw;
+  prepare_sodium();
+  std::size_t size = raw.size();
+  openssl::require(EVP_PKEY_get_raw_public_key(handle.key.get(), raw.data(), &size) == 1 && size == raw.size(),
+                   "EVP_PKEY_get_raw_public_key");
+  return raw;
+}
+
 }  // namespace
+
+// The seed and the public key, wiped with the last copy of the key.
+struct SigningKey::Ed25519Secret {
+  Ed25519Secret() = default;
+  Ed25519Secret(const Ed25519Secret&) = delete;
+  Ed25519Secret& operator=(const Ed25519Secret&) = delete;
+  ~Ed25519Secret() { wipe(bytes); }
+
+  std::array<std::uint8_t, crypto_sign_SECRETKEYBYTES> bytes{};
+};
 
 std::string_view name_of(SigningAlgorithm algorithm) {
   switch (algorithm) {
@@ -91,6 +111,7 @@ VerifyingKey::VerifyingKey(std::shared_ptr<const KeyHandle> handle) : handle_(st
   jwk["kid"] = id;
   auto header = token_header(handle_->algorithm, id);
   facts_ = std::make_shared<const Facts>(Facts{.algorithm = handle_->algorithm,
+                                               .ed25519 = ed25519_public_key(*handle_),
                                                .id = std::move(id),
                                                .jwk = std::move(jwk),
                                                .access_token_header = std::move(header)});
@@ -108,6 +129,10 @@ std::optional<VerifyingKey> VerifyingKey::from_jwk(const boost::json::object& jw
 }
 
 bool VerifyingKey::verify(ByteView message, ByteView signature) const {
+  if (algorithm() == SigningAlgorithm::eddsa) {
+    return signature.size() == crypto_sign_BYTES &&
+           crypto_sign_verify_detached(signature.data(), message.data(), message.size(), facts_->ed25519.data()) == 0;
+  }
   DerSignature der;
   if (algorithm() == SigningAlgorithm::es256) {
     if (signature.size() != 2 * kP256NumberBytes) return false;
@@ -115,8 +140,8 @@ bool VerifyingKey::verify(ByteView message, ByteView signature) const {
     signature = ByteView(der.bytes.data(), der.size);
   }
   const openssl::DigestContext context(EVP_MD_CTX_new());
-  openssl::require(context && EVP_DigestVerifyInit_ex(context.get(), nullptr, digest_name(algorithm()), nullptr,
-                                                      nullptr, handle_->key.get(), nullptr) == 1,
+  openssl::require(context && EVP_DigestVerifyInit_ex(context.get(), nullptr, kDigest, nullptr, nullptr,
+                                                      handle_->key.get(), nullptr) == 1,
                    "EVP_DigestVerifyInit_ex");
   const bool is_valid =
       EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(), message.size()) == 1;
@@ -124,6 +149,20 @@ bool VerifyingKey::verify(ByteView message, ByteView signature) const {
   // own.
   if (!is_valid) ERR_clear_error();
   return is_valid;
+}
+
+SigningKey::SigningKey(VerifyingKey public_half) : public_half_(std::move(public_half)) {
+  if (algorithm() != SigningAlgorithm::eddsa) return;
+  std::array<std::uint8_t, crypto_sign_SEEDBYTES> seed{};
+  std::size_t size = seed.size();
+  const auto* key = public_half_.handle_->key.get();
+  const bool is_read = EVP_PKEY_get_raw_private_key(key, seed.data(), &size) == 1 && size == seed.size();
+  std::array<std::uint8_t, crypto_sign_PUBLICKEYBYTES> public_key{};
+  auto secret = std::make_shared<Ed25519Secret>();
+  crypto_sign_seed_keypair(public_key.data(), secret->bytes.data(), seed.data());
+  wipe(seed);
+  openssl::require(is_read, "EVP_PKEY_get_raw_private_key");
+  ed25519_secret_ = std::move(secret);
 }
 
 SigningKey SigningKey::generate(SigningAlgorithm algorithm) {
@@ -148,10 +187,15 @@ Bytes SigningKey::pkcs8() const {
 }
 
 Bytes SigningKey::sign(ByteView message) const {
+  if (ed25519_secret_) {
+    Bytes signature(crypto_sign_BYTES);
+    crypto_sign_detached(signature.data(), nullptr, message.data(), message.size(), ed25519_secret_->bytes.data());
+    return signature;
+  }
   const KeyHandle& handle = *public_half_.handle_;
   const openssl::DigestContext context(EVP_MD_CTX_new());
-  openssl::require(context && EVP_DigestSignInit_ex(context.get(), nullptr, digest_name(handle.algorithm), nullptr,
-                                                    nullptr, handle.key.get(), nullptr) == 1,
+  openssl::require(context && EVP_DigestSignInit_ex(context.get(), nullptr, kDigest, nullptr, nullptr, handle.key.get(),
+                                                    nullptr) == 1,
                    "EVP_DigestSignInit_ex");
   Bytes signature(static_cast<std::size_t>(EVP_PKEY_get_size(handle.key.get())));
   std::size_t size = signature.size();

@@ -71,6 +71,8 @@ class Resetting {
 }  // namespace
 
 SqliteConnection::SqliteConnection(const std::string& path, OpenAs open_as, std::chrono::milliseconds busy_timeout) {
+  // Memory statistics would put one mutex around every allocation of every connection. Only before the first use.
+  [[maybe_unused]] static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE |
                     (open_as == OpenAs::writer ? SQLITE_OPEN_CREATE : 0);
   const int opened = sqlite3_open_v2(path.c_str(), &handle_, flags, nullptr);

@@ -79,19 +79,21 @@ TEST_F(SqliteDatabaseTest, a_transaction_that_throws_leaves_nothing_and_spares_i
   int done = 0;
   const auto guard = boost::asio::make_work_guard(loop_);
   for (int i = 0; i < 3; ++i) {
-    boost::asio::co_spawn(loop_.get_executor(), database_.transact(failing), [&](std::exception_ptr thrown, Result<int>) {
-      try {
-        if (thrown) std::rethrow_exception(thrown);
-      } catch (const ConstraintViolation&) {
-        ++violations;
-      }
-      if (++done == 4) loop_.stop();
-    });
+    boost::asio::co_spawn(loop_.get_executor(), database_.transact(failing),
+                          [&](std::exception_ptr thrown, Result<int>) {
+                            try {
+                              if (thrown) std::rethrow_exception(thrown);
+                            } catch (const ConstraintViolation&) {
+                              ++violations;
+                            }
+                            if (++done == 4) loop_.stop();
+                          });
     if (i == 1) {
-      boost::asio::co_spawn(loop_.get_executor(), database_.transact(fine), [&](std::exception_ptr thrown, Result<int>) {
-        EXPECT_FALSE(thrown);
-        if (++done == 4) loop_.stop();
-      });
+      boost::asio::co_spawn(loop_.get_executor(), database_.transact(fine),
+                            [&](std::exception_ptr thrown, Result<int>) {
+                              EXPECT_FALSE(thrown);
+                              if (++done == 4) loop_.stop();
+                            });
     }
   }
   loop_.run();

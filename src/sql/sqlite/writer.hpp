@@ -19,7 +19,7 @@
 namespace safawinet::sql {
 
 inline constexpr std::size_t kWriterQueueLimit = 8192;                   // transactions
-inline constexpr std::size_t kWriterBatchLimit = 64;                     // transactions in one commit
+inline constexpr std::size_t kWriterBatchLimit = 256;                    // transactions in one commit
 inline constexpr std::chrono::milliseconds kWriterQueueDeadline{5'000};  // longest wait before a transaction begins
 inline constexpr std::chrono::milliseconds kWriterBusyTimeout{3'000};    // for other processes' write locks
 
