@@ -64,7 +64,7 @@ Task<Result<LoginAnswer>> AuthApi::log_in(Call& call, LoginInput input) {
 }
 
 Task<Result<RefreshAnswer>> AuthApi::refresh(Call& call, RefreshInput input) {
-  auto tokens = co_await sessions_.refresh(std::move(input.refresh_token), call.origin());
+  auto tokens = co_await sessions_.refresh(input.refresh_token, call.origin());
   if (!tokens) co_return std::unexpected(std::move(tokens.error()));
   RefreshAnswer answer{.access_token = std::move(tokens->access_token),
                        .refresh_token = std::move(tokens->refresh_token),

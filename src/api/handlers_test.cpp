@@ -24,7 +24,6 @@ using testing::post;
 using testing::post_form;
 using testing::SentRequest;
 using ::testing::SizeIs;
-using testing::with;
 
 class HandlersTest : public ::testing::Test {
  protected:
