@@ -316,7 +316,7 @@ void Application::Parts::make_services() {
                             .clock = clock,
                             .random = random,
                             .slow_loop = workers->mail(),
-                     .registration = mode_of(settings.accounts.registration),
+                            .registration = mode_of(settings.accounts.registration),
                             .on_superadmin_password_changed = [this] { folder.delete_first_administrator(); }});
 }
 

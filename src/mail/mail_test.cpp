@@ -4,8 +4,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "base/testing.hpp"
 #include "base/run_task.hpp"
+#include "base/testing.hpp"
 #include "mail/letters.hpp"
 #include "mail/outbox.hpp"
 #include "sql/sqlite/sqlite_database.hpp"
@@ -105,7 +105,8 @@ TEST(Rfc5322, a_header_cannot_be_smuggled_in) {
 }
 
 TEST(Rfc5322, the_date_is_in_the_form_of_the_rfc) {
-  const auto text = to_rfc5322(Uuid{}, {.to = "a@b.example", .subject = "Grüße", .text = ""}, "from@example.com", Time{});
+  const auto text =
+      to_rfc5322(Uuid{}, {.to = "a@b.example", .subject = "Grüße", .text = ""}, "from@example.com", Time{});
   EXPECT_THAT(text, HasSubstr("Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n"));
   EXPECT_THAT(text, HasSubstr("Subject: =?UTF-8?B?R3LDvMOfZQ==?=\r\n"));
 }

@@ -22,7 +22,8 @@ class Occupied {
       gates->release.wait();
       return 0;
     };
-    boost::asio::co_spawn(loop.get_executor(), pool.run(from("192.0.2.0/24"), work), [](std::exception_ptr, Result<int>) {});
+    boost::asio::co_spawn(loop.get_executor(), pool.run(from("192.0.2.0/24"), work),
+                          [](std::exception_ptr, Result<int>) {});
     loop.poll();
     gates_->running.wait();
   }

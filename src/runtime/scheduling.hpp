@@ -1,4 +1,5 @@
-// How the kernel should treat the calling thread. Wishes, not promises: where the kernel knows no such thing, nothing happens.
+// How the kernel should treat the calling thread. Wishes, not promises: where the kernel knows no such thing, nothing
+// happens.
 #pragma once
 
 namespace safawinet {
