@@ -233,6 +233,20 @@ TEST_P(RevocationTest, following_hears_of_another_process_and_of_failures) {
   EXPECT_THAT(failures, IsEmpty());
 }
 
+TEST_P(RevocationTest, following_goes_on_after_a_failure_that_somebody_hears_of) {
+  const auto tokens = at_work_.sign_in(at_work_.add_user());
+  at_work_.opened->run_by_hand("DELETE FROM refresh_sessions; ALTER TABLE revocations RENAME TO elsewhere");
+  auto& loop = *at_work_.loops.front();
+  loop.restart();
+  int failures = 0;
+  auto follow = at_work_.feed.follow([this, &failures](const std::string&) {
+    if (++failures == 3) at_work_.opened->run_by_hand("ALTER TABLE elsewhere RENAME TO revocations");
+  });
+  boost::asio::co_spawn(loop.get_executor(), std::move(follow), [](std::exception_ptr) {});
+  while (at_work_.is_accepted(tokens)) loop.run_one();
+  EXPECT_EQ(failures, 3);
+}
+
 // The lease.
 
 TEST_P(RevocationTest, no_token_is_accepted_when_the_lease_has_run_out_until_it_is_renewed) {
