@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "http/characters.hpp"
 #include "http/message.hpp"
 
 namespace safawinet::api {
@@ -13,10 +14,7 @@ inline std::optional<std::string_view> bearer_token(const http::Request& request
   constexpr std::string_view kScheme = "bearer ";
   const auto field = request.field("Authorization");
   if (!field || field->size() <= kScheme.size()) return std::nullopt;
-  for (std::size_t i = 0; i < kScheme.size(); ++i) {
-    const char c = (*field)[i];
-    if ((c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c) != kScheme[i]) return std::nullopt;
-  }
+  if (!http::equals_ignoring_case(field->substr(0, kScheme.size()), kScheme)) return std::nullopt;
   return field->substr(kScheme.size());
 }
 

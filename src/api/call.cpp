@@ -5,19 +5,13 @@
 
 #include "base/encoding.hpp"
 #include "base/json.hpp"
+#include "http/characters.hpp"
 
 namespace safawinet::api {
 namespace {
 
 constexpr std::size_t kUserAgentLimit = 400;  // bytes that are kept
 constexpr std::int64_t kPageLimit = 200;
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // Percent-decoded, with "+" for a space; none if it is malformed.
 std::optional<std::string> decode_form(std::string_view text) {
@@ -29,10 +23,9 @@ std::optional<std::string> decode_form(std::string_view text) {
     } else if (text[i] != '%') {
       out += text[i];
     } else {
-      const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
-      if (high < 0 || low < 0) return std::nullopt;
-      out += static_cast<char>(high * 16 + low);
+      const auto digits = text.substr(i + 1, 2);
+      if (digits.size() != 2 || !http::all_in_class(digits, http::character_class::hexadecimal)) return std::nullopt;
+      out += static_cast<char>(http::hexadecimal_value(digits[0]) * 16 + http::hexadecimal_value(digits[1]));
       i += 2;
     }
   }

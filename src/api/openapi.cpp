@@ -6,6 +6,7 @@
 
 #include "api/pages_api.hpp"
 #include "base/json.hpp"
+#include "http/characters.hpp"
 
 namespace safawinet::api {
 namespace {
@@ -112,7 +113,7 @@ json::object operation_of(const Route& route) {
 
 std::string lower_case(std::string_view text) {
   std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+  std::ranges::transform(out, out.begin(), http::to_lower);
   return out;
 }
 

@@ -8,6 +8,7 @@
 
 #include "api/bearer.hpp"
 #include "base/encoding.hpp"
+#include "http/characters.hpp"
 #include "http/problem.hpp"
 
 namespace safawinet::api {
@@ -202,11 +203,7 @@ http::IpAddress Pipeline::client_address(const http::Request& request) const {
   if (options_.trusted_proxies.empty()) return address;
   std::string hops;
   for (const auto& field : request.fields) {
-    if (field.name.size() != 15 ||
-        !std::ranges::equal(field.name, std::string_view("x-forwarded-for"),
-                            [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; })) {
-      continue;
-    }
+    if (!http::equals_ignoring_case(field.name, "X-Forwarded-For")) continue;
     hops.append(hops.empty() ? "" : ",").append(field.value);
   }
   std::string_view rest = hops;

@@ -1,14 +1,14 @@
 #include "api/route.hpp"
 
-#include <algorithm>
+#include <utility>
+
+#include "http/characters.hpp"
 
 namespace safawinet::api {
 namespace {
 
 bool is_json(std::string_view content_type) {
-  constexpr std::string_view kJson = "application/json";
-  const auto type = content_type.substr(0, content_type.find_first_of("; \t"));
-  return std::ranges::equal(type, kJson, [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
+  return http::equals_ignoring_case(content_type.substr(0, content_type.find_first_of("; \t")), "application/json");
 }
 
 }  // namespace
