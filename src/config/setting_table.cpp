@@ -120,7 +120,8 @@ std::vector<Setting> make_table() {
        .store = [](Settings& s, Value v) { return store_readable_file(s.tls.private_key_file, v); }},
       {.key = "tls.ca_file",
        .kind = text,
-       .meaning = "Certificates (PEM) to trust on connections that the service opens. Empty: the system's.",
+       .meaning = "Certificates (PEM) to trust on connections that the service opens (this version opens none). Empty: "
+                  "the system's.",
        .store = [](Settings& s, Value v) { return store_readable_file(s.tls.ca_file, v); }},
 
       {.key = "database.url",

@@ -1,5 +1,5 @@
-// The event loops of the process: one per core for requests, one for background work, and one for mail, whose disk and
-// network calls block.
+// The event loops of the process: one per core for requests, one for background work, and one for what takes long:
+// mail, whose disk calls block, the sweep, and searching.
 #pragma once
 
 #include <boost/asio/executor_work_guard.hpp>
