@@ -4,6 +4,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # ccache refuses precompiled headers unless told that their time stamps may be ignored; the content is still compared.
 export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+# What was compiled in one checkout is found again in another.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=true
 
 # configure PRESET [CMAKE ARGUMENTS]: quiet when all is well, the whole output when it is not.
 configure() {

@@ -21,9 +21,11 @@
 namespace safawinet::sql {
 
 // The text of one statement, with parameters $1, $2, … . Statements are constants: engines prepare each once and find
-// it again by its address.
+// it again by its address. Most are the same for both engines; `postgresql` is there where PostgreSQL needs, or truly
+// gains by, a text of its own, with the same parameters and columns.
 struct Statement {
   const char* text;
+  const char* postgresql = nullptr;
 };
 
 class ConstraintViolation : public std::runtime_error {
@@ -92,6 +94,11 @@ class Database {
   // Returns when anybody, in any process, may have committed since the last call with the same mark (at once on the
   // first call), and at the latest after `longest`. A mark stays on one event loop.
   virtual Task<void> wait_for_change(ChangeMark& seen, std::chrono::milliseconds longest) = 0;
+
+  // Returns when it is certain that, at some moment after the call began, this was still the database that everybody
+  // else writes to. With synchronous replication that takes a committed write, which an isolated old primary cannot
+  // make; elsewhere nothing needs proof, and it costs nothing. Throws Unavailable.
+  virtual Task<void> prove_current() { co_return; }
 
   // Tries whether the database reads and writes, and remembers the outcome.
   virtual Task<void> probe() = 0;

@@ -14,5 +14,6 @@ struct Migration {
 
 // In the order of their numbers, which start at 1 and have no gaps.
 std::span<const Migration> sqlite_migrations();
+std::span<const Migration> postgres_migrations();
 
 }  // namespace safawinet::sql
