@@ -79,6 +79,7 @@ Task<Status> AccountService::register_user(Registration registration, Visitor vi
 
   const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const auto known = co_await store_.lock(transaction, registration.email);
     if (invitation) {
       const auto invited = co_await store_.take_token(transaction, *invitation, "invitation", now);
       const auto invited_address = invited ? EmailAddress::parse(invited->email) : std::nullopt;
@@ -86,8 +87,8 @@ Task<Status> AccountService::register_user(Registration registration, Visitor vi
         co_return refuse(ErrorCode::forbidden, "Registration is by invitation.");
       }
     }
-    const auto known = co_await store_.find(transaction, registration.email.text());
     if (!known) {
+      // Where somebody else inserts the address at this moment, ours fails, and the transaction looks again.
       User user{.id = UserId{Uuid::version7(now, parts_.random)},
                 .email = registration.email.text(),
                 .name = registration.name,
@@ -127,10 +128,10 @@ Task<Status> AccountService::verify_email(SecretText token, Visitor visitor) {
   const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     if (changed) co_return co_await take_change_of_email(transaction, *changed, now, visitor);
-    const auto pending = co_await store_.take_token(transaction, *registered, "verify-email", now);
-    if (!pending || !pending->user) co_return invalid_token();
-    co_await store_.set_verified(transaction, *pending->user, now);
-    co_await record(transaction, "user.email-verified", Actor::user(*pending->user), *pending->user, visitor);
+    const auto user = co_await take_token_of_user(transaction, *registered, "verify-email", now);
+    if (!user) co_return invalid_token();
+    co_await store_.set_verified(transaction, user->user.id, now);
+    co_await record(transaction, "user.email-verified", Actor::user(user->user.id), user->user.id, visitor);
     co_return true;
   };
   const auto outcome = co_await parts_.database.transact(std::move(body));
@@ -140,29 +141,41 @@ Task<Status> AccountService::verify_email(SecretText token, Visitor visitor) {
 
 Task<Result<bool>> AccountService::take_change_of_email(sql::Transaction& transaction, const std::string& hash,
                                                         Time now, const Visitor& visitor) {
-  const auto pending = co_await store_.take_token(transaction, hash, "change-email", now);
-  if (!pending || !pending->user) co_return invalid_token();
-  const auto user = co_await store_.find(transaction, *pending->user);
-  if (!user) co_return invalid_token();
-  const auto holder = co_await store_.find(transaction, pending->email);
-  if (holder && holder->id != user->id) {
+  const auto taken = co_await take_token_of_user(transaction, hash, "change-email", now);
+  if (!taken) co_return invalid_token();
+  const auto& user = taken->user;
+  // Looked at before it is locked: two who exchange their addresses do not wait for each other.
+  auto holder = co_await store_.find(transaction, taken->email);
+  if (holder && holder->id != user.id) {
+    if (!holder->email_verified_at) holder = co_await store_.lock(transaction, holder->id);
     // Somebody else has proved it meanwhile; a registration that never proved it gives way to who just did.
-    if (holder->email_verified_at) co_return invalid_token();
-    co_await store_.delete_user(transaction, holder->id);
+    if (holder && holder->email_verified_at) co_return invalid_token();
+    if (holder) co_await store_.delete_user(transaction, holder->id);
   }
-  co_await store_.set_email(transaction, user->id, pending->email, now);
-  co_await store_.delete_tokens_of(transaction, user->id);  // what was mailed to the old address opens nothing any more
-  auto letter = parts_.letters.email_changed(user->email, pending->email, now);
+  co_await store_.set_email(transaction, user.id, taken->email, now);
+  co_await store_.delete_tokens_of(transaction, user.id);  // what was mailed to the old address opens nothing any more
+  auto letter = parts_.letters.email_changed(user.email, taken->email, now);
   co_await parts_.outbox.enqueue(transaction, std::move(letter));
-  co_await record(transaction, "user.email-changed", Actor::user(user->id), user->id, visitor);
+  co_await record(transaction, "user.email-changed", Actor::user(user.id), user.id, visitor);
   co_return true;
+}
+
+Task<std::optional<AccountService::TakenToken>> AccountService::take_token_of_user(sql::Transaction& transaction,
+                                                                                   const std::string& hash,
+                                                                                   std::string_view purpose, Time now) {
+  const auto found = co_await store_.find_token(transaction, hash, purpose, now);
+  if (!found || !found->user) co_return std::nullopt;
+  auto user = co_await store_.lock(transaction, *found->user);
+  const auto taken = co_await store_.take_token(transaction, hash, purpose, now);
+  if (!user || !taken) co_return std::nullopt;
+  co_return TakenToken{std::move(*user), taken->email};
 }
 
 Task<Status> AccountService::resend_verification(EmailAddress email, Visitor visitor) {
   const auto limited = co_await limit_mail(email, visitor);
   if (!limited) co_return limited;
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
-    const auto user = co_await store_.find(transaction, email.text());
+    const auto user = co_await store_.lock(transaction, email);
     if (user && user->is_active && !user->email_verified_at) {
       co_await send_token(transaction, *user, OneTimePurpose::verify_email);
     } else {
@@ -178,7 +191,7 @@ Task<Status> AccountService::forgot_password(EmailAddress email, Visitor visitor
   const auto limited = co_await limit_mail(email, visitor);
   if (!limited) co_return limited;
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
-    const auto user = co_await store_.find(transaction, email.text());
+    const auto user = co_await store_.lock(transaction, email);
     if (user && user->is_active) {
       co_await send_token(transaction, *user, OneTimePurpose::reset_password);
     } else {
@@ -204,23 +217,22 @@ Task<Status> AccountService::reset_password(SecretText token, SecretText new_pas
 
   const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
-    const auto taken = co_await store_.take_token(transaction, *token_hash, "reset-password", now);
-    if (!taken || !taken->user) co_return invalid_token();
-    const auto user = co_await store_.find(transaction, *taken->user);
-    if (!user || !user->is_active) co_return invalid_token();
-    const bool is_set = co_await store_.set_password(transaction, user->id, account->credentials.version, *hash, now);
+    const auto taken = co_await take_token_of_user(transaction, *token_hash, "reset-password", now);
+    if (!taken || !taken->user.is_active) co_return invalid_token();
+    const auto& user = taken->user;
+    const bool is_set = co_await store_.set_password(transaction, user.id, account->credentials.version, *hash, now);
     if (!is_set) co_return invalid_token();  // the password was changed since the token was looked up
-    if (!user->email_verified_at) {
+    if (!user.email_verified_at) {
       // The link proved the address; the name is of whoever registered it, which need not be its owner.
-      co_await store_.clear_name(transaction, user->id);
-      co_await store_.set_verified(transaction, user->id, now);
+      co_await store_.clear_name(transaction, user.id);
+      co_await store_.set_verified(transaction, user.id, now);
     }
-    co_await store_.delete_tokens_of(transaction, user->id);
-    co_await parts_.sessions.end_all_of(transaction, user->id, std::nullopt, "password-reset", Actor::user(user->id));
-    auto letter = parts_.letters.password_changed(user->email, now);
+    co_await store_.delete_tokens_of(transaction, user.id);
+    co_await parts_.sessions.end_all_of(transaction, user.id, std::nullopt, "password-reset", Actor::user(user.id));
+    auto letter = parts_.letters.password_changed(user.email, now);
     co_await parts_.outbox.enqueue(transaction, std::move(letter));
-    co_await record(transaction, "user.password-reset", Actor::user(user->id), user->id, visitor);
-    co_return user->role == Role::superadmin;
+    co_await record(transaction, "user.password-reset", Actor::user(user.id), user.id, visitor);
+    co_return user.role == Role::superadmin;
   };
   const auto outcome = co_await parts_.database.transact(std::move(body));
   if (!outcome) co_return std::unexpected(outcome.error());
@@ -303,20 +315,23 @@ Task<Status> AccountService::change_email(Caller caller, SecretText password, Em
   const auto account = co_await confirm_password(caller.user, password, "/password", visitor);
   if (!account) co_return std::unexpected(account.error());
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const auto user = co_await store_.lock(transaction, caller.user);
+    if (!user) co_return refuse(ErrorCode::unauthenticated);  // deleted at this moment
     const auto holder = co_await store_.find(transaction, new_email.text());
     if (holder && holder->email_verified_at && holder->id != caller.user) {
       // The answer is the same; only the owner of that address hears of it.
       auto letter = parts_.letters.already_registered(holder->email);
       co_await parts_.outbox.enqueue(transaction, std::move(letter));
     } else {
-      User as_new = account->user;
+      User as_new = *user;
       as_new.email = new_email.text();
       co_await send_token(transaction, as_new, OneTimePurpose::change_email);
     }
     co_await record(transaction, "user.email-change-requested", Actor::user(caller.user), caller.user, visitor);
     co_return true;
   };
-  co_await parts_.database.transact(std::move(body));
+  const auto outcome = co_await parts_.database.transact(std::move(body));
+  if (!outcome) co_return std::unexpected(outcome.error());
   co_return Status{};
 }
 
@@ -325,13 +340,15 @@ Task<Status> AccountService::delete_account(Caller caller, SecretText password, 
   if (!account) co_return std::unexpected(account.error());
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     if (account->user.role == Role::superadmin) {
-      const bool has_other = co_await store_.has_other_superadmin(transaction, caller.user);
+      const bool has_other = co_await store_.lock_other_superadmins(transaction, caller.user);
       if (!has_other) co_return refuse(ErrorCode::conflict, "The last superadmin cannot be deleted.");
     }
+    const auto user = co_await store_.lock(transaction, caller.user);
+    if (!user) co_return refuse(ErrorCode::unauthenticated);  // deleted at this moment
     co_await parts_.sessions.end_all_of(transaction, caller.user, std::nullopt, "account-deleted",
                                         Actor::user(caller.user));
     co_await store_.delete_user(transaction, caller.user);
-    auto letter = parts_.letters.account_deleted(account->user.email);
+    auto letter = parts_.letters.account_deleted(user->email);
     co_await parts_.outbox.enqueue(transaction, std::move(letter));
     co_await record(transaction, "user.deleted", Actor::user(caller.user), caller.user, visitor);
     co_return true;
@@ -361,6 +378,7 @@ Task<Status> AccountService::invite(Caller caller, EmailAddress email, Visitor v
   const auto kind = kind_of(OneTimePurpose::invite);
   const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    co_await store_.lock_invitations(transaction, email);
     NewToken row{.hash = token.hash, .purpose = kind.purpose, .email = email.text(), .expires_at = now + kind.lifetime};
     co_await store_.insert_token(transaction, std::nullopt, row, now);
     auto letter = parts_.letters.invitation(email.text(), token.text);
@@ -392,6 +410,7 @@ Task<Result<bool>> AccountService::ensure_superadmin(EmailAddress email, SecretT
   if (!hash) co_return std::unexpected(hash.error());
   const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    co_await store_.lock_first_administrator(transaction);
     const bool has_one = co_await store_.has_superadmin(transaction);
     if (has_one) co_return false;
     const auto holder = co_await store_.find(transaction, email.text());

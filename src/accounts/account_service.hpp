@@ -118,6 +118,13 @@ class AccountService {
   Task<void> send_token(sql::Transaction& transaction, const User& user, OneTimePurpose purpose);
   // For an address that nobody has: writes what send_token writes, and takes it back.
   Task<void> send_token_in_vain(sql::Transaction& transaction, const EmailAddress& email, OneTimePurpose purpose);
+  struct TakenToken {
+    User user;
+    std::string email;  // that it was mailed to
+  };
+  // Locks the user, and uses the token up.
+  Task<std::optional<TakenToken>> take_token_of_user(sql::Transaction& transaction, const std::string& hash,
+                                                     std::string_view purpose, Time now);
   Task<Result<bool>> take_change_of_email(sql::Transaction& transaction, const std::string& hash, Time now,
                                           const Visitor& visitor);
   Task<void> record(sql::Transaction& transaction, std::string_view action, Actor actor, UserId target,

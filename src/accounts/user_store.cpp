@@ -1,5 +1,6 @@
 #include "accounts/user_store.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace safawinet {
@@ -13,6 +14,10 @@ using sql::Statement;
 
 constexpr Statement kById{"SELECT " USER_COLUMNS " FROM users WHERE id = $1"};
 constexpr Statement kByEmail{"SELECT " USER_COLUMNS " FROM users WHERE email = $1"};
+constexpr Statement kLockById{"SELECT " USER_COLUMNS " FROM users WHERE id = $1",
+                              "SELECT " USER_COLUMNS " FROM users WHERE id = $1 FOR UPDATE"};
+constexpr Statement kLockByEmail{"SELECT " USER_COLUMNS " FROM users WHERE email = $1",
+                                 "SELECT " USER_COLUMNS " FROM users WHERE email = $1 FOR UPDATE"};
 constexpr Statement kCredentialsById{"SELECT " USER_COLUMNS
                                      ", password_hash, credential_version FROM users WHERE id = $1"};
 constexpr Statement kCredentialsByEmail{"SELECT " USER_COLUMNS
@@ -20,11 +25,20 @@ constexpr Statement kCredentialsByEmail{"SELECT " USER_COLUMNS
 constexpr Statement kSearch{
     "SELECT " USER_COLUMNS
     " FROM users "
-    "WHERE id < $2 AND (email LIKE $1 ESCAPE '\\' OR name LIKE $1 ESCAPE '\\') ORDER BY id DESC LIMIT $3"};
+    "WHERE id < $2 AND (email LIKE $1 ESCAPE '\\' OR name LIKE $1 ESCAPE '\\') ORDER BY id DESC LIMIT $3",
+    "SELECT " USER_COLUMNS
+    " FROM users "
+    "WHERE id < $2 AND (email LIKE $1::text ESCAPE '\\' OR name ILIKE $1::text ESCAPE '\\') ORDER BY id DESC LIMIT $3"};
 constexpr Statement kHasSuperadmin{"SELECT 1 FROM users WHERE role = 'superadmin' LIMIT 1"};
-constexpr Statement kHasOtherSuperadmin{
-    "SELECT 1 FROM users WHERE role = 'superadmin' AND is_active AND email_verified_at IS NOT NULL AND id <> $1 LIMIT "
-    "1"};
+constexpr Statement kLockSuperadmins{
+    "SELECT id FROM users WHERE role = 'superadmin' AND is_active AND email_verified_at IS NOT NULL ORDER BY id",
+    "SELECT id FROM users WHERE role = 'superadmin' AND is_active AND email_verified_at IS NOT NULL ORDER BY id "
+    "FOR UPDATE"};
+// SQLite has one writer: whoever is in a transaction is alone.
+constexpr Statement kLockFirstAdministrator{
+    "SELECT 1", "SELECT count(*) FROM pg_advisory_xact_lock(hashtextextended('safawinet first administrator', 0))"};
+constexpr Statement kLockInvitations{
+    "SELECT $1", "SELECT count(*) FROM pg_advisory_xact_lock(hashtextextended('safawinet invitation ' || $1, 0))"};
 
 constexpr Statement kInsert{
     "INSERT INTO users (id, email, name, locale, password_hash, role, email_verified_at, created_at, updated_at) "
@@ -66,7 +80,7 @@ constexpr Statement kDeleteToken{"DELETE FROM one_time_tokens WHERE token_hash =
 
 #undef USER_COLUMNS
 
-constexpr std::string_view kAfterEveryId = "g";  // ids are hexadecimal
+constexpr std::string_view kAfterEveryId = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
 User to_user(const sql::Row& row) {
   return {.id = row.get<UserId>(0),
@@ -134,9 +148,19 @@ Task<std::optional<User>> UserStore::find(sql::Transaction& transaction, std::st
   co_return first_user(rows);
 }
 
+Task<std::optional<User>> UserStore::lock(sql::Transaction& transaction, UserId id) {
+  const auto rows = co_await transaction.execute(kLockById, id);
+  co_return first_user(rows);
+}
+
+Task<std::optional<User>> UserStore::lock(sql::Transaction& transaction, const EmailAddress& email) {
+  const auto rows = co_await transaction.execute(kLockByEmail, email.text());
+  co_return first_user(rows);
+}
+
 Task<std::vector<User>> UserStore::search(sql::Database& database, std::string_view query, std::optional<UserId> before,
                                           std::int64_t limit) {
-  const auto bound = before ? before->text() : std::string(kAfterEveryId);
+  const auto bound = before ? before->uuid : Uuid::parse(kAfterEveryId).value();
   const auto pattern = like_pattern(query);
   const auto rows = co_await database.read(kSearch, pattern, bound, limit);
   std::vector<User> users;
@@ -150,9 +174,17 @@ Task<bool> UserStore::has_superadmin(sql::Transaction& transaction) {
   co_return !rows.empty();
 }
 
-Task<bool> UserStore::has_other_superadmin(sql::Transaction& transaction, UserId id) {
-  const auto rows = co_await transaction.execute(kHasOtherSuperadmin, id);
-  co_return !rows.empty();
+Task<bool> UserStore::lock_other_superadmins(sql::Transaction& transaction, UserId id) {
+  const auto rows = co_await transaction.execute(kLockSuperadmins);
+  co_return std::ranges::any_of(rows, [id](const sql::Row& row) { return row.get<UserId>(0) != id; });
+}
+
+Task<void> UserStore::lock_first_administrator(sql::Transaction& transaction) {
+  co_await transaction.execute(kLockFirstAdministrator);
+}
+
+Task<void> UserStore::lock_invitations(sql::Transaction& transaction, const EmailAddress& email) {
+  co_await transaction.execute(kLockInvitations, email.key());
 }
 
 Task<void> UserStore::insert(sql::Transaction& transaction, const User& user, std::string_view password_hash) {
@@ -213,6 +245,12 @@ Task<void> UserStore::insert_token_in_vain(sql::Transaction& transaction, const 
 Task<std::optional<PendingToken>> UserStore::find_token(sql::Database& database, std::string_view hash,
                                                         std::string_view purpose, Time now) {
   const auto rows = co_await database.read(kFindToken, hash, purpose, now);
+  co_return first_token(rows);
+}
+
+Task<std::optional<PendingToken>> UserStore::find_token(sql::Transaction& transaction, std::string_view hash,
+                                                        std::string_view purpose, Time now) {
+  const auto rows = co_await transaction.execute(kFindToken, hash, purpose, now);
   co_return first_token(rows);
 }
 

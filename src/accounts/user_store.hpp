@@ -32,6 +32,12 @@ struct NewToken {
   Time expires_at;
 };
 
+// Of nodes that write at the same moment, the locks of a transaction make one wait for the other: whoever changes a
+// user, or the tokens of a user, locks the row of the user first (`lock`, or the change of that row itself), and the
+// tokens after it; who needs the rows of several users locks the superadmins in the order of their ids, or first the
+// user who acts and then the one who gives way. The first administrator, and the invitations of an address, have no row
+// to lock: they have a lock of their own, taken before anything else.
+//
 // Threading: any event loop.
 class UserStore {
  public:
@@ -40,12 +46,17 @@ class UserStore {
   Task<std::optional<UserWithCredentials>> find_with_credentials(sql::Database& database, const EmailAddress& email);
   Task<std::optional<User>> find(sql::Transaction& transaction, UserId id);
   Task<std::optional<User>> find(sql::Transaction& transaction, std::string_view email);
+  // As it is now, and nobody else changes it before the transaction ends.
+  Task<std::optional<User>> lock(sql::Transaction& transaction, UserId id);
+  Task<std::optional<User>> lock(sql::Transaction& transaction, const EmailAddress& email);
   // By a part of the address or the name, or everybody if it is empty; newest first; `before` continues a list.
   Task<std::vector<User>> search(sql::Database& database, std::string_view query, std::optional<UserId> before,
                                  std::int64_t limit);
   Task<bool> has_superadmin(sql::Transaction& transaction);
-  // Active, verified superadmins other than this one.
-  Task<bool> has_other_superadmin(sql::Transaction& transaction, UserId id);
+  // Locks all active, verified superadmins. True if there is one other than this.
+  Task<bool> lock_other_superadmins(sql::Transaction& transaction, UserId id);
+  Task<void> lock_first_administrator(sql::Transaction& transaction);
+  Task<void> lock_invitations(sql::Transaction& transaction, const EmailAddress& email);
 
   Task<void> insert(sql::Transaction& transaction, const User& user, std::string_view password_hash);
   // A registration that was never verified gives way to the next one for the same address.
@@ -68,6 +79,8 @@ class UserStore {
   Task<void> insert_token(sql::Transaction& transaction, std::optional<UserId> user, const NewToken& token, Time now);
   Task<std::optional<PendingToken>> find_token(sql::Database& database, std::string_view hash, std::string_view purpose,
                                                Time now);
+  Task<std::optional<PendingToken>> find_token(sql::Transaction& transaction, std::string_view hash,
+                                               std::string_view purpose, Time now);
   // Uses it up: at most one caller gets it.
   Task<std::optional<PendingToken>> take_token(sql::Transaction& transaction, std::string_view hash,
                                                std::string_view purpose, Time now);

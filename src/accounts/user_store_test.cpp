@@ -192,7 +192,7 @@ TEST_P(UserStoreContract, another_superadmin_counts_when_active_and_verified) {
   const auto user = insert("ada@example.com", Role::superadmin);
   const auto has_other = [&] {
     return transact<bool>(
-        [&](sql::Transaction& transaction) { return store_.has_other_superadmin(transaction, user.id); });
+        [&](sql::Transaction& transaction) { return store_.lock_other_superadmins(transaction, user.id); });
   };
   EXPECT_FALSE(has_other());
   insert("new@example.com", Role::superadmin, false);
