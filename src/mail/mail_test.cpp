@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -8,20 +9,35 @@
 #include "base/testing.hpp"
 #include "mail/letters.hpp"
 #include "mail/outbox.hpp"
-#include "sql/sqlite/sqlite_database.hpp"
 #include "sql/testing.hpp"
+#include "sql/testing_engines.hpp"
 
 namespace safawinet {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+
 class BrokenTransport final : public MailTransport {
  public:
   void send(const Uuid&, const Mail&, Time) override { throw std::runtime_error("nobody answers"); }
 };
 
-class OutboxTest : public ::testing::Test {
+// The node that uses it dies while it sends.
+struct Death {};
+class DeadlyTransport final : public MailTransport {
+ public:
+  void send(const Uuid&, const Mail&, Time) override { throw Death(); }
+};
+
+class KeptMail final : public MailTransport {
+ public:
+  void send(const Uuid&, const Mail& mail, Time) override { subjects.push_back(mail.subject); }
+
+  std::vector<std::string> subjects;
+};
+
+class OutboxTest : public ::testing::TestWithParam<sql::testing::Engine> {
  protected:
   void enqueue(const Mail& mail, bool commit = true) {
     const auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
@@ -49,9 +65,25 @@ class OutboxTest : public ::testing::Test {
     return run_task(loop_, database_.read(count)).front().get<std::int64_t>(0);
   }
 
+  // Both at once.
+  void deliver_together(MailWorker& one, MailWorker& other) {
+    int left = 2;
+    loop_.restart();
+    const auto guard = boost::asio::make_work_guard(loop_);
+    for (auto* worker : {&one, &other}) {
+      auto done = [&](std::exception_ptr failure, Delivery) {
+        EXPECT_FALSE(failure);
+        if (--left == 0) loop_.stop();
+      };
+      boost::asio::co_spawn(loop_.get_executor(), worker->deliver_due(), std::move(done));
+    }
+    loop_.run();
+  }
+
   sql::testing::MigratedFile file_;
   EventLoop loop_{1};
-  sql::SqliteDatabase database_{file_.path(), {&loop_}};
+  std::unique_ptr<sql::testing::TestDatabase> opened_ = GetParam().open({&loop_});
+  sql::Database& database_ = opened_->database();
   testing::ManualClock clock_;
   testing::SeededRandom random_;
   MasterKey master_key_ = *MasterKey::parse(MasterKey::generate_text(random_).reveal());
@@ -60,7 +92,7 @@ class OutboxTest : public ::testing::Test {
   MailWorker worker_{database_, clock_, master_key_, files_};
 };
 
-TEST_F(OutboxTest, a_mail_of_a_committed_transaction_arrives_once) {
+TEST_P(OutboxTest, a_mail_of_a_committed_transaction_arrives_once) {
   enqueue({.to = "ada@example.com", .subject = "Hello", .text = "line one\nline two\n"});
   EXPECT_EQ(run_task(loop_, worker_.deliver_due()).sent, 1);
   EXPECT_EQ(run_task(loop_, worker_.deliver_due()).sent, 0);
@@ -69,12 +101,12 @@ TEST_F(OutboxTest, a_mail_of_a_committed_transaction_arrives_once) {
   EXPECT_THAT(delivered().front(), HasSubstr("line one\r\nline two\r\n"));
 }
 
-TEST_F(OutboxTest, a_mail_of_a_transaction_that_rolled_back_does_not) {
+TEST_P(OutboxTest, a_mail_of_a_transaction_that_rolled_back_does_not) {
   enqueue({.to = "ada@example.com", .subject = "Hello", .text = "x"}, false);
   EXPECT_EQ(run_task(loop_, worker_.deliver_due()).sent, 0);
 }
 
-TEST_F(OutboxTest, what_waits_cannot_be_read_in_the_database) {
+TEST_P(OutboxTest, what_waits_cannot_be_read_in_the_database) {
   enqueue({.to = "ada@example.com", .subject = "Hello", .text = "the secret link"});
   static constexpr sql::Statement all{"SELECT sealed FROM mail_outbox"};
   const auto sealed = run_task(loop_, database_.read(all)).front().get<std::string>(0);
@@ -82,7 +114,7 @@ TEST_F(OutboxTest, what_waits_cannot_be_read_in_the_database) {
   EXPECT_THAT(sealed, Not(HasSubstr("ada")));
 }
 
-TEST_F(OutboxTest, a_mail_that_fails_waits_longer_each_time_and_is_never_dropped) {
+TEST_P(OutboxTest, a_mail_that_fails_waits_longer_each_time_and_is_never_dropped) {
   BrokenTransport broken;
   MailWorker failing(database_, clock_, master_key_, broken);
   enqueue({.to = "ada@example.com", .subject = "Hello", .text = "x"});
@@ -96,6 +128,37 @@ TEST_F(OutboxTest, a_mail_that_fails_waits_longer_each_time_and_is_never_dropped
   EXPECT_EQ(run_task(loop_, worker_.deliver_due()).sent, 1);
   EXPECT_EQ(waiting(), 0);
 }
+
+TEST_P(OutboxTest, of_two_nodes_one_sends_a_mail_and_between_them_they_send_all) {
+  for (int i = 0; i < 60; ++i) {
+    enqueue({.to = "ada@example.com", .subject = std::to_string(i), .text = "x"});
+    clock_.advance(std::chrono::milliseconds(1));
+  }
+  KeptMail kept;
+  MailWorker one(database_, clock_, master_key_, kept);
+  MailWorker other(database_, clock_, master_key_, kept);
+  deliver_together(one, other);  // takes 50 at a time
+  deliver_together(one, other);
+  EXPECT_EQ(kept.subjects.size(), 60U);
+  std::ranges::sort(kept.subjects);
+  EXPECT_EQ(std::ranges::adjacent_find(kept.subjects), kept.subjects.end());
+  EXPECT_EQ(waiting(), 0);
+}
+
+TEST_P(OutboxTest, a_mail_whose_node_died_while_sending_it_is_sent_a_minute_later) {
+  DeadlyTransport deadly;
+  MailWorker dying(database_, clock_, master_key_, deadly);
+  enqueue({.to = "ada@example.com", .subject = "Hello", .text = "x"});
+  EXPECT_THROW(run_task(loop_, dying.deliver_due()), Death);
+  clock_.advance(std::chrono::seconds(59));
+  EXPECT_EQ(run_task(loop_, worker_.deliver_due()).sent, 0);
+  clock_.advance(std::chrono::seconds(1));
+  EXPECT_EQ(run_task(loop_, worker_.deliver_due()).sent, 1);
+  EXPECT_EQ(waiting(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, OutboxTest, ::testing::ValuesIn(sql::testing::kEngines),
+                         ::testing::PrintToStringParamName());
 
 TEST(Rfc5322, a_header_cannot_be_smuggled_in) {
   const auto text = to_rfc5322(Uuid{}, {.to = "a@b.example\r\nBcc: x@y.example", .subject = "a\r\nX: y", .text = ""},

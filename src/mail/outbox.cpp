@@ -15,6 +15,8 @@ BOOST_DESCRIBE_STRUCT(Mail, (), (to, subject, text))
 
 namespace {
 
+// How long a mail belongs to the node that is sending it; sending must take less.
+constexpr std::chrono::seconds kClaimed{60};
 constexpr std::chrono::seconds kFirstRetry{5};
 constexpr std::chrono::seconds kLongestRetry{3600};
 
@@ -23,6 +25,8 @@ constexpr sql::Statement kInsert{
 constexpr sql::Statement kDue{
     "SELECT id, sealed, attempts, created_at FROM mail_outbox WHERE next_attempt_at <= $1 ORDER BY next_attempt_at "
     "LIMIT 50"};
+// Whoever comes second finds that it is no longer due.
+constexpr sql::Statement kClaim{"UPDATE mail_outbox SET next_attempt_at = $3 WHERE id = $1 AND next_attempt_at <= $2"};
 constexpr sql::Statement kDelete{"DELETE FROM mail_outbox WHERE id = $1"};
 constexpr sql::Statement kPostpone{
     "UPDATE mail_outbox SET attempts = attempts + 1, next_attempt_at = $2, last_error = $3 WHERE id = $1"};
@@ -66,6 +70,8 @@ Task<Delivery> MailWorker::deliver_due() {
   const auto due = co_await database_.read(kDue, clock_.now());
   for (const auto& row : due) {
     const auto id = row.get<Uuid>(0);
+    const bool is_ours = co_await claim(id);
+    if (!is_ours) continue;
     std::string failure;
     try {
       const auto mail = open_mail(master_key_, id, row.get<std::string>(1));
@@ -87,6 +93,13 @@ Task<Delivery> MailWorker::deliver_due() {
     }
   }
   co_return delivery;
+}
+
+Task<bool> MailWorker::claim(Uuid id) {
+  const auto now = clock_.now();
+  const Time until = now + kClaimed;
+  const auto claimed = co_await database_.write(kClaim, id, now, until);
+  co_return claimed.affected == 1;
 }
 
 }  // namespace safawinet

@@ -35,17 +35,21 @@ struct Delivery {
   int failed = 0;
 };
 
-// Sends what is due. One at a time in the whole system (one process owns the embedded database).
+// Sends what is due, on as many nodes as there are: each mail is claimed by the one that sends it.
 class MailWorker {
  public:
   MailWorker(sql::Database& database, const Clock& clock, const MasterKey& master_key, MailTransport& transport)
       : database_(database), clock_(clock), master_key_(master_key), transport_(transport) {}
 
   // Sends all mails that are due. A mail that fails is tried again after 5 s, 10 s, 20 s, … up to an hour; it is never
-  // dropped. A mail is sent again if we die between sending and noting it: transports recognise it by its id.
+  // dropped. If we die while sending it, another node, or we ourselves, send it a minute later, perhaps again:
+  // transports recognise it by its id.
   Task<Delivery> deliver_due();
 
  private:
+  // False if somebody else sends it, or has sent it.
+  Task<bool> claim(Uuid id);
+
   sql::Database& database_;
   const Clock& clock_;
   const MasterKey& master_key_;
