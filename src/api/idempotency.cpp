@@ -1,5 +1,8 @@
 #include "api/idempotency.hpp"
 
+#include <cstdint>
+#include <utility>
+
 #include "base/encoding.hpp"
 #include "base/secret.hpp"
 
@@ -8,16 +11,30 @@ namespace {
 
 using sql::Statement;
 
-constexpr Statement kFind{
-    "SELECT request_hash, status, body FROM idempotent_answers WHERE caller = $1 AND key_hash = $2 AND created_at > "
-    "$3"};
-constexpr Statement kInsert{
+// The status of a request that has no answer yet.
+constexpr unsigned kUnderWay = 0;
+// Between a claim that fails and the look at what stands in its way, that may have gone.
+constexpr int kTriesOfClaim = 3;
+
+// Takes the place of a claim ($5) and of an answer ($6) that are too old to count.
+constexpr Statement kClaim{
     "INSERT INTO idempotent_answers (caller, key_hash, request_hash, status, body, created_at) "
-    "VALUES ($1, $2, $3, $4, $5, $6) "
-    "ON CONFLICT (caller, key_hash) DO UPDATE SET request_hash = excluded.request_hash, status = excluded.status, "
-    "body = excluded.body, created_at = excluded.created_at"};
+    "VALUES ($1, $2, $3, 0, '', $4) "
+    "ON CONFLICT (caller, key_hash) DO UPDATE SET request_hash = excluded.request_hash, status = 0, body = '', "
+    "created_at = excluded.created_at "
+    "WHERE idempotent_answers.created_at <= $6 OR "
+    "(idempotent_answers.status = 0 AND idempotent_answers.created_at <= $5) "
+    "RETURNING 1"};
+constexpr Statement kFind{
+    "SELECT request_hash, status, body FROM idempotent_answers WHERE caller = $1 AND key_hash = $2"};
+constexpr Statement kKeep{
+    "UPDATE idempotent_answers SET status = $4, body = $5, created_at = $6 "
+    "WHERE caller = $1 AND key_hash = $2 AND status = 0 AND created_at = $3"};
+constexpr Statement kRelease{
+    "DELETE FROM idempotent_answers WHERE caller = $1 AND key_hash = $2 AND status = 0 AND created_at = $3"};
+// The age is asked again: of what is used anew meanwhile, the new row stays.
 constexpr Statement kSweep{
-    "DELETE FROM idempotent_answers WHERE (caller, key_hash) IN "
+    "DELETE FROM idempotent_answers WHERE created_at <= $1 AND (caller, key_hash) IN "
     "(SELECT caller, key_hash FROM idempotent_answers WHERE created_at <= $1 LIMIT 5000)"};
 
 }  // namespace
@@ -28,31 +45,40 @@ Task<Result<Idempotency::Claim>> Idempotency::claim(std::string caller, std::str
     co_return refuse(Error{.code = ErrorCode::invalid_fields,
                            .fields = {{"Idempotency-Key", "invalid", "must have 1 to 255 characters"}}});
   }
-  auto key_hash = to_hex(key_.sign(as_bytes(key)));
-  {
-    const std::lock_guard lock(mutex_);
-    if (!under_way_.emplace(caller, key_hash).second) {
-      co_return refuse(ErrorCode::conflict, "A request with this Idempotency-Key is under way.");
-    }
-  }
-  Claim claim(*this, std::move(caller), std::move(key_hash), mac_of(request));
-  const Time oldest = clock_.now() - kIdempotentAnswersKept;
-  const auto rows = co_await database_.read(kFind, claim.caller_, claim.key_hash_, oldest);
-  if (!rows.empty()) {
-    if (rows.front().get<std::string>(0) != claim.request_hash_) {
+  const auto now = clock_.now();
+  Claim claim(*this, std::move(caller), to_hex(key_.sign(as_bytes(key))), mac_of(request), now);
+  const Time oldest_claim = now - kIdempotencyClaimKept;
+  const Time oldest_answer = now - kIdempotentAnswersKept;
+  for (int tries = 0; tries < kTriesOfClaim; ++tries) {
+    const auto claimed = co_await database_.write(kClaim, claim.caller_, claim.key_hash_, claim.request_hash_, now,
+                                                  oldest_claim, oldest_answer);
+    if (!claimed.empty()) co_return std::move(claim);
+    const auto rows = co_await database_.read(kFind, claim.caller_, claim.key_hash_);
+    if (rows.empty()) continue;
+    const auto& row = rows.front();
+    if (row.get<std::string>(0) != claim.request_hash_) {
       co_return refuse(ErrorCode::conflict, "This Idempotency-Key was used with another request.");
     }
-    claim.earlier_ = http::Response{.status = static_cast<unsigned>(rows.front().get<std::int64_t>(1)),
-                                    .content_type = "application/json",
-                                    .body = rows.front().get<std::string>(2)};
+    const auto status = static_cast<unsigned>(row.get<std::int64_t>(1));
+    if (status == kUnderWay) break;
+    claim.earlier_ =
+        http::Response{.status = status, .content_type = "application/json", .body = row.get<std::string>(2)};
+    co_return std::move(claim);
   }
-  co_return std::move(claim);
+  co_return refuse(ErrorCode::conflict, "A request with this Idempotency-Key is under way.");
 }
 
-Task<void> Idempotency::Claim::keep(const http::Response& response) {
-  if (response.status >= 300) co_return;
-  co_await owner_->database_.write(kInsert, caller_, key_hash_, request_hash_, response.status, response.body,
+Task<void> Idempotency::Claim::settle(const http::Response& response) {
+  if (response.status >= 300) {
+    co_await release();
+    co_return;
+  }
+  co_await owner_->database_.write(kKeep, caller_, key_hash_, claimed_at_, response.status, response.body,
                                    owner_->clock_.now());
+}
+
+Task<void> Idempotency::Claim::release() {
+  co_await owner_->database_.write(kRelease, caller_, key_hash_, claimed_at_);
 }
 
 Task<void> Idempotency::sweep() {
@@ -65,11 +91,6 @@ std::string Idempotency::mac_of(const http::Request& request) const {
   text.append(" ").append(request.path).append("\n").append(request.body);
   const SecretText wiped(std::move(text));
   return to_hex(key_.sign(as_bytes(wiped.reveal())));
-}
-
-void Idempotency::release(const std::string& caller, const std::string& key_hash) {
-  const std::lock_guard lock(mutex_);
-  under_way_.erase({caller, key_hash});
 }
 
 }  // namespace safawinet::api

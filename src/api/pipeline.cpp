@@ -142,9 +142,28 @@ Task<Result<http::Response>> Pipeline::call_once(const Route& route, Call& call,
   auto claim = co_await parts_.idempotency.claim(std::move(caller), key, call.request);
   if (!claim) co_return std::unexpected(std::move(claim.error()));
   if (claim->earlier_answer()) co_return *claim->earlier_answer();
-  auto response = co_await route.endpoint.handler(call);
-  if (response) co_await claim->keep(*response);
-  co_return response;
+  std::optional<Result<http::Response>> response;
+  std::exception_ptr failure;
+  try {
+    response = co_await route.endpoint.handler(call);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (response && *response) {
+    co_await claim->settle(**response);
+  } else {
+    co_await release(*claim);
+  }
+  if (failure) std::rethrow_exception(failure);
+  co_return std::move(*response);
+}
+
+// What ended badly may be sent again. If even that cannot be written, the claim ends by itself, in a minute.
+Task<void> Pipeline::release(Idempotency::Claim& claim) {
+  try {
+    co_await claim.release();
+  } catch (const Unavailable&) {
+  }
 }
 
 Task<Status> Pipeline::authorize(const Route& route, Call& call) {

@@ -30,7 +30,7 @@ std::vector<Route> probes() {
   const auto route = [](std::string_view path, RateClass rate_class, Handler handler) {
     Endpoint endpoint;
     endpoint.handler = std::move(handler);
-    return Route{http::Method::get, path, Access::public_, rate_class, IdempotencyKey::ignored, "A probe", endpoint};
+    return Route{http::Method::get, path, Access::public_, rate_class, IdempotencyKey::honoured, "A probe", endpoint};
   };
   const Handler address = [](Call& call) -> Task<Result<http::Response>> {
     http::Response response{.status = 200, .content_type = "text/plain", .body = call.client.text()};
@@ -347,6 +347,19 @@ TEST_F(PipelineTest, an_answer_is_not_kept_for_whoever_may_not_have_it) {
   EXPECT_EQ(at_work_.send_as(admin, sent).status, 200U);
   at_work_.by_hand("UPDATE users SET role = 'customer'");
   EXPECT_EQ(at_work_.send_as(admin, sent).status, 401U);
+}
+
+TEST_F(PipelineTest, a_key_is_free_again_when_its_request_was_refused_or_failed) {
+  for (const auto* target : {"/probe/unavailable", "/probe/bug"}) {
+    const auto sent = with(get(target), "Idempotency-Key", "k1");
+    EXPECT_GE(at_work_.send(sent).status, 500U) << target;
+    EXPECT_GE(at_work_.send(sent).status, 500U) << target;
+  }
+  const auto refused =
+      with(post("/v1/auth/register", R"({"email":"ada@example.com","password":"short"})"), "Idempotency-Key", "k1");
+  EXPECT_EQ(at_work_.send(refused).status, 422U);
+  EXPECT_EQ(at_work_.send(refused).status, 422U);
+  EXPECT_EQ(at_work_.number("SELECT count(*) FROM idempotent_answers"), 0);
 }
 
 TEST_F(PipelineTest, routes_that_answer_with_tokens_ignore_the_key) {
