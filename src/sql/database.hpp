@@ -59,6 +59,9 @@ struct DatabaseState {
   std::chrono::microseconds latency{0};  // of the last probe
   std::string reason;                    // for the log; empty when ok
   std::uint64_t errors = 0;              // calls that found the database unavailable, since start
+  std::size_t connections = 0;           // open to a database server; 0 when it is embedded
+  std::size_t connections_in_transaction = 0;
+  std::size_t waiting = 0;  // calls that wait for a connection
 };
 
 // Threading: every call is made from a coroutine on one of the event loops that the engine was opened with.

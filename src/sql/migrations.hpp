@@ -12,6 +12,11 @@ struct Migration {
   std::string_view text;
 };
 
+struct SchemaVersion {
+  int before = 0;  // 0: an empty database
+  int after = 0;
+};
+
 // In the order of their numbers, which start at 1 and have no gaps.
 std::span<const Migration> sqlite_migrations();
 std::span<const Migration> postgres_migrations();

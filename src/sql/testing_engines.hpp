@@ -1,5 +1,4 @@
-// For tests: a fresh, migrated database of each engine that there is. Contracts run on all of them; a further engine is
-// one more line in kEngines.
+// For tests: a fresh, migrated database of each engine that there is. Contracts run on all of them.
 #pragma once
 
 #include <array>
@@ -11,8 +10,10 @@
 #include <vector>
 
 #include "sql/database.hpp"
+#include "sql/postgres/postgres_database.hpp"
 #include "sql/sqlite/sqlite_database.hpp"
 #include "sql/testing.hpp"
+#include "sql/testing_postgres.hpp"
 
 namespace safawinet::sql::testing {
 
@@ -42,6 +43,27 @@ class SqliteTestDatabase final : public TestDatabase {
   SqliteDatabase database_;
 };
 
+class PostgresTestDatabase final : public TestDatabase {
+ public:
+  explicit PostgresTestDatabase(const std::vector<EventLoop*>& loops)
+      : cluster_(PostgresCluster::shared()),
+        name_(cluster_.create_database()),
+        database_(std::make_unique<PostgresDatabase>(cluster_.options(name_), cluster_.options(name_),
+                                                     ConnectionBudget{.shared = 2, .transactions = 8}, loops)) {}
+  ~PostgresTestDatabase() override {
+    database_.reset();
+    cluster_.drop_database(name_);
+  }
+
+  Database& database() override { return *database_; }
+  void run_by_hand(const std::string& script) override { cluster_.run_by_hand(name_, script); }
+
+ private:
+  PostgresCluster& cluster_;
+  std::string name_;
+  std::unique_ptr<PostgresDatabase> database_;
+};
+
 struct Engine {
   std::string_view name;
   std::unique_ptr<TestDatabase> (*open)(const std::vector<EventLoop*>& loops);
@@ -56,6 +78,7 @@ std::unique_ptr<TestDatabase> open_engine(const std::vector<EventLoop*>& loops) 
 
 inline constexpr std::array kEngines{
     Engine{"sqlite", &open_engine<SqliteTestDatabase>},
+    Engine{"postgres", &open_engine<PostgresTestDatabase>},
 };
 
 // INSTANTIATE_TEST_SUITE_P(Engines, SomeContract, ::testing::ValuesIn(kEngines), ::testing::PrintToStringParamName());

@@ -3,12 +3,9 @@
 
 #include <string>
 
-namespace safawinet::sql {
+#include "sql/migrations.hpp"
 
-struct SchemaVersion {
-  int before = 0;  // 0: an empty database
-  int after = 0;
-};
+namespace safawinet::sql {
 
 // Creates the file (0600) when there is none. Runs the missing migrations in one transaction, so that two processes
 // that start at once do the work once, and a crash leaves either the old schema or the new one. Errors: Unavailable

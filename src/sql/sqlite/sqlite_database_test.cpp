@@ -13,10 +13,8 @@
 namespace safawinet::sql {
 namespace {
 
-constexpr Statement kInsert{"INSERT INTO notes (id, text) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id"};
 constexpr Statement kInsertOrFail{"INSERT INTO notes (id, text) VALUES ($1, $2)"};
 constexpr Statement kCount{"SELECT count(*) FROM notes"};
-constexpr Statement kText{"SELECT text FROM notes WHERE id = $1"};
 constexpr Statement kReversed{"SELECT $2, $1"};
 
 class SqliteDatabaseTest : public ::testing::Test {
@@ -33,36 +31,10 @@ class SqliteDatabaseTest : public ::testing::Test {
   SqliteDatabase database_;
 };
 
-TEST_F(SqliteDatabaseTest, a_write_is_seen_by_the_next_read) {
-  const auto rows = run_task(loop_, database_.write(kInsert, 1, "one"));
-  EXPECT_EQ(rows.affected, 1);
-  EXPECT_EQ(rows.front().get<std::int64_t>(0), 1);
-  EXPECT_EQ(run_task(loop_, database_.read(kText, 1)).front().get<std::string>(0), "one");
-}
-
 TEST_F(SqliteDatabaseTest, parameters_go_by_their_number_and_not_by_their_place) {
   const auto rows = run_task(loop_, database_.read(kReversed, "first", "second"));
   EXPECT_EQ(rows.front().get<std::string>(0), "second");
   EXPECT_EQ(rows.front().get<std::string>(1), "first");
-}
-
-TEST_F(SqliteDatabaseTest, a_transaction_commits_when_its_body_succeeds) {
-  const auto body = [](Transaction& transaction) -> Task<Result<int>> {
-    co_await transaction.execute(kInsertOrFail, 1, "one");
-    co_await transaction.execute(kInsertOrFail, 2, "two");
-    co_return 2;
-  };
-  EXPECT_EQ(run_task(loop_, database_.transact(body)).value(), 2);
-  EXPECT_EQ(count(), 2);
-}
-
-TEST_F(SqliteDatabaseTest, a_transaction_leaves_nothing_when_its_body_refuses) {
-  const auto body = [](Transaction& transaction) -> Task<Result<int>> {
-    co_await transaction.execute(kInsertOrFail, 1, "one");
-    co_return refuse(ErrorCode::conflict);
-  };
-  EXPECT_EQ(run_task(loop_, database_.transact(body)).error().code, ErrorCode::conflict);
-  EXPECT_EQ(count(), 0);
 }
 
 TEST_F(SqliteDatabaseTest, a_transaction_that_throws_leaves_nothing_and_spares_its_neighbours) {
