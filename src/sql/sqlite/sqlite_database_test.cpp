@@ -13,6 +13,7 @@
 namespace safawinet::sql {
 namespace {
 
+constexpr Statement kInsert{"INSERT INTO notes (id, text) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id"};
 constexpr Statement kInsertOrFail{"INSERT INTO notes (id, text) VALUES ($1, $2)"};
 constexpr Statement kCount{"SELECT count(*) FROM notes"};
 constexpr Statement kReversed{"SELECT $2, $1"};
