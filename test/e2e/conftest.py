@@ -1,11 +1,24 @@
-"""Servers for the tests. Each is a process of its own on a folder of its own, and must stop cleanly."""
+"""Servers for the tests. Each is a process of its own on a folder of its own, and must stop cleanly.
+
+SAFAWINET_TEST_ENGINE says what they run on: sqlite (the embedded database, the default) or postgres.
+"""
 
 import pathlib
 
 import pytest
 
+from harness.nodes import Nodes
 from harness.people import Person, signed_up_user
-from harness.server import EXEMPT, Server
+from harness.server import ENGINE, EXEMPT, Server
+
+OTHER_ENGINES_MARK = {"sqlite": "postgres_only", "postgres": "embedded_only"}[ENGINE]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    others = [item for item in items if item.get_closest_marker(OTHER_ENGINES_MARK)]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
 
 
 @pytest.fixture
@@ -32,6 +45,27 @@ def start_server(tmp_path: pathlib.Path):
 def server(start_server) -> Server:
     """A server with the defaults."""
     return start_server()
+
+
+@pytest.fixture
+def start_nodes(tmp_path: pathlib.Path):
+    """Starts nodes on one PostgreSQL database; see harness/nodes.py for what may be chosen."""
+    made: list[Nodes] = []
+
+    def start(count: int = 3, settings: dict[str, str] | None = None, **options) -> Nodes:
+        nodes = Nodes(tmp_path / f"nodes-{len(made)}", count, settings, **options)
+        made.append(nodes)
+        return nodes.start()
+
+    yield start
+    for nodes in made:
+        nodes.close()
+
+
+@pytest.fixture
+def nodes(start_nodes) -> Nodes:
+    """Three nodes on one database; rate limits do not hold for this machine."""
+    return start_nodes(3, EXEMPT)
 
 
 @pytest.fixture(scope="module")

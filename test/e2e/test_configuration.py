@@ -8,6 +8,7 @@ import tomllib
 import pytest
 
 from harness.people import OTHER_PASSWORD, log_in, signed_up_user
+from harness.postgres import ROLE_PASSWORD
 from harness.server import ADMIN_EMAIL, ADMIN_PASSWORD, Server, run
 
 MASTER_KEY = base64.b64encode(bytes(range(32))).decode()
@@ -97,11 +98,16 @@ def test_wrong_usage_exits_with_2(tmp_path, arguments):
     assert run(*arguments, folder=tmp_path).returncode == 2
 
 
-def test_a_first_administrator_with_a_weak_password_stops_the_start(tmp_path):
-    settings = {"SAFAWINET_ADMIN_EMAIL": ADMIN_EMAIL, "SAFAWINET_ADMIN_PASSWORD": "weak",
-                "SAFAWINET_DATA_DIR": str(tmp_path / "data"), "SAFAWINET_LISTEN": "127.0.0.1:0",
-                "SAFAWINET_OPERATIONS_LISTEN": "127.0.0.1:0"}
-    done = run("serve", folder=tmp_path, settings=settings)
+@pytest.fixture
+def prepared(tmp_path):
+    """A server that was never started."""
+    server = Server(tmp_path / "server")
+    yield server
+    server.close()
+
+
+def test_a_first_administrator_with_a_weak_password_stops_the_start(tmp_path, prepared):
+    done = run("serve", folder=tmp_path, settings=prepared.settings | {"SAFAWINET_ADMIN_PASSWORD": "weak"})
 
     assert done.returncode == 2
     assert "SAFAWINET_ADMIN_PASSWORD" in done.stderr
@@ -119,8 +125,8 @@ def test_the_first_administrator_is_made_once_and_never_changed_afterwards(start
     assert server.sql("SELECT count(*) FROM users") == [(1,)]
 
 
-def test_without_a_named_administrator_one_is_made_and_its_password_kept_in_a_private_file(tmp_path):
-    server = Server(tmp_path / "server")
+def test_without_a_named_administrator_one_is_made_and_its_password_kept_in_a_private_file(prepared):
+    server = prepared
     del server.settings["SAFAWINET_ADMIN_EMAIL"], server.settings["SAFAWINET_ADMIN_PASSWORD"]
     server.start()
     file = server.data / "first-administrator"
@@ -135,9 +141,9 @@ def test_without_a_named_administrator_one_is_made_and_its_password_kept_in_a_pr
     assert not file.exists()
     server.restart()
     assert not file.exists()
-    assert server.stop() == 0
 
 
+@pytest.mark.embedded_only
 def test_files_with_secrets_are_private_and_looser_ones_are_refused(tmp_path):
     server = Server(tmp_path / "server").start()
     person = signed_up_user(server)
@@ -157,8 +163,8 @@ def test_files_with_secrets_are_private_and_looser_ones_are_refused(tmp_path):
     assert server.stop() == 0
 
 
-def test_a_master_key_that_does_not_open_the_keyring_stops_the_start(tmp_path):
-    server = Server(tmp_path / "server", {"SAFAWINET_MASTER_KEY": MASTER_KEY}).start()
+def test_a_master_key_that_does_not_open_the_keyring_stops_the_start(start_server):
+    server = start_server({"SAFAWINET_MASTER_KEY": MASTER_KEY})
     assert server.stop() == 0
     assert not (server.data / "master.key").exists()
 
@@ -178,8 +184,31 @@ def test_a_taken_port_stops_the_start_and_is_named(start_server, tmp_path):
     assert server.address in done.stderr
 
 
-def test_migrating_twice_is_fine(tmp_path):
-    settings = {"SAFAWINET_DATA_DIR": str(tmp_path / "data")}
+def test_migrating_twice_is_fine(tmp_path, prepared):
     for _ in range(2):
-        done = run("migrate", folder=tmp_path, settings=settings)
+        done = run("migrate", folder=tmp_path, settings=prepared.settings)
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.postgres_only
+def test_a_shared_database_needs_a_master_key_and_is_told_how_to_make_one(tmp_path, prepared):
+    del prepared.settings["SAFAWINET_MASTER_KEY"]
+    done = run("serve", folder=tmp_path, settings=prepared.settings)
+
+    assert done.returncode != 0
+    assert "SAFAWINET_MASTER_KEY" in done.stderr
+    assert "openssl rand -base64 32" in done.stderr
+
+
+@pytest.mark.postgres_only
+def test_the_password_of_the_database_is_shown_nowhere(tmp_path, prepared):
+    shown = run("config", "show", folder=tmp_path, settings=prepared.settings)
+    assert shown.returncode == 0, shown.stderr
+    assert ROLE_PASSWORD in prepared.settings["DATABASE_URL"]
+    assert ROLE_PASSWORD not in shown.stdout + shown.stderr
+
+    wrong = prepared.settings | {"DATABASE_URL": prepared.database.url.replace(ROLE_PASSWORD, "the-wrong-one-of-all")}
+    refused = run("serve", folder=tmp_path, settings=wrong)
+    assert refused.returncode != 0
+    assert "the-wrong-one-of-all" not in refused.stderr
+    assert 'password authentication failed for user "safawinet"' in refused.stderr

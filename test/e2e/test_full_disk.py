@@ -44,6 +44,7 @@ def server(small_disk, start_server):
     return start_server(EXEMPT, data=small_disk / "data")
 
 
+@pytest.mark.embedded_only
 def test_writes_are_refused_reads_go_on_and_it_heals(server, small_disk):
     person = signed_up_user(server)
     held = [person.log_in() for _ in range(2)]
@@ -79,6 +80,7 @@ def test_writes_are_refused_reads_go_on_and_it_heals(server, small_disk):
     assert person.log_in().is_signed_in()
 
 
+@pytest.mark.embedded_only
 def test_a_session_cannot_be_ended_by_half_on_a_full_disk(server, small_disk):
     person = signed_up_user(server)
     admin = server.admin()
@@ -96,6 +98,7 @@ def test_a_session_cannot_be_ended_by_half_on_a_full_disk(server, small_disk):
     assert not person.device.may_refresh()
 
 
+@pytest.mark.embedded_only
 def test_a_server_starts_on_a_full_disk_or_says_why_not(server, small_disk):
     person = signed_up_user(server)
     assert server.stop() == 0

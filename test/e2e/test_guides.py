@@ -277,6 +277,7 @@ def run_commands(server: Server, chosen: list) -> None:
 COPYING = ("VACUUM INTO", "cp -p var/safawinet/master.key", "mkdir -m 700 restored")
 
 
+@pytest.mark.embedded_only
 def test_a_copy_of_the_live_database_is_put_back_and_brings_no_session_to_life(operated, start_server):
     person, ended = signed_up_user(operated), signed_up_user(operated)
     later = person.device.refresh()
@@ -297,6 +298,7 @@ def test_a_copy_of_the_live_database_is_put_back_and_brings_no_session_to_life(o
     assert restored.api(login.json["accessToken"]).me().json["id"] == person.id
 
 
+@pytest.mark.embedded_only
 def test_without_that_step_a_copy_would_bring_ended_sessions_to_life(operated, start_server):
     """Why the page insists."""
     person = signed_up_user(operated)
@@ -312,6 +314,7 @@ def test_without_that_step_a_copy_would_bring_ended_sessions_to_life(operated, s
     assert start_server(EXEMPT, data=folder, folder="again").api().refresh(person.device.refresh_token).status == 200
 
 
+@pytest.mark.embedded_only
 def test_migrating_by_hand_needs_a_stopped_server(operated):
     migrate = commands("safawinet migrate")
     with pytest.raises(AssertionError, match="another safawinet is using"):
@@ -320,6 +323,7 @@ def test_migrating_by_hand_needs_a_stopped_server(operated):
     run_commands(operated, migrate)
 
 
+@pytest.mark.embedded_only
 def test_the_folder_may_be_moved_and_sessions_live_on(operated, start_server, tmp_path):
     person = signed_up_user(operated)
     assert operated.stop() == 0
@@ -333,6 +337,7 @@ def test_the_folder_may_be_moved_and_sessions_live_on(operated, start_server, tm
     assert server.api().refresh(person.device.refresh_token).status == 200
 
 
+@pytest.mark.embedded_only
 def test_sql_by_hand_does_what_the_page_says(operated):
     person = signed_up_user(operated, "ada@example.com")
     run_commands(operated, commands("DELETE FROM refresh_sessions"))

@@ -29,6 +29,7 @@ def test_health_tells_strangers_nothing_else(shared_server):
 
     assert str(shared_server.folder) not in text
     assert "sqlite" not in text.lower()
+    assert "postgres" not in text.lower()
 
 
 METRICS = {

@@ -65,7 +65,7 @@ def test_a_login_beside_a_deactivation_does_not_slip_past_it(shared_server):
     for _ in range(rounds(12)):
         person = signed_up_user(shared_server)
         deactivating = threading.Thread(
-            target=shared_server.sql, args=("UPDATE users SET is_active = 0 WHERE id = ?", person.id)
+            target=shared_server.sql, args=("UPDATE users SET is_active = false WHERE id = ?", person.id)
         )
         deactivating.start()
         replies = together(shared_server, [login_request(person.email, PASSWORD)] * 6)

@@ -69,6 +69,7 @@ def address(checkout: pathlib.Path, variables: dict[str, str]):
         process.wait()
 
 
+@pytest.mark.embedded_only
 def test_the_tour_prints_what_the_readme_says(checkout, variables, address):
     # The first two start the server and run the tests, this one among them.
     _, run_the_tests, *tour = blocks(README, "sh")

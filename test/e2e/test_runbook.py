@@ -2,8 +2,6 @@
 
 import json
 import os
-import pathlib
-import re
 import sqlite3
 import subprocess
 
@@ -11,19 +9,10 @@ import pytest
 
 from harness.authority import Authority
 from harness.people import PASSWORD, signed_up_user
-from harness.server import EXEMPT, REPOSITORY, Server, eventually
+from harness.runbook import RUNBOOK, block_with, blocks, statement_with, statements
+from harness.server import EXEMPT, Server, eventually
 
 HOST = "api.safawinet.com"
-COMMANDS = pathlib.Path(__file__).with_name("runbook_commands.md")
-RUNBOOK = REPOSITORY.parent / "shared" / "seed-runbook.md"
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", COMMANDS.read_text(), re.DOTALL)
-
-
-def block_with(path: str) -> str:
-    return next(block for block in blocks("bash") if re.search(rf"{path}\s", block))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +50,7 @@ def test_the_commands_here_are_those_of_the_runbook():
 
     for block in blocks("bash"):
         assert block.rstrip("\n") in runbook
-    for statement in "".join(blocks("sql")).splitlines():
+    for statement in statements():
         assert f'--sql "{statement}"' in runbook
 
 
@@ -101,6 +90,9 @@ def test_the_health_address_answers(server, tmp_path, run_as_written):
 
 
 def run_statement(server: Server, statement: str) -> None:
+    if server.database is not None:
+        server.database.psql(statement)
+        return
     connection = sqlite3.connect(server.database_file, timeout=30)
     connection.create_function("NOW", 0, lambda: connection.execute(
         "SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'").fetchone()[0])
@@ -109,11 +101,6 @@ def run_statement(server: Server, statement: str) -> None:
             connection.execute(statement)
     finally:
         connection.close()
-
-
-def statement_with(*words: str) -> str:
-    lines = "".join(blocks("sql")).splitlines()
-    return next(line for line in lines if all(word in line for word in words))
 
 
 @pytest.mark.parametrize("words", [("expires_at > NOW()",), ("DELETE FROM refresh_sessions;",)])

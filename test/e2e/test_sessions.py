@@ -135,7 +135,7 @@ def test_ended_sessions_are_kept_as_evidence_with_who_and_why(person):
     rows = person.server.sql("SELECT reason, actor FROM ended_sessions WHERE id = ?", session)
     assert len(rows) == 1
     assert rows[0][0] != "sql"
-    assert rows[0][1] != "database"
+    assert not rows[0][1].startswith("database")
 
 
 def test_a_row_deleted_in_another_program_ends_the_session_and_its_access_tokens(person):

@@ -1,41 +1,37 @@
 """What ends by itself, on a wall clock that the test moves."""
 
-import mmap
-import pathlib
-import struct
-import subprocess
-
 import pytest
 
+from harness.clock import DAY, HOUR, MINUTE, Clock
 from harness.mail import RESET, VERIFY
 from harness.people import OTHER_PASSWORD, PASSWORD, log_in, new_address, registered, signed_up_user
-from harness.server import EXEMPT
+from harness.postgres import clusters
+from harness.server import ENGINE, EXEMPT
 
-MINUTE, HOUR, DAY = 60, 3600, 86400
 
-
-class Clock:
-    def __init__(self, folder: pathlib.Path):
-        self.file = folder / "clock"
-        self.file.write_bytes(struct.pack("q", 0))
-        library = folder / "clock_shim.so"
-        source = pathlib.Path(__file__).with_name("clock_shim.c")
-        subprocess.run(["gcc-12", "-O1", "-shared", "-fPIC", "-o", library, source], check=True)
-        self.settings = {"LD_PRELOAD": str(library), "TEST_CLOCK_FILE": str(self.file)}
-
-    def advance(self, seconds: int) -> None:
-        with open(self.file, "r+b") as file, mmap.mmap(file.fileno(), 8) as mapped:
-            mapped[:] = struct.pack("q", struct.unpack("q", mapped[:])[0] + seconds)
+@pytest.fixture(scope="module")
+def moving_time(tmp_path_factory):
+    """A clock, and the PostgreSQL server whose time it is; none where the database is embedded."""
+    if ENGINE == "sqlite":
+        yield Clock(tmp_path_factory.mktemp("clock")), None
+        return
+    clock = Clock(clusters().new_folder())
+    cluster = clusters().make(environment=clock.settings)
+    yield clock, cluster
+    cluster.close()
 
 
 @pytest.fixture
-def clock(tmp_path):
-    return Clock(tmp_path)
+def clock(moving_time):
+    moving_time[0].set(0)
+    return moving_time[0]
 
 
 @pytest.fixture
-def server(start_server, clock):
-    return start_server(EXEMPT | clock.settings)
+def server(start_server, moving_time, clock):
+    """Its clock and that of its database are one: they cannot disagree while a test moves it."""
+    _, cluster = moving_time
+    return start_server(EXEMPT | clock.settings, database=cluster and cluster.create_database())
 
 
 def test_an_access_token_ends_after_ten_minutes_and_the_session_goes_on(server, clock):

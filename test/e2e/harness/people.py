@@ -25,6 +25,10 @@ class Device:
     def access_token(self) -> str:
         return self.api.token
 
+    def at(self, server: Server) -> "Device":
+        """The same device, asking another node."""
+        return Device(server.api(self.access_token), self.refresh_token, self.email)
+
     def is_signed_in(self) -> bool:
         """By the access token; anything but yes or 401 is a failure."""
         reply = self.api.me()

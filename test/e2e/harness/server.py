@@ -1,5 +1,6 @@
-"""A safawinet process on its own data folder."""
+"""A safawinet process on its own data folder, and on a database of its own or one that it shares with others."""
 
+import base64
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import subprocess
 import threading
 import time
 
+from . import postgres
 from .client import Api
 from .mail import Mailbox
 
@@ -17,6 +19,9 @@ BINARY = pathlib.Path(os.environ.get("SAFAWINET_BINARY", REPOSITORY / "build/rel
 PUBLIC_URL = "https://accounts.example.test"
 ADMIN_EMAIL = "root@example.test"
 ADMIN_PASSWORD = "Quiet harbour, seven lanterns"
+
+# What servers run on unless a test says otherwise: "sqlite", the embedded database, or "postgres".
+ENGINE = os.environ.get("SAFAWINET_TEST_ENGINE", "sqlite")
 
 # How long a thing that must happen may take before a test gives up; never how long it should take.
 PATIENCE_SECONDS = 30.0
@@ -63,8 +68,15 @@ def run(*arguments: str, settings: dict[str, str] | None = None, folder: pathlib
     )
 
 
+def new_master_key() -> str:
+    return base64.b64encode(os.urandom(32)).decode()
+
+
 class Server:
-    """`tls`: the host name of its certificate, and the file of the authority that a client trusts."""
+    """`database`: one on PostgreSQL that the test has made; it may be that of another server, with the same master key in
+    the settings. Without it a server has a new one, of the kind that ENGINE names, and takes it away at its end.
+    `tls`: the host name of its certificate, and the file of the authority that a client trusts.
+    """
 
     def __init__(
         self,
@@ -72,10 +84,15 @@ class Server:
         settings: dict[str, str] | None = None,
         data: pathlib.Path | None = None,
         tls: tuple[str, str] | None = None,
+        database: postgres.Database | None = None,
     ):
         self.folder = folder
         self.tls = tls
         self.data = data or folder / "data"
+        self._own_database: postgres.Database | None = None
+        if database is None and ENGINE == "postgres":
+            database = self._own_database = postgres.shared_cluster().create_database()
+        self.database = database
         self.mail = Mailbox(folder / "mail")
         self.settings = {
             "SAFAWINET_LISTEN": "127.0.0.1:0",
@@ -85,9 +102,13 @@ class Server:
             "SAFAWINET_PUBLIC_URL": PUBLIC_URL,
             "SAFAWINET_ADMIN_EMAIL": ADMIN_EMAIL,
             "SAFAWINET_ADMIN_PASSWORD": ADMIN_PASSWORD,
-        } | (settings or {})
+        }
+        if database is not None:
+            self.settings |= {"DATABASE_URL": database.url, "SAFAWINET_MASTER_KEY": new_master_key()}
+        self.settings |= settings or {}
         self.process: subprocess.Popen | None = None
         self.lines: list[str] = []
+        self._first_line = 0  # that the process which runs now has written
         self.address = ""
         self.operations_address = ""
         self._changed = threading.Condition()
@@ -97,9 +118,11 @@ class Server:
 
     def start(self) -> "Server":
         """Starts it and waits until it listens."""
-        first = len(self.lines)
         self.launch()
-        listening = self.wait_for_event("listening", first)
+        return self.wait_until_listening()
+
+    def wait_until_listening(self) -> "Server":
+        listening = self.wait_for_event("listening", self._first_line)
         self.address = listening["address"]
         self.operations_address = listening["operationsAddress"]
         return self
@@ -107,6 +130,7 @@ class Server:
     def launch(self) -> None:
         """Starts it without waiting."""
         assert self.process is None, "already running"
+        self._first_line = len(self.lines)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(
             [BINARY, "serve"],
@@ -156,6 +180,13 @@ class Server:
 
     def close(self) -> None:
         """The end of a test: whatever runs is ended, and must end cleanly."""
+        try:
+            self._end()
+        finally:
+            if self._own_database is not None:
+                self._own_database.drop()
+
+    def _end(self) -> None:
         if self.process is None:
             return
         self.resume()
@@ -218,14 +249,36 @@ class Server:
 
     @property
     def database_file(self) -> pathlib.Path:
+        """The embedded database."""
+        assert self.database is None, "this server has no database of its own in a file"
         return self.data / "safawinet.db"
 
+    @property
+    def master_key(self) -> str:
+        given = self.settings.get("SAFAWINET_MASTER_KEY")
+        return given or (self.data / "master.key").read_bytes().decode(errors="replace").strip()
+
     def sql(self, statement: str, *parameters) -> list[tuple]:
-        """What an operator would type into another program: one statement on the live database, committed."""
+        """What an operator would type into another program: one statement on the live database, committed.
+
+        `?` stands for a parameter. Identifiers come as text; times and truth values as the engine has them.
+        """
+        if self.database is not None:
+            return self.database.sql(statement, *parameters)
         connection = sqlite3.connect(self.database_file, timeout=PATIENCE_SECONDS)
         try:
             with connection:
                 return connection.execute(statement, parameters).fetchall()
+        finally:
+            connection.close()
+
+    def dump(self) -> str:
+        """The whole database as text, as a backup of it would be."""
+        if self.database is not None:
+            return self.database.dump()
+        connection = sqlite3.connect(f"file:{self.database_file}?mode=ro", uri=True)
+        try:
+            return "\n".join(connection.iterdump())
         finally:
             connection.close()
 

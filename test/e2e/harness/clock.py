@@ -1,0 +1,31 @@
+"""A wall clock that the test moves, for those processes that are given its settings as their environment."""
+
+import mmap
+import pathlib
+import struct
+import subprocess
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+_SHIM = pathlib.Path(__file__).parents[1] / "clock_shim.c"
+
+
+class Clock:
+    """`ahead_seconds`: how far it is from the truth at first."""
+
+    def __init__(self, folder: pathlib.Path, ahead_seconds: int = 0):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file = folder / "clock"
+        self.file.write_bytes(bytes(8))
+        library = folder / "clock_shim.so"
+        subprocess.run(["gcc-12", "-O1", "-shared", "-fPIC", "-o", library, _SHIM], check=True)
+        self.settings = {"LD_PRELOAD": str(library), "TEST_CLOCK_FILE": str(self.file)}
+
+        self.set(ahead_seconds)
+
+    def set(self, ahead_seconds: int) -> None:
+        self.ahead_seconds = ahead_seconds
+        with open(self.file, "r+b") as file, mmap.mmap(file.fileno(), 8) as mapped:
+            mapped[:] = struct.pack("q", ahead_seconds)
+
+    def advance(self, seconds: int) -> None:
+        self.set(self.ahead_seconds + seconds)
