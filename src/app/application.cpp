@@ -19,6 +19,7 @@
 #include "app/data_folder.hpp"
 #include "app/metrics_page.hpp"
 #include "app/start_failure.hpp"
+#include "app/storage.hpp"
 #include "app/version.hpp"
 #include "base/encoding.hpp"
 #include "base/run_task.hpp"
@@ -28,8 +29,6 @@
 #include "mail/transport.hpp"
 #include "runtime/workers.hpp"
 #include "sessions/keyring_store.hpp"
-#include "sql/sqlite/migrate.hpp"
-#include "sql/sqlite/sqlite_database.hpp"
 
 namespace safawinet::app {
 namespace {
@@ -89,26 +88,14 @@ MasterKey find_master_key(const config::Settings& settings, const DataFolder& fo
   return MasterKey::parse(to_base64(as_bytes(settings.secrets.master_key->reveal()))).value();
 }
 
-void prepare_schema(const config::Settings& settings, const std::string& file, Log& log) {
-  try {
-    if (settings.database.migrate == config::Migration::check) {
-      const auto newest = sql::sqlite_newest_version();
-      if (sql::sqlite_schema_version(file) != newest) {
-        throw StartFailure(kExitFailed,
-                           "the schema of " + file + " is not that of this binary: run `safawinet migrate`");
-      }
-      return;
-    }
-    const auto version = sql::migrate_sqlite(file);
-    if (version.before != version.after) {
-      log.event(LogLevel::info, "migrated",
-                {{"from", std::int64_t{version.before}}, {"to", std::int64_t{version.after}}});
-    }
-  } catch (const StartFailure&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw StartFailure(kExitFailed, error.what());
-  }
+void prepare_schema(const config::Settings& settings, Log& log) {
+  const auto on_wait = [&log](std::string_view reason) {
+    log.event(LogLevel::warning, "waiting-for-database", {{"cause", reason}});
+    log.flush();
+  };
+  const auto version = app::prepare_schema(settings, on_wait);
+  if (version.before == version.after) return;
+  log.event(LogLevel::info, "migrated", {{"from", std::int64_t{version.before}}, {"to", std::int64_t{version.after}}});
 }
 
 SecretText generate_password(Random& random) {
@@ -131,11 +118,12 @@ struct Application::Parts {
   explicit Parts(const config::Settings& from)
       : settings(from),
         log(level_of(settings.log.level)),
-        folder(settings.storage.data_dir),
+        folder(settings.storage.data_dir,
+               settings.database.url.empty() ? DataFolder::Use::alone : DataFolder::Use::shared),
         master_key(find_master_key(settings, folder, random)) {
-    prepare_schema(settings, folder.database_file(), log);
+    prepare_schema(settings, log);
     workers = std::make_unique<Workers>(or_cores(settings.workers.count));
-    database = std::make_unique<sql::SqliteDatabase>(folder.database_file(), workers->all());
+    database = open_database(settings, workers->all());
     hash_pool = std::make_unique<HashPool>(or_cores(settings.passwords.threads), settings.limits.max_wait);
   }
 
@@ -231,6 +219,7 @@ void Application::run() {
                    {"operationsAddress", parts.operations_server->address()},
                    {"publicUrl", parts.public_url},
                    {"version", kVersion},
+                   {"database", engine_name(parts.settings)},
                    {"dataDir", parts.settings.storage.data_dir.string()},
                    {"mailDir", parts.settings.mail.directory.string()}});
 

@@ -37,7 +37,7 @@ void write_private_file(const std::filesystem::path& path, const std::string& co
 
 }  // namespace
 
-DataFolder::DataFolder(std::filesystem::path path) : path_(std::move(path)) {
+DataFolder::DataFolder(std::filesystem::path path, Use use) : path_(std::move(path)) {
   std::error_code error;
   if (std::filesystem::create_directories(path_, error)) {
     std::filesystem::permissions(path_, std::filesystem::perms::owner_all, error);
@@ -46,6 +46,7 @@ DataFolder::DataFolder(std::filesystem::path path) : path_(std::move(path)) {
     throw StartFailure(kExitFailed,
                        "cannot make the data folder " + path_.string() + " (storage.data_dir): " + error.message());
   }
+  if (use == Use::shared) return;
   const auto lock_file = path_ / "lock";
   lock_ = ::open(lock_file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
   if (lock_ < 0) throw StartFailure(kExitFailed, "cannot use the data folder " + path_.string() + ": " + reason());
@@ -56,7 +57,9 @@ DataFolder::DataFolder(std::filesystem::path path) : path_(std::move(path)) {
   }
 }
 
-DataFolder::~DataFolder() { ::close(lock_); }
+DataFolder::~DataFolder() {
+  if (lock_ >= 0) ::close(lock_);
+}
 
 MasterKey DataFolder::master_key(Random& random) const {
   const auto file = path_ / "master.key";

@@ -12,11 +12,13 @@
 
 namespace safawinet::app {
 
-// Makes the folder (0700) when there is none, and holds it for this process: a second server on the same folder is
-// refused. Errors: StartFailure.
+// Makes the folder (0700) when there is none. Errors: StartFailure.
 class DataFolder {
  public:
-  explicit DataFolder(std::filesystem::path path);
+  // With the embedded database the folder is held for this process: a second server on it is refused.
+  enum class Use { alone, shared };
+
+  explicit DataFolder(std::filesystem::path path, Use use = Use::alone);
   ~DataFolder();
   DataFolder(const DataFolder&) = delete;
   DataFolder& operator=(const DataFolder&) = delete;

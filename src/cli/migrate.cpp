@@ -4,9 +4,9 @@
 
 #include "app/data_folder.hpp"
 #include "app/start_failure.hpp"
+#include "app/storage.hpp"
 #include "cli/commands.hpp"
 #include "cli/settings_option.hpp"
-#include "sql/sqlite/migrate.hpp"
 
 namespace safawinet::cli {
 namespace {
@@ -15,8 +15,11 @@ int migrate(const std::string& file, bool is_json) {
   const auto settings = load_settings(file);
   if (!settings) return app::kExitUsage;
   try {
-    const app::DataFolder folder(settings->storage.data_dir);
-    const auto version = sql::migrate_sqlite(folder.database_file());
+    const bool is_embedded = settings->database.url.empty();
+    const app::DataFolder folder(settings->storage.data_dir,
+                                 is_embedded ? app::DataFolder::Use::alone : app::DataFolder::Use::shared);
+    const auto on_wait = [](std::string_view reason) { std::cerr << "safawinet: waiting: " << reason << '\n'; };
+    const auto version = app::migrate_schema(*settings, on_wait);
     if (is_json) {
       std::cout << "{\"from\":" << version.before << ",\"to\":" << version.after << "}\n";
     } else if (version.before == version.after) {
@@ -25,6 +28,9 @@ int migrate(const std::string& file, bool is_json) {
       std::cout << "Migrated the schema from version " << version.before << " to " << version.after << ".\n";
     }
     return 0;
+  } catch (const app::StartFailure& failure) {
+    std::cerr << "safawinet: " << failure.what() << '\n';
+    return failure.exit_code();
   } catch (const std::exception& failure) {
     std::cerr << "safawinet: " << failure.what() << '\n';
     return app::kExitFailed;

@@ -132,6 +132,12 @@ Complaint check_network(std::string_view text) {
   return std::nullopt;
 }
 
+Complaint check_postgresql_url(std::string_view text) {
+  if (text.starts_with("postgresql://") || text.starts_with("postgres://")) return std::nullopt;
+  return "must be a URL such as \"postgresql://user:password@host:5432/safawinet\" (several hosts, with commas, are "
+         "tried for the one that takes writes)";
+}
+
 Complaint check_email_address(std::string_view text) {
   const auto at = text.rfind('@');
   const bool has_space = text.find_first_of(" \t<>,;\"") != std::string_view::npos;

@@ -22,6 +22,8 @@ std::expected<ListenAddress, std::string> parse_listen_address(std::string_view 
 Complaint check_origin(std::string_view text);
 // CIDR blocks or bare addresses (RFC 4632, RFC 4291 section 2.3) with no bits set behind the prefix.
 Complaint check_network(std::string_view text);
+// "postgresql://user@host:5432,other:5432/name". What is behind the scheme is read where it is used.
+Complaint check_postgresql_url(std::string_view text);
 Complaint check_email_address(std::string_view text);
 // "Name <address>" or an address.
 Complaint check_sender(std::string_view text);

@@ -141,6 +141,17 @@ class Loader {
       add("sessions.idle_days", "must not be more than sessions.absolute_days, which is " +
                                     std::to_string(settings_.sessions.absolute.count()));
     }
+    if (are_fine("database.url", "secrets.master_key") && !settings_.database.url.empty() &&
+        !settings_.secrets.master_key) {
+      add("secrets.master_key",
+          "must be set too (SAFAWINET_MASTER_KEY), since database.url is: all nodes of a database have the same one, "
+          "and "
+          "it is not kept in it; `openssl rand -base64 32` makes one");
+    }
+    if (are_fine("database.url", "database.feed_url") && settings_.database.url.empty() &&
+        !settings_.database.feed_url.empty()) {
+      add("database.url", "must be set too, since database.feed_url is");
+    }
     if (are_fine("accounts.admin_email", "accounts.admin_password") && settings_.accounts.admin_email.empty() &&
         !settings_.accounts.admin_password.empty()) {
       add("accounts.admin_email", "must be set too, since accounts.admin_password is");

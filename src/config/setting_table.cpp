@@ -46,6 +46,11 @@ Complaint store_public_url(Settings& settings, const SettingValue& value) {
   return kFine;
 }
 
+Complaint store_database_url(std::string& target, const SettingValue& value) {
+  target = as_text(value);
+  return target.empty() ? kFine : check_postgresql_url(target);
+}
+
 Complaint store_master_key(Settings& settings, const SettingValue& value) {
   if (as_text(value).empty()) return kFine;
   auto key = parse_master_key(as_text(value));
@@ -126,12 +131,52 @@ std::vector<Setting> make_table() {
 
       {.key = "database.url",
        .kind = text,
-       .meaning = "Must be empty: this version runs on the embedded database (SQLite) only.",
+       .meaning =
+           "The PostgreSQL server, as postgresql://user:password@host:5432/name; several hosts, with commas, are "
+           "tried for the one that takes writes. Empty: the embedded database (SQLite) in the data folder.",
        .variable = "DATABASE_URL",
-       .store = [](Settings&, Value v) -> Complaint {
-         if (as_text(v).empty()) return kFine;
-         return "cannot be used: this version runs on the embedded database only; unset DATABASE_URL (or database.url)";
-       }},
+       .store = [](Settings& s, Value v) { return store_database_url(s.database.url, v); }},
+      {.key = "database.feed_url",
+       .kind = text,
+       .meaning = "Where to LISTEN for revocations, if database.url leads through a pooler that cannot. Empty: "
+                  "database.url.",
+       .store = [](Settings& s, Value v) { return store_database_url(s.database.feed_url, v); }},
+      {.key = "database.shared_connections",
+       .kind = integer,
+       .initial = "8",
+       .unit = "connections",
+       .minimum = 1,
+       .maximum = 1000,
+       .meaning = "Connections of a node for single statements, which many requests share.",
+       .store =
+           [](Settings& s, Value v) {
+             s.database.shared_connections = as_count(v);
+             return kFine;
+           }},
+      {.key = "database.transaction_connections",
+       .kind = integer,
+       .initial = "16",
+       .unit = "connections",
+       .minimum = 1,
+       .maximum = 1000,
+       .meaning = "Connections of a node for transactions, each used by one at a time.",
+       .store =
+           [](Settings& s, Value v) {
+             s.database.transaction_connections = as_count(v);
+             return kFine;
+           }},
+      {.key = "database.statement_timeout_milliseconds",
+       .kind = integer,
+       .initial = "5000",
+       .unit = "milliseconds",
+       .minimum = 100,
+       .maximum = 5'000,
+       .meaning = "How long one statement may take on the PostgreSQL server before it is given up.",
+       .store =
+           [](Settings& s, Value v) {
+             s.database.statement_timeout = std::chrono::milliseconds(as_number(v));
+             return kFine;
+           }},
       {.key = "database.migrate",
        .kind = choice,
        .initial = "auto",
@@ -157,8 +202,8 @@ std::vector<Setting> make_table() {
       {.key = "secrets.master_key",
        .kind = text,
        .meaning =
-           "32 bytes in base64 that seal the signing keys. Empty: `master.key` in the data folder, made at the first "
-           "start.",
+           "32 bytes in base64 that seal the signing keys, the same for every node. Empty: `master.key` in the data "
+           "folder, made at the first start; with database.url it must be set.",
        .variable = "SAFAWINET_MASTER_KEY",
        .is_secret = true,
        .store = store_master_key},

@@ -60,7 +60,12 @@ struct TlsSettings {
 };
 
 struct DatabaseSettings {
+  std::string url;       // of a PostgreSQL server, with credentials; empty: the embedded database
+  std::string feed_url;  // to LISTEN on, where that must be another way to the same server; empty: `url`
   Migration migrate = Migration::automatic;
+  std::size_t shared_connections = 0;
+  std::size_t transaction_connections = 0;
+  std::chrono::milliseconds statement_timeout{};
 };
 
 struct StorageSettings {
