@@ -326,13 +326,19 @@ TEST_F(Config, ChoicesAreSpelledExactly) {
                   "\"RS256\""));
 }
 
-TEST_F(Config, PostgresqlAndRedisAreRefusedByName) {
+TEST_F(Config, ADatabaseUrlNamesItsSchemeAndNeedsAMasterKey) {
   EXPECT_THAT(
-      problems("", {{"DATABASE_URL", "postgresql://ann:hush@db/x"}, {"REDIS_URL", "redis://:hush@cache"}}),
-      ElementsAre("database.url (DATABASE_URL) = \"postgresql://***@db/x\": cannot be used: this version runs on the "
-                  "embedded database only; unset DATABASE_URL (or database.url)",
-                  "REDIS_URL = \"redis://***@cache\" cannot be used: this version has no shared cache yet; unset "
-                  "REDIS_URL"));
+      problems("", {{"DATABASE_URL", "mysql://ann:hush@db/x"}}),
+      ElementsAre("database.url (DATABASE_URL) = \"mysql://***@db/x\": must be a URL such as "
+                  "\"postgresql://user:password@host:5432/safawinet\" (several hosts, with commas, are tried for "
+                  "the one that takes writes)"));
+  const std::string url = "postgresql://ann:hush@one:5432,two:5433/x";
+  EXPECT_THAT(
+      problems("", {{"DATABASE_URL", url}}),
+      ElementsAre(::testing::StartsWith("secrets.master_key (default): must be set too (SAFAWINET_MASTER_KEY)")));
+  const auto settings = fine("", {{"DATABASE_URL", url}, {"SAFAWINET_MASTER_KEY", std::string(kMasterKey)}});
+  EXPECT_EQ(settings.database.url, url);
+  EXPECT_THAT(show_text(settings), ::testing::Not(::testing::HasSubstr("hush")));
 }
 
 TEST_F(Config, SecretsNeverAppearInProblems) {
