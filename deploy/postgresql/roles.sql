@@ -1,0 +1,30 @@
+-- The role that the server logs in with, which can do what it needs and nothing more: no changes of the schema, and an audit
+-- log that it can only add to. Run it as the owner of the schema (whoever runs `safawinet migrate`), after each migration:
+--
+--   psql --set ON_ERROR_STOP=1 --file deploy/postgresql/roles.sql "$OWNER_URL"
+--
+-- and give the role its password, or a certificate: ALTER ROLE safawinet_server PASSWORD '…'. Nodes then run with
+-- database.migrate = "check".
+
+SELECT 'CREATE ROLE safawinet_server LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'safawinet_server') \gexec
+
+BEGIN;
+
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM safawinet_server;
+REVOKE CREATE ON SCHEMA public FROM safawinet_server, PUBLIC;
+GRANT USAGE ON SCHEMA public TO safawinet_server;
+
+GRANT SELECT ON schema_version TO safawinet_server;
+GRANT SELECT, INSERT, UPDATE, DELETE
+  ON users, refresh_sessions, one_time_tokens, mail_outbox, idempotent_answers, failed_attempts
+  TO safawinet_server;
+GRANT SELECT, INSERT, UPDATE ON keys, bulk_logouts TO safawinet_server;
+GRANT SELECT, UPDATE ON session_epoch, database_probe TO safawinet_server;
+
+-- Written by the triggers, which run as their owner; the server reads them, and deletes what has been kept long enough.
+GRANT SELECT, UPDATE (seen_at), DELETE ON revocations TO safawinet_server;
+GRANT SELECT, DELETE ON ended_sessions TO safawinet_server;
+
+GRANT SELECT, INSERT ON audit_log TO safawinet_server;
+
+COMMIT;
