@@ -41,6 +41,12 @@ void fill_metrics(Metrics& metrics, MetricsSources sources) {
               [sources] { return static_cast<double>(sources.feed.index()->ended_sessions()); });
   metrics.add(counter, "safawinet_database_errors_total", "Calls that found the database unavailable.",
               [sources] { return static_cast<double>(sources.database.state().errors); });
+  metrics.add(gauge, "safawinet_database_connections", "Open connections to the database server (0: embedded).",
+              [sources] { return static_cast<double>(sources.database.state().connections); });
+  metrics.add(gauge, "safawinet_database_transactions", "Connections that a transaction is using.",
+              [sources] { return static_cast<double>(sources.database.state().connections_in_transaction); });
+  metrics.add(gauge, "safawinet_database_waiting", "Calls that wait for a connection to the database server.",
+              [sources] { return static_cast<double>(sources.database.state().waiting); });
   // The cache of the embedded default is this process's own memory, which has no errors of its own.
   metrics.add(counter, "safawinet_cache_errors_total", "Calls that found the cache unavailable.", [] { return 0.0; });
   metrics.add(gauge, "safawinet_connections", "Open client connections.",
