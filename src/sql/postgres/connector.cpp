@@ -13,7 +13,6 @@
 namespace safawinet::sql {
 namespace {
 
-constexpr std::size_t kThreads = 4;
 constexpr std::chrono::milliseconds kPollInterval{20};
 // How long the other hosts may still answer when one that takes writes has been found on an unknown timeline.
 constexpr std::chrono::milliseconds kOtherHostsWait{150};
@@ -253,8 +252,9 @@ std::string complaint_about_url(const std::string& url) {
 
 std::size_t count_of_hosts(const std::string& url) { return hosts_of(parse_url(url)).size(); }
 
-Connector::Connector(PostgresOptions options) : options_(std::move(options)), hosts_(count_of_hosts(options_.url)) {
-  for (std::size_t i = 0; i < kThreads; ++i) {
+Connector::Connector(PostgresOptions options, std::size_t threads)
+    : options_(std::move(options)), hosts_(count_of_hosts(options_.url)) {
+  for (std::size_t i = 0; i < threads; ++i) {
     threads_.emplace_back([this] { work(); });
     pthread_setname_np(threads_.back().native_handle(), "postgres-connect");
   }

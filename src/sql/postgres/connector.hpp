@@ -59,7 +59,7 @@ std::size_t count_of_hosts(const std::string& url);
 // Threading: any thread.
 class Connector {
  public:
-  explicit Connector(PostgresOptions options);
+  Connector(PostgresOptions options, std::size_t threads);
   // Ends the threads; what is waiting is never resumed.
   ~Connector();
   Connector(const Connector&) = delete;

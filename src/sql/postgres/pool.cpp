@@ -33,7 +33,7 @@ Task<ConnectionPool::Connection> ConnectionPool::shared() {
       open_another(Purpose::shared);
     }
     if (best) co_return best;
-    throw_if_hopeless(deadline);
+    throw_if_hopeless(false, deadline);
     co_await wait_in(wait_for_shared_, deadline);
   }
 }
@@ -52,7 +52,7 @@ Task<ConnectionPool::Borrowed> ConnectionPool::borrow() {
       co_return borrowed;
     }
     if (transactions_ < limits_.transactions) open_another(Purpose::transaction);
-    throw_if_hopeless(deadline);
+    throw_if_hopeless(!borrowed_.empty(), deadline);
     if (wait_for_transaction_.size() >= kTransactionsWaitingLimit) {
       throw Unavailable("database: too many transactions wait for a connection");
     }
@@ -61,11 +61,11 @@ Task<ConnectionPool::Borrowed> ConnectionPool::borrow() {
   }
 }
 
-void ConnectionPool::throw_if_hopeless(MonotonicTime deadline) const {
+void ConnectionPool::throw_if_hopeless(bool will_be_given_back, MonotonicTime deadline) const {
   if (is_closed_) throw Unavailable("the database is closing");
   const auto now = MonotonicClock::now();
   const bool has_failed_for_long = failing_since_ && now >= *failing_since_ + kConnectionPatience;
-  if (has_failed_for_long) throw Unavailable(failure_);
+  if (has_failed_for_long && !will_be_given_back) throw Unavailable(failure_);
   if (now < deadline) return;
   throw Unavailable(failure_.empty() ? "database: all connections are busy" : failure_);
 }

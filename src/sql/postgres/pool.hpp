@@ -93,7 +93,8 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   Task<void> wait_in(Waiting& line, MonotonicTime deadline);
   static void wake_one(Waiting& line);
   static void wake_all(Waiting& line);
-  void throw_if_hopeless(MonotonicTime deadline) const;
+  // `will_be_given_back`: there are connections, and one of them will be free some time.
+  void throw_if_hopeless(bool will_be_given_back, MonotonicTime deadline) const;
   void publish();
 
   EventLoop& loop_;

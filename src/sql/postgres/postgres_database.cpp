@@ -21,6 +21,7 @@ constexpr milliseconds kRetryDeadline{5'000};  // from the first try of a statem
 constexpr unsigned kConflictsLimit = 10;       // tries of a transaction that keeps meeting others
 constexpr unsigned kViolationsLimit = 3;       // tries of one that keeps finding what it has just not found
 constexpr unsigned kSingleTriesLimit = 5;      // of a single statement
+constexpr std::size_t kConnectThreads = 3;
 constexpr milliseconds kUnresolvedPause{50};
 constexpr milliseconds kSurveyInterval{500};
 
@@ -113,7 +114,8 @@ std::size_t share_of(std::size_t total, std::size_t parts) { return std::max<std
 
 PostgresDatabase::PostgresDatabase(const PostgresOptions& options, const PostgresOptions& feed, ConnectionBudget budget,
                                    const std::vector<EventLoop*>& loops)
-    : connector_(std::make_unique<Connector>(options)), feed_connector_(std::make_unique<Connector>(feed)) {
+    : connector_(std::make_unique<Connector>(options, kConnectThreads)),
+      feed_connector_(std::make_unique<Connector>(feed, 1)) {
   const std::size_t request_loops = loops.size() > 2 ? loops.size() - 2 : loops.size();
   for (std::size_t i = 0; i < loops.size(); ++i) {
     const PoolLimits limits = i < request_loops
