@@ -19,6 +19,8 @@ std::string_view name_of(sql::Health health) {
   std::unreachable();
 }
 
+double in_ms(std::chrono::microseconds duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
+
 http::Response cacheable(std::string content_type, std::string body, std::string_view seconds) {
   http::Response response{.status = 200, .content_type = std::move(content_type), .body = std::move(body)};
   response.with("Cache-Control", "public, max-age=" + std::string(seconds));
@@ -31,16 +33,16 @@ Task<Result<http::Response>> PublicApi::health(Call&) {
   const auto database = parts_.database.state();
   const bool is_mail_failing = parts_.process.is_mail_failing;
   const bool is_down = database.health == sql::Health::down || !parts_.feed.is_lease_held();
-  const bool is_ok = database.health == sql::Health::ok && !is_mail_failing;
-  const auto latency_ms = std::chrono::duration<double, std::milli>(database.latency).count();
-  // The cache of the embedded default is this process: it is there whenever we can answer.
+  const auto cache = parts_.limits.state();
+  const bool is_ok = database.health == sql::Health::ok && !is_mail_failing && cache.is_up;
   const HealthAnswer answer{
       .status = is_down ? "down"
                 : is_ok ? "ok"
                         : "degraded",
-      .dependencies = {.database = {.status = std::string(name_of(database.health)), .latency_ms = latency_ms},
-                       .cache = {.status = "ok", .latency_ms = {}},
-                       .mail = {.status = is_mail_failing ? "failing" : "ok", .latency_ms = {}}}};
+      .dependencies = {
+          .database = {.status = std::string(name_of(database.health)), .latency_ms = in_ms(database.latency)},
+          .cache = {.status = cache.is_up ? "ok" : "down", .latency_ms = cache.latency.transform(in_ms)},
+          .mail = {.status = is_mail_failing ? "failing" : "ok", .latency_ms = {}}}};
   http::Response response{.status = is_down ? 503U : 200U, .content_type = "application/json", .body = to_json(answer)};
   if (is_down) response.with("Retry-After", "1");
   co_return response;

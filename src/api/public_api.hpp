@@ -9,6 +9,7 @@
 #include "api/call.hpp"
 #include "api/types.hpp"
 #include "base/published.hpp"
+#include "cache/rate_limiter.hpp"
 #include "crypto/keyring.hpp"
 #include "observe/metrics.hpp"
 #include "sessions/revocation_feed.hpp"
@@ -28,6 +29,7 @@ class PublicApi {
     const sql::Database& database;
     const RevocationFeed& feed;
     const Published<Keyring>& keyring;
+    const RateLimiter& limits;
     const ProcessState& process;
     std::string issuer;
     std::string jwks_url;

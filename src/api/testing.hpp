@@ -128,6 +128,7 @@ struct ApiAtWork : AccountsAtWork {
   api::PublicApi public_api{{.database = database,
                              .feed = feed,
                              .keyring = keyring,
+                             .limits = limits,
                              .process = process,
                              .issuer = rules.issuer,
                              .jwks_url = rules.issuer + "/.well-known/jwks.json",

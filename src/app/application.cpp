@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 
 #include <array>
 #include <future>
@@ -23,6 +24,8 @@
 #include "app/version.hpp"
 #include "base/encoding.hpp"
 #include "base/run_task.hpp"
+#include "cache/redis/redis_rate_limiter.hpp"
+#include "cache/redis/stream.hpp"
 #include "config/config.hpp"
 #include "http/listener.hpp"
 #include "http/server.hpp"
@@ -150,7 +153,8 @@ struct Application::Parts {
   std::optional<AccessGuard> guard;
   std::optional<Passwords> passwords;
   std::optional<AttemptGate> attempts;
-  std::optional<MemoryRateLimiter> limits;
+  std::unique_ptr<RateLimiter> limits;
+  RedisRateLimiter* shared_limits = nullptr;  // the same object, if it counts in Redis
   std::optional<AccountService> accounts;
 
   std::optional<api::AuthApi> auth_api;
@@ -172,6 +176,8 @@ struct Application::Parts {
 
   void load_keys();
   void make_services();
+  void make_limits();
+  void connect_to_cache();
   void make_first_administrator();
   [[nodiscard]] std::filesystem::path hand_over(const EmailAddress& email, const SecretText& password) const;
   void make_api();
@@ -202,6 +208,7 @@ Application::~Application() {
   parts_->hash_pool.reset();
   parts_->database.reset();
   if (parts_->attempts) parts_->attempts->abandon_waiting();
+  if (parts_->shared_limits != nullptr) parts_->shared_limits->client().abandon_waiting();
   parts_->server.reset();
   parts_->operations_server.reset();
   parts_->workers.reset();
@@ -210,6 +217,7 @@ Application::~Application() {
 void Application::run() {
   auto& parts = *parts_;
   run_task(parts.workers->background(), parts.feed->catch_up());
+  parts.connect_to_cache();
   parts.background->start(*parts.workers);
   parts.workers->start();
   parts.server->start();
@@ -292,7 +300,7 @@ void Application::Parts::make_services() {
   guard.emplace(*keyring, *feed, clock, public_url, audience);
   passwords.emplace(*hash_pool, PasswordPolicy(settings.passwords.minimum_length));
   attempts.emplace(clock);
-  limits.emplace(clock);
+  make_limits();
   accounts.emplace(
       AccountService::Parts{.database = *database,
                             .sessions = *sessions,
@@ -307,6 +315,40 @@ void Application::Parts::make_services() {
                             .slow_loop = workers->mail(),
                             .registration = mode_of(settings.accounts.registration),
                             .on_superadmin_password_changed = [this] { folder.delete_first_administrator(); }});
+}
+
+void Application::Parts::make_limits() {
+  const auto& url = settings.cache.redis;
+  if (!url) {
+    limits = std::make_unique<MemoryRateLimiter>(clock);
+    return;
+  }
+  redis::ServerAddress address{.host = url->host,
+                               .port = url->port,
+                               .user = url->user,
+                               .password = url->password,
+                               .database = url->database,
+                               .tls = {}};
+  try {
+    if (url->is_tls) address.tls = redis::make_client_tls(settings.tls.ca_file.string());
+  } catch (const std::exception& error) {
+    throw StartFailure(kExitFailed, error.what());
+  }
+  auto shared = std::make_unique<RedisRateLimiter>(workers->background(), std::move(address),
+                                                   MacKey(master_key.derive("rate-limits")), clock, random);
+  shared_limits = shared.get();
+  limits = std::move(shared);
+}
+
+// Gives the cache a moment to be there for the first requests. Without it we start all the same.
+void Application::Parts::connect_to_cache() {
+  if (shared_limits == nullptr) return;
+  auto& loop = workers->background();
+  auto on_change = [this](bool is_up, std::string_view cause) {
+    log.event(is_up ? LogLevel::info : LogLevel::warning, is_up ? "cache-healed" : "cache-down", {{"cause", cause}});
+  };
+  boost::asio::co_spawn(loop, shared_limits->client().run(std::move(on_change)), boost::asio::detached);
+  run_task(loop, shared_limits->client().wait_for_first_try());
 }
 
 void Application::Parts::make_first_administrator() {
@@ -354,6 +396,7 @@ void Application::Parts::make_api() {
   public_api.emplace(api::PublicApi::Parts{.database = *database,
                                            .feed = *feed,
                                            .keyring = *keyring,
+                                           .limits = *limits,
                                            .process = process,
                                            .issuer = public_url,
                                            .jwks_url = public_url + "/.well-known/jwks.json",
@@ -364,6 +407,7 @@ void Application::Parts::make_api() {
   fill_metrics(metrics, MetricsSources{.requests = *request_metrics,
                                        .database = *database,
                                        .feed = *feed,
+                                       .limits = *limits,
                                        .hash_pool = *hash_pool,
                                        .passwords = *passwords,
                                        .server = *server});

@@ -47,8 +47,17 @@ void fill_metrics(Metrics& metrics, MetricsSources sources) {
               [sources] { return static_cast<double>(sources.database.state().connections_in_transaction); });
   metrics.add(gauge, "safawinet_database_waiting", "Calls that wait for a connection to the database server.",
               [sources] { return static_cast<double>(sources.database.state().waiting); });
-  // The cache of the embedded default is this process's own memory, which has no errors of its own.
-  metrics.add(counter, "safawinet_cache_errors_total", "Calls that found the cache unavailable.", [] { return 0.0; });
+  // All of these stay zero without a shared cache.
+  metrics.add(counter, "safawinet_cache_errors_total",
+              "Calls of the shared cache, and attempts to connect to it, that failed.",
+              [sources] { return static_cast<double>(sources.limits.state().errors); });
+  metrics.add(counter, "safawinet_cache_calls_total", "Calls of the shared cache.",
+              [sources] { return static_cast<double>(sources.limits.state().calls); });
+  metrics.add(counter, "safawinet_cache_skipped_calls_total",
+              "Calls of the shared cache that were spared, since it was known to be down.",
+              [sources] { return static_cast<double>(sources.limits.state().skipped); });
+  metrics.add(gauge, "safawinet_cache_down", "1 while the shared cache is down and this node counts for itself.",
+              [sources] { return sources.limits.state().is_up ? 0.0 : 1.0; });
   metrics.add(gauge, "safawinet_connections", "Open client connections.",
               [sources] { return static_cast<double>(sources.server.connections()); });
 }

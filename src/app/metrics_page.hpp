@@ -2,6 +2,7 @@
 #pragma once
 
 #include "accounts/passwords.hpp"
+#include "cache/rate_limiter.hpp"
 #include "http/server.hpp"
 #include "observe/metrics.hpp"
 #include "runtime/hash_pool.hpp"
@@ -15,6 +16,7 @@ struct MetricsSources {
   const RequestMetrics& requests;
   const sql::Database& database;
   const RevocationFeed& feed;
+  const RateLimiter& limits;
   const HashPool& hash_pool;
   const Passwords& passwords;
   const http::Server& server;

@@ -8,6 +8,10 @@ namespace {
 // No window in the table is longer: a subject that was not used for so long has no uses that count.
 constexpr std::chrono::hours kLongestWindow{1};
 
+std::string key_of(const RateLimit& limit, const std::string& subject) {
+  return std::string(limit.name) + ' ' + subject;
+}
+
 }  // namespace
 
 Task<std::optional<std::chrono::seconds>> MemoryRateLimiter::take(const RateLimit& limit, std::string subject) {
@@ -15,7 +19,7 @@ Task<std::optional<std::chrono::seconds>> MemoryRateLimiter::take(const RateLimi
 }
 
 std::optional<std::chrono::seconds> MemoryRateLimiter::take_now(const RateLimit& limit, const std::string& subject) {
-  const auto key = std::string(limit.name) + ' ' + subject;
+  const auto key = key_of(limit, subject);
   const auto now = clock_.monotonic();
   const std::lock_guard lock(mutex_);
   make_room(now);
@@ -27,6 +31,12 @@ std::optional<std::chrono::seconds> MemoryRateLimiter::take_now(const RateLimit&
   uses.push_back(now);
   expiries_.emplace_back(now + kLongestWindow, key);
   return std::nullopt;
+}
+
+void MemoryRateLimiter::give_back(const RateLimit& limit, const std::string& subject) {
+  const std::lock_guard lock(mutex_);
+  const auto found = subjects_.find(key_of(limit, subject));
+  if (found != subjects_.end() && !found->second.empty()) found->second.pop_back();
 }
 
 void MemoryRateLimiter::make_room(MonotonicTime now) {

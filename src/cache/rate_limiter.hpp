@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -29,11 +30,22 @@ inline constexpr RateLimit kRegistrationsPerNetwork{"registration-network", 100,
 inline constexpr RateLimit kWrongPasswordsPerAccount{"wrong-password", 10, std::chrono::minutes(15)};
 inline constexpr RateLimit kRefusalsPerUser{"refusal-user", 600, std::chrono::hours(1)};  // each is an audit row
 
+// What health and metrics say of the place where uses are counted.
+struct CacheState {
+  bool is_up = true;                                   // false: each node counts for itself meanwhile
+  std::optional<std::chrono::microseconds> latency{};  // of the last answer; none: it is this process
+  std::uint64_t calls = 0;                             // to a server
+  std::uint64_t errors = 0;                            // calls, and attempts to connect, that failed
+  std::uint64_t skipped = 0;                           // calls that were spared, since the server was known to be down
+};
+
 class RateLimiter {
  public:
   virtual ~RateLimiter() = default;
   // Counts one more for `subject`, or says in how long there is room for it again. A refused one does not count.
   virtual Task<std::optional<std::chrono::seconds>> take(const RateLimit& limit, std::string subject) = 0;
+  // Threading: any thread.
+  [[nodiscard]] virtual CacheState state() const = 0;
 };
 
 inline constexpr std::size_t kLimitedSubjectsLimit = 100'000;  // remembered at the most
@@ -45,7 +57,10 @@ class MemoryRateLimiter final : public RateLimiter {
   explicit MemoryRateLimiter(const Clock& clock) : clock_(clock) {}
 
   Task<std::optional<std::chrono::seconds>> take(const RateLimit& limit, std::string subject) override;
+  [[nodiscard]] CacheState state() const override { return {}; }
   std::optional<std::chrono::seconds> take_now(const RateLimit& limit, const std::string& subject);
+  // Forgets the newest use again: it was refused elsewhere.
+  void give_back(const RateLimit& limit, const std::string& subject);
 
  private:
   using Uses = std::deque<MonotonicTime>;

@@ -44,6 +44,18 @@ TEST_F(RateLimiterTest, a_refused_one_does_not_count) {
   EXPECT_TRUE(take("a"));
 }
 
+TEST_F(RateLimiterTest, what_is_given_back_does_not_count) {
+  limiter_.give_back(kThreeAMinute, "a");
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_TRUE(take("a"));
+    limiter_.give_back(kThreeAMinute, "a");
+  }
+  take("a");
+  take("a");
+  EXPECT_TRUE(take("a"));
+  EXPECT_FALSE(take("a"));
+}
+
 TEST_F(RateLimiterTest, stays_bounded_whatever_the_number_of_subjects) {
   for (std::size_t i = 0; i < kLimitedSubjectsLimit + 1000; ++i) EXPECT_TRUE(take(std::to_string(i)));
   take("last");

@@ -341,6 +341,22 @@ TEST_F(Config, ADatabaseUrlNamesItsSchemeAndNeedsAMasterKey) {
   EXPECT_THAT(show_text(settings), ::testing::Not(::testing::HasSubstr("hush")));
 }
 
+TEST_F(Config, TheUrlOfRedisIsReadFromFileAndEnvironmentAndShownWithoutItsPassword) {
+  EXPECT_FALSE(fine("").cache.redis.has_value());
+  EXPECT_EQ(fine("[cache]\nredis_url = 'redis://cache'").cache.redis->host, "cache");
+  const auto settings = fine("", {{"REDIS_URL", "rediss://ann:hush@cache:6380/1"}});
+  EXPECT_EQ(settings.cache.redis->password.reveal(), "hush");
+  EXPECT_THAT(show_text(settings), AllOf(HasSubstr("\"rediss://***@cache:6380/1\""), Not(HasSubstr("hush"))));
+  EXPECT_THAT(show_json(settings), AllOf(HasSubstr("rediss://***@cache:6380/1"), Not(HasSubstr("hush"))));
+}
+
+TEST_F(Config, AUrlOfRedisThatCannotBeReadIsNotRepeated) {
+  EXPECT_THAT(problems("", {{"REDIS_URL", ":hush@cache:6379"}}),
+              ElementsAre("cache.redis_url (REDIS_URL): must begin with \"redis://\", or with \"rediss://\" for TLS"));
+  EXPECT_THAT(problems("[cache]\nredis_url = 'redis://:hush@cache:port'"),
+              ElementsAre("cache.redis_url (test.toml:2): must have a port from 1 to 65535 behind the host"));
+}
+
 TEST_F(Config, SecretsNeverAppearInProblems) {
   const auto lines = problems("", {{"SAFAWINET_MASTER_KEY", "hush-hush"}, {"SAFAWINET_ADMIN_PASSWORD", "hush\thush"}});
   EXPECT_THAT(

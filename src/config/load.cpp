@@ -93,7 +93,7 @@ SettingValue shown_value(const Setting& setting, const SettingValue& value) {
 class Loader {
  public:
   Loader(const Environment& environment, const std::optional<std::filesystem::path>& file)
-      : environment_(environment), given_(collect(environment, file)), problems_(std::move(given_.problems)) {
+      : given_(collect(environment, file)), problems_(std::move(given_.problems)) {
     settings_.file = given_.file;
   }
 
@@ -117,13 +117,6 @@ class Loader {
 
   // Rules about several settings; each is asked only when its settings are fine by themselves.
   void check_together() {
-    const auto redis = environment_.find("REDIS_URL");
-    if (redis != environment_.end() && !redis->second.empty()) {
-      problems_.push_back({.key = {},
-                           .source = "REDIS_URL",
-                           .value = displayed(redis->second),
-                           .message = "cannot be used: this version has no shared cache yet; unset REDIS_URL"});
-    }
     if (are_fine("http.listen", "http.operations_listen") && settings_.http.listen.port != 0 &&
         settings_.http.listen == settings_.http.operations_listen) {
       add("http.operations_listen", "must differ from http.listen");
@@ -165,14 +158,14 @@ class Loader {
 
   void add(std::string_view key, std::string message) {
     const auto& given = given_.values.at(key);
-    const bool is_hidden = find_setting(key)->is_secret || given.source == "default";
+    const auto& setting = *find_setting(key);
+    const bool is_hidden = setting.is_secret || setting.holds_password || given.source == "default";
     problems_.push_back({.key = std::string(key),
                          .source = given.source,
                          .value = is_hidden ? std::string() : displayed(given.value),
                          .message = std::move(message)});
   }
 
-  const Environment& environment_;
   Given given_;
   std::vector<ConfigProblem> problems_;
   Settings settings_;

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "config/redis_url.hpp"
+
 namespace safawinet::config {
 namespace {
 
@@ -56,6 +58,14 @@ Complaint store_master_key(Settings& settings, const SettingValue& value) {
   auto key = parse_master_key(as_text(value));
   if (!key) return key.error();
   settings.secrets.master_key = *std::move(key);
+  return kFine;
+}
+
+Complaint store_redis_url(Settings& settings, const SettingValue& value) {
+  if (as_text(value).empty()) return kFine;
+  auto url = parse_redis_url(as_text(value));
+  if (!url) return url.error();
+  settings.cache.redis = *std::move(url);
   return kFine;
 }
 
@@ -125,8 +135,7 @@ std::vector<Setting> make_table() {
        .store = [](Settings& s, Value v) { return store_readable_file(s.tls.private_key_file, v); }},
       {.key = "tls.ca_file",
        .kind = text,
-       .meaning = "Certificates (PEM) to trust on connections that the service opens (this version opens none). Empty: "
-                  "the system's.",
+       .meaning = "Certificates (PEM) to trust on connections that the service opens. Empty: the system's.",
        .store = [](Settings& s, Value v) { return store_readable_file(s.tls.ca_file, v); }},
 
       {.key = "database.url",
@@ -187,6 +196,15 @@ std::vector<Setting> make_table() {
              s.database.migrate = as_choice<Migration>(v);
              return kFine;
            }},
+
+      {.key = "cache.redis_url",
+       .kind = text,
+       .meaning =
+           "The Redis or Valkey server in which the nodes count the uses of their rate limits together, as "
+           "redis://[user[:password]@]host[:port][/number]; rediss:// is TLS. Empty: each node counts for itself.",
+       .variable = "REDIS_URL",
+       .holds_password = true,
+       .store = store_redis_url},
 
       {.key = "storage.data_dir",
        .kind = text,

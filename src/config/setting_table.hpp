@@ -25,6 +25,7 @@ struct Setting {
   std::string_view meaning{};               // one sentence
   std::string_view variable{};              // the fixed name besides SAFAWINET__…; empty: none
   bool is_secret = false;
+  bool holds_password = false;  // a URL that may: shown without credentials, and not at all when it cannot be read
   // Puts a value of the right kind and range into the settings, or says what is wrong with it. A choice arrives as its
   // index.
   Complaint (*store)(Settings& settings, const SettingValue& value) = nullptr;

@@ -68,6 +68,20 @@ struct DatabaseSettings {
   std::chrono::milliseconds statement_timeout{};
 };
 
+// A Redis or Valkey server, as redis://user:password@host:port/number names it.
+struct RedisUrl {
+  std::string host;  // a name, or an address without brackets
+  std::uint16_t port = 6379;
+  std::string user;     // empty: the default user
+  SecretText password;  // empty: no AUTH is sent
+  unsigned database = 0;
+  bool is_tls = false;
+};
+
+struct CacheSettings {
+  std::optional<RedisUrl> redis;  // none: each node counts for itself
+};
+
 struct StorageSettings {
   std::filesystem::path data_dir;
 
@@ -127,6 +141,7 @@ struct Settings {
   HttpSettings http;
   TlsSettings tls;
   DatabaseSettings database;
+  CacheSettings cache;
   StorageSettings storage;
   SecretSettings secrets;
   AccountSettings accounts;

@@ -85,18 +85,22 @@ class FileReader {
   }
 
   void take(const Setting& setting, const toml::node& node) {
-    if (setting.is_secret) refuse_if_others_may_read(setting, node);
     std::optional<SettingValue> value;
-    if (const auto text = node.value_exact<std::string>()) value = *text;
+    if (const auto text = node.value_exact<std::string>()) {
+      value = *text;
+      if (setting.holds_password && text->find('@') != std::string::npos) refuse_if_others_may_read(setting, node);
+    }
+    if (setting.is_secret) refuse_if_others_may_read(setting, node);
     if (const auto number = node.value_exact<std::int64_t>()) value = *number;
     if (const auto* array = node.as_array()) value = as_list(*array);
     if (value) {
       given_.values[setting.key] = {.value = *std::move(value), .source = at_line(node.source().begin.line)};
     } else {
-      given_.problems.push_back({.key = std::string(setting.key),
-                                 .source = at_line(node.source().begin.line),
-                                 .value = setting.is_secret ? std::string() : as_written(node),
-                                 .message = expectation(setting)});
+      given_.problems.push_back(
+          {.key = std::string(setting.key),
+           .source = at_line(node.source().begin.line),
+           .value = setting.is_secret || setting.holds_password ? std::string() : as_written(node),
+           .message = expectation(setting)});
     }
   }
 
