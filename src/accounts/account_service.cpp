@@ -242,21 +242,18 @@ Task<Status> AccountService::reset_password(SecretText token, SecretText new_pas
 }
 
 Task<Result<LoggedIn>> AccountService::log_in(Login login, Visitor visitor) {
-  auto attempt = co_await parts_.attempts.enter(login.email.key());
-  if (!attempt) co_return std::unexpected(attempt.error());
+  const auto may_try = co_await parts_.attempts.may_try(login.email.key());
+  if (!may_try) co_return std::unexpected(may_try.error());
   auto account = co_await store_.find_with_credentials(parts_.database, login.email);
   const auto stored = account ? account->credentials.password_hash : std::string();
   const auto verified = co_await parts_.passwords.verify(visitor.hash_client(), login.password, stored);
   if (!verified) co_return std::unexpected(verified.error());
-  if (!verified->matches) {
-    attempt->failed();
-    co_return refuse(ErrorCode::invalid_credentials);
-  }
   // A disabled account answers as a wrong password does, and counts as one: else the limit would tell them apart.
-  if (!account->user.is_active) {
-    attempt->failed();
-    co_return refuse(ErrorCode::invalid_credentials);
-  }
+  const bool is_right = verified->matches && account->user.is_active;
+  const auto verdict = is_right ? Attempts::Verdict::right : Attempts::Verdict::wrong;
+  const auto may_tell = co_await parts_.attempts.may_tell(login.email.key(), verdict);
+  if (!may_tell) co_return std::unexpected(may_tell.error());
+  if (!is_right) co_return refuse(ErrorCode::invalid_credentials);
   if (!account->user.email_verified_at) co_return refuse(ErrorCode::email_not_verified);
   if (verified->needs_rehash) {
     const auto rehashed = co_await parts_.passwords.rehash(visitor.hash_client(), login.password);
@@ -433,6 +430,11 @@ Task<Result<bool>> AccountService::ensure_superadmin(EmailAddress email, SecretT
   co_return co_await parts_.database.transact(std::move(body));
 }
 
+Task<void> AccountService::sweep() {
+  co_await store_.delete_expired_tokens(parts_.database, parts_.clock.now());
+  co_await parts_.attempts.sweep();
+}
+
 Task<Status> AccountService::limit_mail(const EmailAddress& email, const Visitor& visitor) {
   if (visitor.is_exempt_from_limits) co_return Status{};
   const auto full = co_await parts_.limits.take(kMailPerAddress, email.key());
@@ -445,16 +447,16 @@ Task<Result<UserWithCredentials>> AccountService::confirm_password(UserId user, 
   auto account = co_await store_.find_with_credentials(parts_.database, user);
   if (!account) co_return refuse(ErrorCode::unauthenticated);
   const auto email = EmailAddress::parse(account->user.email);
-  auto key = email ? email->key() : account->user.email;
-  auto attempt = co_await parts_.attempts.enter(std::move(key));
-  if (!attempt) co_return std::unexpected(attempt.error());
+  const auto key = email ? email->key() : account->user.email;
+  const auto may_try = co_await parts_.attempts.may_try(key);
+  if (!may_try) co_return std::unexpected(may_try.error());
   const auto verified =
       co_await parts_.passwords.verify(visitor.hash_client(), std::move(password), account->credentials.password_hash);
   if (!verified) co_return std::unexpected(verified.error());
-  if (!verified->matches) {
-    attempt->failed();
-    co_return wrong_password(pointer);
-  }
+  const auto verdict = verified->matches ? Attempts::Verdict::right : Attempts::Verdict::wrong;
+  const auto may_tell = co_await parts_.attempts.may_tell(key, verdict);
+  if (!may_tell) co_return std::unexpected(may_tell.error());
+  if (!verified->matches) co_return wrong_password(pointer);
   co_return std::move(*account);
 }
 

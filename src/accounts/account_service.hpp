@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "accounts/attempt_gate.hpp"
+#include "accounts/attempts.hpp"
 #include "accounts/email_address.hpp"
 #include "accounts/passwords.hpp"
 #include "accounts/user.hpp"
@@ -61,7 +61,7 @@ class AccountService {
     sql::Database& database;
     SessionService& sessions;
     Passwords& passwords;
-    AttemptGate& attempts;
+    Attempts& attempts;
     RateLimiter& limits;
     AuditLog& audit;
     Outbox& outbox;
@@ -107,7 +107,8 @@ class AccountService {
   // Makes a superadmin unless there is one. Errors: invalid_fields (the password policy). True if it was made.
   Task<Result<bool>> ensure_superadmin(EmailAddress email, SecretText password);
 
-  Task<void> sweep() { return store_.delete_expired_tokens(parts_.database, parts_.clock.now()); }
+  // One round of housekeeping: expired tokens, failed attempts that count no more.
+  Task<void> sweep();
 
  private:
   // By address; the pipeline has counted by network.

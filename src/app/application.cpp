@@ -152,7 +152,7 @@ struct Application::Parts {
   std::optional<SessionService> sessions;
   std::optional<AccessGuard> guard;
   std::optional<Passwords> passwords;
-  std::optional<AttemptGate> attempts;
+  std::optional<Attempts> attempts;
   std::unique_ptr<RateLimiter> limits;
   RedisRateLimiter* shared_limits = nullptr;  // the same object, if it counts in Redis
   std::optional<AccountService> accounts;
@@ -207,7 +207,6 @@ Application::~Application() {
   parts_->workers->stop();
   parts_->hash_pool.reset();
   parts_->database.reset();
-  if (parts_->attempts) parts_->attempts->abandon_waiting();
   if (parts_->shared_limits != nullptr) parts_->shared_limits->client().abandon_waiting();
   parts_->server.reset();
   parts_->operations_server.reset();
@@ -299,7 +298,7 @@ void Application::Parts::make_services() {
   sessions.emplace(session_parts, rules);
   guard.emplace(*keyring, *feed, clock, public_url, audience);
   passwords.emplace(*hash_pool, PasswordPolicy(settings.passwords.minimum_length));
-  attempts.emplace(clock);
+  attempts.emplace(*database, clock, MacKey(master_key.derive("attempts")));
   make_limits();
   accounts.emplace(
       AccountService::Parts{.database = *database,
@@ -369,6 +368,12 @@ void Application::Parts::make_first_administrator() {
     std::string why = made.error().detail.text;
     for (const auto& field : made.error().fields) why += (why.empty() ? "" : "; ") + field.detail;
     throw StartFailure(kExitUsage, "SAFAWINET_ADMIN_PASSWORD (accounts.admin_password) cannot be used: " + why);
+  }
+  if (!*made) {
+    // Another node was faster, with a password of its own.
+    if (is_generated) folder.delete_first_administrator();
+    log.event(LogLevel::info, "first-administrator-made-elsewhere", {{"email", email->text()}});
+    return;
   }
   if (file.empty()) return;
   log.event(LogLevel::info, "first-administrator-made", {{"email", email->text()}, {"passwordFile", file.string()}});
