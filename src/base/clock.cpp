@@ -2,6 +2,7 @@
 
 #include <ctime>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 
@@ -70,6 +71,25 @@ Time SystemClock::now() const {
   return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
 MonotonicTime SystemClock::monotonic() const { return MonotonicClock::now(); }
+
+Time DatabaseClock::now() const {
+  const auto offset = offset_.load();
+  if (offset == kUnknown) return machine_.now();
+  const auto since_1970 = monotonic().time_since_epoch() + std::chrono::nanoseconds(offset);
+  return Time(std::chrono::floor<std::chrono::microseconds>(since_1970));
+}
+
+void DatabaseClock::observe(MonotonicTime began, MonotonicTime ended, Time there) {
+  const auto offset_at = [](Time time, MonotonicTime moment) {
+    return (std::chrono::nanoseconds(time.time_since_epoch()) - moment.time_since_epoch()).count();
+  };
+  const auto least = offset_at(there, ended);
+  const auto greatest = offset_at(there, began);
+  const auto of_machine = offset_at(machine_.now(), machine_.monotonic());
+  auto held = offset_.load();
+  while (!offset_.compare_exchange_weak(held, std::clamp(held == kUnknown ? of_machine : held, least, greatest))) {
+  }
+}
 
 std::string to_rfc3339(Time time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);

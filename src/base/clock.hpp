@@ -1,7 +1,10 @@
 // Time is a parameter: everything that asks what time it is holds a Clock, so that tests own it.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,6 +37,28 @@ class SystemClock final : public Clock {
  public:
   [[nodiscard]] Time now() const override;
   [[nodiscard]] MonotonicTime monotonic() const override;
+};
+
+// The time of a database that many nodes share, so that they agree whatever their own clocks say. Runs on the monotonic
+// clock: a machine clock that is set changes nothing. Before the first observation it is the machine's time. Threading:
+// any thread.
+class DatabaseClock final : public Clock {
+ public:
+  explicit DatabaseClock(const Clock& machine) : machine_(machine) {}
+
+  [[nodiscard]] Time now() const override;
+  [[nodiscard]] MonotonicTime monotonic() const override { return machine_.monotonic(); }
+
+  // The database said `there`, at some moment from `began` to `ended`. Moves this clock only as far as that proves it
+  // wrong: a slow answer says little, and two nodes that are both right about enough differ by less than an answer
+  // takes.
+  void observe(MonotonicTime began, MonotonicTime ended, Time there);
+
+ private:
+  static constexpr std::int64_t kUnknown = std::numeric_limits<std::int64_t>::min();
+
+  const Clock& machine_;
+  std::atomic<std::int64_t> offset_{kUnknown};  // nanoseconds from the monotonic time to now()
 };
 
 // RFC 3339 in UTC with six digits: "2026-11-24T20:25:53.000001Z". Fixed width, so text order is time order.

@@ -21,6 +21,18 @@ constexpr Statement kRetireActive{"UPDATE keys SET state = 'verifying' WHERE pur
 constexpr Statement kInsert{
     "INSERT INTO keys (id, purpose, algorithm, state, sealed, created_at) VALUES ($1, $2, $3, 'active', $4, $5)"};
 
+// Nodes that start at once wait for each other: the second finds what the first has made.
+constexpr Statement kLock{"SELECT 1", "SELECT pg_advisory_xact_lock(hashtextextended('safawinet.keyring', 0))::text"};
+// One text for all of them, which says whether anything has changed.
+constexpr Statement kStates{
+    "SELECT group_concat(id || '/' || purpose || '/' || state) FROM (SELECT id, purpose, state FROM keys ORDER BY "
+    "purpose, id)",
+    "SELECT string_agg(id || '/' || purpose || '/' || state, ',' ORDER BY purpose, id) FROM keys"};
+
+// What a node demands of the active signing key: at its start, its own algorithm; later another node may have changed
+// it.
+enum class ActiveKey { of_the_algorithm, any };
+
 struct StoredKey {
   std::string id;
   std::string purpose;
@@ -64,9 +76,10 @@ const StoredKey* find_active(const std::vector<StoredKey>& keys, std::string_vie
 }
 
 Task<void> make_missing(sql::Transaction& transaction, const MasterKey& master_key, SigningAlgorithm algorithm,
-                        std::vector<StoredKey>& keys, Time now, Random& random) {
+                        ActiveKey active_key, std::vector<StoredKey>& keys, Time now, Random& random) {
   const auto* signing = find_active(keys, "signing");
-  if (signing == nullptr || signing->algorithm != name_of(algorithm)) {
+  const bool is_other = signing != nullptr && signing->algorithm != name_of(algorithm);
+  if (signing == nullptr || (is_other && active_key == ActiveKey::of_the_algorithm)) {
     co_await transaction.execute(kRetireActive);
     for (auto& key : keys) key.is_active = key.is_active && key.purpose != "signing";
     const auto made = SigningKey::generate(algorithm);
@@ -112,17 +125,35 @@ std::shared_ptr<const Keyring> assemble(std::vector<StoredKey> keys) {
   return std::make_shared<const Keyring>(std::move(parts));
 }
 
-}  // namespace
-
-Task<std::shared_ptr<const Keyring>> load_keyring(sql::Database& database, const MasterKey& master_key,
-                                                  SigningAlgorithm algorithm, const Clock& clock, Random& random) {
+Task<std::shared_ptr<const Keyring>> load(sql::Database& database, const MasterKey& master_key,
+                                          SigningAlgorithm algorithm, ActiveKey active_key, const Clock& clock,
+                                          Random& random) {
   auto body = [&](sql::Transaction& transaction) -> Task<Result<std::vector<StoredKey>>> {
+    co_await transaction.execute(kLock);
     auto keys = co_await read_keys(transaction, master_key);
-    co_await make_missing(transaction, master_key, algorithm, keys, clock.now(), random);
+    co_await make_missing(transaction, master_key, algorithm, active_key, keys, clock.now(), random);
     co_return keys;
   };
   auto keys = co_await database.transact(std::move(body));
   co_return assemble(std::move(keys.value()));
+}
+
+}  // namespace
+
+Task<std::shared_ptr<const Keyring>> load_keyring(sql::Database& database, const MasterKey& master_key,
+                                                  SigningAlgorithm algorithm, const Clock& clock, Random& random) {
+  return load(database, master_key, algorithm, ActiveKey::of_the_algorithm, clock, random);
+}
+
+Task<bool> KeyringWatch::look() {
+  const auto states = co_await parts_.database.read(kStates);
+  auto now = states.front().find<std::string>(0).value_or("");
+  if (now == seen_) co_return false;
+  auto keyring =
+      co_await load(parts_.database, parts_.master_key, parts_.algorithm, ActiveKey::any, parts_.clock, parts_.random);
+  parts_.published.set(std::move(keyring));
+  seen_ = std::move(now);
+  co_return true;
 }
 
 }  // namespace safawinet

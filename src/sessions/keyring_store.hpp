@@ -3,8 +3,10 @@
 
 #include <memory>
 #include <stdexcept>
+#include <string>
 
 #include "base/clock.hpp"
+#include "base/published.hpp"
 #include "base/random.hpp"
 #include "base/task.hpp"
 #include "crypto/keyring.hpp"
@@ -23,5 +25,27 @@ class WrongMasterKey : public std::runtime_error {
 // verifying). Nodes that start at once end up with the same keyring. Throws WrongMasterKey, Unavailable.
 Task<std::shared_ptr<const Keyring>> load_keyring(sql::Database& database, const MasterKey& master_key,
                                                   SigningAlgorithm algorithm, const Clock& clock, Random& random);
+
+// Hears of keys that another node has made, or that somebody has distrusted. Threading: one call at a time.
+class KeyringWatch {
+ public:
+  struct Parts {
+    sql::Database& database;
+    const MasterKey& master_key;
+    SigningAlgorithm algorithm;  // of the key that is made if there is none left
+    const Clock& clock;
+    Random& random;
+    Published<Keyring>& published;
+  };
+  explicit KeyringWatch(Parts parts) : parts_(parts) {}
+
+  // Publishes the keyring if it has changed since the last call (in any case at the first one): true. Costs one read of
+  // a table of a few rows. Throws WrongMasterKey, Unavailable; what was published stays.
+  Task<bool> look();
+
+ private:
+  Parts parts_;
+  std::string seen_;
+};
 
 }  // namespace safawinet

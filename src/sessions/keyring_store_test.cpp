@@ -79,6 +79,41 @@ TEST_P(KeyringStoreTest, nodes_that_start_at_once_have_one_keyring_between_them)
   EXPECT_EQ(at_work.number("SELECT count(*) FROM keys"), 2);
 }
 
+class KeyringWatchTest : public KeyringStoreTest {
+ protected:
+  bool look() { return at_work_.run(watch_.look()); }
+
+  KeyringWatch watch_{{.database = at_work_.database,
+                       .master_key = at_work_.master_key,
+                       .algorithm = SigningAlgorithm::eddsa,
+                       .clock = at_work_.clock,
+                       .random = at_work_.random,
+                       .published = at_work_.keyring}};
+};
+
+TEST_P(KeyringWatchTest, a_running_node_learns_of_the_key_that_another_one_has_made_and_does_not_change_it_back) {
+  const auto former = at_work_.keyring.get()->signing_key().id();
+  look();
+  EXPECT_FALSE(look());
+  const auto of_the_other = load(SigningAlgorithm::es256);
+  EXPECT_TRUE(look());
+  EXPECT_EQ(at_work_.keyring.get()->jwks(), of_the_other->jwks());
+  EXPECT_EQ(at_work_.keyring.get()->signing_key().algorithm(), SigningAlgorithm::es256);
+  EXPECT_NE(at_work_.keyring.get()->find_verifying_key(former), nullptr);
+  EXPECT_FALSE(look());
+}
+
+TEST_P(KeyringWatchTest, a_running_node_drops_a_key_that_is_distrusted_and_makes_another) {
+  const auto former = at_work_.keyring.get()->signing_key().id();
+  look();
+  at_work_.by_hand("UPDATE keys SET state = 'compromised' WHERE purpose = 'signing'");
+  EXPECT_TRUE(look());
+  EXPECT_EQ(at_work_.keyring.get()->find_verifying_key(former), nullptr);
+  EXPECT_NE(at_work_.keyring.get()->signing_key().id(), former);
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, KeyringWatchTest, ::testing::ValuesIn(sql::testing::kEngines),
+                         ::testing::PrintToStringParamName());
 INSTANTIATE_TEST_SUITE_P(Engines, KeyringStoreTest, ::testing::ValuesIn(sql::testing::kEngines),
                          ::testing::PrintToStringParamName());
 

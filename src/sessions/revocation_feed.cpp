@@ -6,17 +6,34 @@
 #include <functional>
 #include <utility>
 
+#include "sessions/session_store.hpp"
+
 namespace safawinet {
 namespace {
 
-constexpr std::int64_t kRowsAtOnce = 10'000;
+constexpr std::size_t kRowsAtOnce = 10'000;  // on the embedded database, whose reader keeps its event loop waiting
 constexpr std::chrono::milliseconds kPauseAfterFailure{50};
 
 // One statement is one snapshot: the epoch and the rows belong together. On the embedded database `seq` is the order of
-// commits, since there is one writer.
+// commits, since there is one writer, and the cursor is the next number. On PostgreSQL numbers are committed in any
+// order, and the cursor is a snapshot: what was not visible to the last reading is read by the next one, however long
+// its transaction took.
 constexpr sql::Statement kAfter{
-    "SELECT e.incarnation, e.epoch, r.seq, r.scope, r.sid, r.user_id, r.token_version, r.epoch, r.created_at "
-    "FROM session_epoch e LEFT JOIN revocations r ON r.seq > $1 ORDER BY r.seq LIMIT $2"};
+    "SELECT e.incarnation, '', '', e.epoch, CAST(r.seq + 1 AS TEXT), NULL, "
+    "r.scope, coalesce(r.sid, ''), r.user_id, r.token_version, r.epoch, r.created_at "
+    "FROM session_epoch e LEFT JOIN revocations r ON r.seq >= CAST($1 AS INTEGER) ORDER BY r.seq LIMIT 10000",
+    "SELECT incarnation::text, left(pg_walfile_name(pg_current_wal_lsn()), 8), "
+    "coalesce(pg_stat_get_bgwriter_stat_reset_time()::text, ''), epoch, pg_current_snapshot()::text, "
+    "clock_timestamp(), "
+    "NULL::text, NULL::text, NULL::uuid, NULL::bigint, NULL::bigint, NULL::timestamptz "
+    "FROM session_epoch "
+    "UNION ALL "
+    "SELECT NULL, NULL, NULL, NULL, NULL, NULL, "
+    "scope, array_to_string(sids, ','), user_id, token_version, epoch, created_at "
+    "FROM revocations "
+    "WHERE tx >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(tx, $1::pg_snapshot)"};
+
+constexpr sql::Statement kRaiseEpochTo{"UPDATE session_epoch SET epoch = $1 WHERE epoch < $1"};
 
 Revocation::Scope parse_scope(const std::string& scope) {
   if (scope == "session") return Revocation::Scope::session;
@@ -24,43 +41,64 @@ Revocation::Scope parse_scope(const std::string& scope) {
   return Revocation::Scope::global;
 }
 
+// Ids with commas between them.
+void append_sessions(std::vector<SessionId>& sessions, std::string_view text) {
+  while (!text.empty()) {
+    const auto comma = text.find(',');
+    const auto id = SessionId::parse(text.substr(0, comma));
+    if (!id) throw sql::BadColumn("a revocation names something that is no session");
+    sessions.push_back(*id);
+    text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
+  }
+}
+
 }  // namespace
 
 struct RevocationFeed::Batch {
-  std::string incarnation;
+  History history;
   std::int64_t epoch = 0;
-  std::int64_t after = 0;  // the cursor from which it was read
-  std::int64_t last_seq = 0;
+  std::optional<std::string> next;  // the cursor behind it; none: as before
   std::vector<Revocation> revocations;
   std::optional<Time> last_created_at;
-
-  [[nodiscard]] bool is_last() const { return static_cast<std::int64_t>(revocations.size()) < kRowsAtOnce; }
+  bool is_last = true;
 };
 
-Task<void> RevocationFeed::catch_up() {
+Task<void> RevocationFeed::read() {
+  auto from = position();
   for (;;) {
-    const auto began = clock_.monotonic();
-    std::int64_t cursor = 0;
-    {
-      const std::lock_guard lock(applying_);
-      cursor = cursor_;
+    const auto batch = co_await read_from(from.cursor);
+    if (!apply(batch, from)) {
+      from = position();
+    } else if (batch.is_last) {
+      break;
     }
-    const auto batch = co_await read_after(cursor);
-    if (!apply(batch) || !batch.is_last()) continue;
-    renew_lease(began);
-    co_return;
   }
+  if (const auto lost = lost_epoch_.load(); lost > 0) co_await restore_epoch(lost);
+}
+
+Task<void> RevocationFeed::catch_up() {
+  const auto began = clock_.monotonic();
+  co_await database_.prove_current();
+  co_await read();
+  renew_lease(began);
 }
 
 Task<void> RevocationFeed::follow(std::function<void(const std::string&)> on_failure) {
   sql::ChangeMark seen;
   Timer pause(co_await boost::asio::this_coro::executor);
-  const auto longest = std::min(kFeedLongestWait, lease_ / 4);
+  const auto interval = std::min(kFeedLongestWait, lease_ / 4);
+  MonotonicTime renewal_due{};
   for (;;) {
     std::string failure;
     try {
-      co_await catch_up();
-      co_await database_.wait_for_change(seen, longest);
+      // What is new is published first: the proof may take its time.
+      co_await read();
+      if (const auto now = clock_.monotonic(); now >= renewal_due) {
+        co_await catch_up();
+        renewal_due = now + interval;
+      }
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(renewal_due - clock_.monotonic());
+      co_await database_.wait_for_change(seen, std::clamp(left, std::chrono::milliseconds(1), interval));
     } catch (const std::exception& error) {
       failure = error.what();
     }
@@ -72,70 +110,130 @@ Task<void> RevocationFeed::follow(std::function<void(const std::string&)> on_fai
 }
 
 Task<void> RevocationFeed::reload() {
+  struct Collecting {
+    explicit Collecting(RevocationFeed& feed) : of(feed) {}
+    ~Collecting() {
+      const std::lock_guard lock(of.applying_);
+      of.applied_meanwhile_.reset();
+    }
+    Collecting(const Collecting&) = delete;
+    Collecting& operator=(const Collecting&) = delete;
+    RevocationFeed& of;
+  };
+  Position from;
+  History history;
   RevocationIndex fresh;
-  std::int64_t cursor = 0;
-  std::string incarnation;
-  std::int64_t reached = 0;  // before this reading: whatever is still on record up to here will be in it
-  std::string reached_in;
   {
     const std::lock_guard lock(applying_);
-    reached = cursor_;
-    reached_in = incarnation_;
+    if (applied_meanwhile_) co_return;  // somebody else is at it
+    applied_meanwhile_.emplace();
+    from = {std::string(kBeginning), position_.era};
+    history = history_;
+    if (of_former_eras_ && clock_.monotonic() >= former_eras_until_) of_former_eras_.reset();
+    if (of_former_eras_) fresh = *of_former_eras_;
   }
+  const Collecting collecting(*this);
   for (;;) {
-    const auto batch = co_await read_after(cursor);
+    const auto batch = co_await read_from(from.cursor);
+    if (batch.history != history) co_return;  // the next reading finds out
     fresh = fresh.with(batch.revocations, batch.epoch);
-    cursor = std::max(cursor, batch.last_seq);
-    incarnation = batch.incarnation;
-    if (batch.is_last()) break;
+    if (batch.is_last) break;
+    from.cursor = batch.next.value();
   }
-  if (incarnation == reached_in) cursor = std::max(cursor, reached);
   const std::lock_guard lock(applying_);
-  // Somebody may have caught up further meanwhile: what is newer than this reading stays as it is, for the next reload.
-  if (cursor < cursor_ && incarnation == incarnation_) co_return;
-  cursor_ = cursor;
-  incarnation_ = incarnation;
-  index_.set(std::make_shared<RevocationIndex>(std::move(fresh)));
+  if (from.era != position_.era) co_return;  // that of the next round will do
+  index_.set(std::make_shared<RevocationIndex>(fresh.with(*applied_meanwhile_)));
 }
 
-Task<RevocationFeed::Batch> RevocationFeed::read_after(std::int64_t seq) {
-  const auto rows = co_await database_.read(kAfter, seq, kRowsAtOnce);
-  Batch batch{.incarnation = rows.front().get<std::string>(0),
-              .epoch = rows.front().get<std::int64_t>(1),
-              .after = seq,
-              .last_seq = seq,
-              .revocations = {},
-              .last_created_at = {}};
+RevocationFeed::Position RevocationFeed::position() {
+  const std::lock_guard lock(applying_);
+  return position_;
+}
+
+Task<RevocationFeed::Batch> RevocationFeed::read_from(const std::string& cursor) {
+  const auto began = clock_.monotonic();
+  const auto rows = co_await database_.read(kAfter, cursor);
+  const auto ended = clock_.monotonic();
+  Batch batch;
+  batch.is_last = rows.size() < kRowsAtOnce;
+  std::vector<SessionId> ended_sessions;
   for (const auto& row : rows) {
-    const auto row_seq = row.find<std::int64_t>(2);
-    if (!row_seq) break;  // the outer join's empty row: nothing new
-    batch.last_seq = *row_seq;
-    batch.revocations.push_back({.scope = parse_scope(row.get<std::string>(3)),
-                                 .session = row.find<SessionId>(4),
-                                 .user = row.find<UserId>(5),
-                                 .token_version = row.find<std::int64_t>(6).value_or(0),
-                                 .epoch = row.find<std::int64_t>(7).value_or(0)});
-    batch.last_created_at = row.find<Time>(8);
+    if (const auto incarnation = row.find<std::string>(0)) {
+      batch.history = {*incarnation, row.get<std::string>(1), row.get<std::string>(2)};
+      batch.epoch = row.get<std::int64_t>(3);
+    }
+    if (auto next = row.find<std::string>(4)) batch.next = std::move(next);
+    const auto there = row.find<Time>(5);
+    if (there && database_clock_ != nullptr) database_clock_->observe(began, ended, *there);
+    const auto scope = row.find<std::string>(6);
+    if (!scope) continue;
+    Revocation revocation{.scope = parse_scope(*scope),
+                          .sessions = {},
+                          .user = row.find<UserId>(8),
+                          .token_version = row.find<std::int64_t>(9).value_or(0),
+                          .epoch = row.find<std::int64_t>(10).value_or(0)};
+    const bool is_of_sessions = revocation.scope == Revocation::Scope::session;
+    append_sessions(is_of_sessions ? ended_sessions : revocation.sessions, row.get<std::string>(7));
+    if (!is_of_sessions) batch.revocations.push_back(std::move(revocation));
+    batch.last_created_at = std::max(batch.last_created_at, row.find<Time>(11));
+  }
+  // All together, and sorted here: whoever applies them keeps others waiting.
+  std::ranges::sort(ended_sessions);
+  if (!ended_sessions.empty()) {
+    batch.revocations.push_back(
+        {.scope = Revocation::Scope::session, .sessions = std::move(ended_sessions), .user = {}});
   }
   co_return batch;
 }
 
-bool RevocationFeed::apply(const Batch& batch) {
+bool RevocationFeed::apply(const Batch& batch, Position& from) {
   const std::lock_guard lock(applying_);
-  if (batch.incarnation != incarnation_) {
-    incarnation_ = batch.incarnation;
-    cursor_ = 0;
+  if (from.era != position_.era) return false;
+  if (batch.history != history_) {
+    begin_era(batch);
+    if (from.cursor != kBeginning) return false;
   }
-  // Read from further on than we stand now: applied, it would leave a gap. Somebody who reads at the same time may have
-  // found the new incarnation first.
-  if (batch.after > cursor_) return false;
   const auto current = index_.get();
   if (!batch.revocations.empty() || batch.epoch > current->epoch()) {
     index_.set(std::make_shared<RevocationIndex>(current->with(batch.revocations, batch.epoch)));
+    if (applied_meanwhile_) *applied_meanwhile_ = applied_meanwhile_->with(batch.revocations, batch.epoch);
   }
-  cursor_ = std::max(cursor_, batch.last_seq);
+  if (batch.next) position_.cursor = *batch.next;
+  from = position_;
   if (batch.last_created_at) last_lag_ = std::max<std::int64_t>(0, (clock_.now() - *batch.last_created_at).count());
   return true;
+}
+
+// What was in force stays so, although the database may have lost it.
+void RevocationFeed::begin_era(const Batch& batch) {
+  const bool is_same_incarnation = batch.history.incarnation == history_.incarnation;
+  if (is_same_incarnation && batch.history.timeline < history_.timeline) {
+    throw Unavailable("the database is on timeline " + batch.history.timeline + ", which " + history_.timeline +
+                      " has replaced: an old primary");
+  }
+  if (!history_.incarnation.empty()) {
+    of_former_eras_ = index_.get();
+    former_eras_until_ = clock_.monotonic() + kRevocationsKept;
+    if (batch.epoch < of_former_eras_->epoch()) lost_epoch_ = of_former_eras_->epoch();
+  }
+  history_ = batch.history;
+  ++position_.era;
+  position_.cursor = kBeginning;
+}
+
+// A global logout that this node knows and the database has forgotten is made good there: what it ended stays dead, and
+// new sessions get an epoch that everybody accepts.
+Task<void> RevocationFeed::restore_epoch(std::int64_t epoch) {
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    SessionStore store;
+    const EndingReason reason{.reason = "global-logout", .actor = "system"};
+    co_await store.set_reason(transaction, reason);
+    co_await transaction.execute(kRaiseEpochTo, epoch);
+    co_await store.forget_reason(transaction);
+    co_return true;
+  };
+  co_await database_.transact(std::move(body));
+  lost_epoch_.compare_exchange_strong(epoch, 0);
 }
 
 void RevocationFeed::renew_lease(MonotonicTime began) {

@@ -1,7 +1,8 @@
 // How this node learns of revocations, and how it knows that it knows.
 //
-// Reading the feed renews a lease, counted on the monotonic clock from before the read began. A node whose lease has
-// run out (paused, cut off from the database) must not accept any token: what it does not know may have been revoked.
+// A lease, counted on the monotonic clock, says how long the node may trust what it has read: from before it was proved
+// that the database is still the one that everybody writes to, and from before the reading. A node whose lease has run
+// out (paused, cut off from the database) must not accept any token: what it does not know may have been revoked.
 #pragma once
 
 #include <atomic>
@@ -10,7 +11,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.hpp"
 #include "base/published.hpp"
@@ -21,22 +24,29 @@
 namespace safawinet {
 
 inline constexpr std::chrono::milliseconds kFeedLongestWait{500};
+inline constexpr std::chrono::hours kRevocationsKept{3};  // longer than any access token may live (one hour)
 
-// Threading: is_held, index and the figures from any thread; catch_up on any event loop; follow on one.
+// Threading: is_held, index and the figures from any thread; reading on any event loop; follow on one.
 class RevocationFeed {
  public:
-  RevocationFeed(sql::Database& database, const Clock& clock, std::chrono::milliseconds lease)
-      : database_(database), clock_(clock), lease_(lease) {}
+  // `database_clock`, if there is one, is set by the database's clock at each reading.
+  RevocationFeed(sql::Database& database, const Clock& clock, std::chrono::milliseconds lease,
+                 DatabaseClock* database_clock = nullptr)
+      : database_(database), clock_(clock), lease_(lease), database_clock_(database_clock) {}
 
-  // Reads what was committed and publishes it. When this returns, everything that was committed before the call is in
-  // index(), and the lease is renewed. Throws Unavailable.
+  // Reads what was committed and publishes it: when this returns, everything that was committed before the call is in
+  // index(). The lease stays as it is. Throws Unavailable.
+  Task<void> read();
+
+  // Proves that the database is current, reads, and renews the lease. Throws Unavailable.
   Task<void> catch_up();
 
-  // Waits for changes and catches up, for ever; a failed read is tried again after a moment, and `on_failure` hears
-  // why.
+  // Waits for changes and reads them, for ever, and renews the lease in time; a failed read is tried again after a
+  // moment, and `on_failure` hears why.
   Task<void> follow(std::function<void(const std::string&)> on_failure);
 
-  // Rebuilds the index from the rows that are still kept, so that it does not grow for ever.
+  // Rebuilds the index from the rows that are still kept, so that it does not grow for ever. What is read by others
+  // meanwhile is kept as well.
   Task<void> reload();
 
   // Until when this node may say yes to a token. Whoever uses index() reads this before it, and compares after.
@@ -51,20 +61,42 @@ class RevocationFeed {
   [[nodiscard]] std::chrono::microseconds last_lag() const { return std::chrono::microseconds(last_lag_.load()); }
 
  private:
+  // Which history of the database this is. A restored copy is another; so is what a promoted standby writes, and what
+  // is written after a crash: transaction numbers that were never on disk are given out again.
+  struct History {
+    std::string incarnation;
+    std::string timeline;
+    std::string recovery;
+    bool operator==(const History&) const = default;
+  };
+  // For either engine: a snapshot that sees nothing, and the number 1.
+  static constexpr std::string_view kBeginning = "1:1:";
+  struct Position {
+    std::string cursor;     // opaque: made by the database for the next reading
+    std::uint64_t era = 0;  // how many histories this node has seen: a cursor is good in its own
+  };
   struct Batch;
 
-  Task<Batch> read_after(std::int64_t seq);
-  // False when what was read does not follow what is known: the database is another one than before (restored), and
-  // must be read again from the beginning.
-  [[nodiscard]] bool apply(const Batch& batch);
+  [[nodiscard]] Position position();
+  Task<Batch> read_from(const std::string& cursor);
+  // Moves `from` on. False when it is of another history than the batch: everything is read again, from the beginning.
+  // Doing that is harmless.
+  [[nodiscard]] bool apply(const Batch& batch, Position& from);
+  void begin_era(const Batch& batch);
+  Task<void> restore_epoch(std::int64_t epoch);
   void renew_lease(MonotonicTime began);
 
   sql::Database& database_;
   const Clock& clock_;
   const std::chrono::milliseconds lease_;
-  std::mutex applying_;  // guards cursor_ and incarnation_, and makes updates of the index one after another
-  std::int64_t cursor_ = 0;
-  std::string incarnation_;
+  DatabaseClock* const database_clock_;
+  std::mutex applying_;  // guards what follows, and makes updates of the index one after another
+  Position position_{std::string(kBeginning), 0};
+  History history_;
+  std::optional<RevocationIndex> applied_meanwhile_;       // while a reload reads
+  std::shared_ptr<const RevocationIndex> of_former_eras_;  // stays in force for as long as its tokens may live
+  MonotonicTime former_eras_until_{};
+  std::atomic<std::int64_t> lost_epoch_{0};  // this node has seen it and the database no longer knows; 0: none
   Published<RevocationIndex> index_{std::make_shared<RevocationIndex>()};
   std::atomic<std::int64_t> held_until_{0};  // nanoseconds of MonotonicTime
   std::atomic<std::int64_t> last_lag_{0};    // microseconds

@@ -25,13 +25,13 @@ struct TokenStanding {
   std::int64_t epoch = 0;
 };
 
-// One row of the feed. Which members are set depends on the scope: a session that ended; a user and the version below
-// which tokens are dead; an epoch and the session that was spared.
+// Something of the feed. Which members are set depends on the scope: sessions that ended; a user and the version below
+// which tokens are dead; an epoch and the sessions that were spared.
 struct Revocation {
   enum class Scope { session, user, global };
 
   Scope scope = Scope::session;
-  std::optional<SessionId> session;
+  std::vector<SessionId> sessions;
   std::optional<UserId> user;
   std::int64_t token_version = 0;
   std::int64_t epoch = 0;
@@ -51,11 +51,14 @@ class RevocationIndex {
   // This index with more in it. Applying a revocation twice changes nothing. `epoch`: the current one, which a global
   // row may raise further.
   [[nodiscard]] RevocationIndex with(const std::vector<Revocation>& revocations, std::int64_t epoch) const;
+  // All that is dead by either of them. Where they disagree about whom a global logout spared, this one is right.
+  [[nodiscard]] RevocationIndex with(const RevocationIndex& other) const;
 
  private:
   [[nodiscard]] bool is_spared_since(std::int64_t epoch, SessionId session) const;
 
   using SessionIds = std::vector<SessionId>;
+  using Versions = std::unordered_map<UserId, std::int64_t>;
 
   [[nodiscard]] bool has_ended(SessionId session) const;
   void add_ended(SessionIds added);
@@ -63,8 +66,8 @@ class RevocationIndex {
   // Both sorted; no session is in both, or twice in one.
   std::shared_ptr<const SessionIds> settled_ = std::make_shared<SessionIds>();
   SessionIds recent_;
-  std::unordered_map<UserId, std::int64_t> versions_;
-  std::map<std::int64_t, std::optional<SessionId>> spared_;  // by the epoch that the global logout began
+  std::shared_ptr<const Versions> versions_ = std::make_shared<Versions>();
+  std::map<std::int64_t, SessionIds> spared_;  // sorted; by the epoch that the global logout began
   std::int64_t epoch_ = 0;
 };
 

@@ -15,13 +15,13 @@ class RevocationIndexTest : public ::testing::Test {
   UserId new_user() { return UserId::make(clock_, random_); }
 
   static Revocation of_session(SessionId session) {
-    return {.scope = Revocation::Scope::session, .session = session, .user = {}};
+    return {.scope = Revocation::Scope::session, .sessions = {session}, .user = {}};
   }
   static Revocation of_user(UserId user, std::int64_t version) {
-    return {.scope = Revocation::Scope::user, .session = {}, .user = user, .token_version = version};
+    return {.scope = Revocation::Scope::user, .sessions = {}, .user = user, .token_version = version};
   }
-  static Revocation of_everybody(std::int64_t epoch, std::optional<SessionId> spared = {}) {
-    return {.scope = Revocation::Scope::global, .session = spared, .user = {}, .epoch = epoch};
+  static Revocation of_everybody(std::int64_t epoch, std::vector<SessionId> spared = {}) {
+    return {.scope = Revocation::Scope::global, .sessions = std::move(spared), .user = {}, .epoch = epoch};
   }
   TokenStanding token(std::int64_t epoch = 1, std::int64_t version = 1) {
     return {.session = new_session(), .user = new_user(), .token_version = version, .epoch = epoch};
@@ -77,7 +77,7 @@ TEST_F(RevocationIndexTest, the_epoch_counts_also_when_its_row_is_no_longer_on_r
 TEST_F(RevocationIndexTest, a_spared_session_lives_on_with_its_old_token) {
   const auto spared = token(1);
   const auto other = token(1);
-  const auto index = empty_.with({of_everybody(2, spared.session)}, 2);
+  const auto index = empty_.with({of_everybody(2, {spared.session})}, 2);
   EXPECT_FALSE(index.is_dead(spared));
   EXPECT_TRUE(index.is_dead(other));
 }
@@ -85,7 +85,7 @@ TEST_F(RevocationIndexTest, a_spared_session_lives_on_with_its_old_token) {
 TEST_F(RevocationIndexTest, a_spared_session_dies_with_the_next_global_logout_that_spares_another) {
   const auto spared = token(1);
   const auto other = token(1);
-  const auto index = empty_.with({of_everybody(2, spared.session), of_everybody(3, other.session)}, 3);
+  const auto index = empty_.with({of_everybody(2, {spared.session}), of_everybody(3, {other.session})}, 3);
   EXPECT_TRUE(index.is_dead(spared));
   EXPECT_TRUE(index.is_dead(other)) << "it was not spared by the first one";
   auto refreshed = other;
@@ -95,13 +95,13 @@ TEST_F(RevocationIndexTest, a_spared_session_dies_with_the_next_global_logout_th
 
 TEST_F(RevocationIndexTest, a_session_spared_by_every_global_logout_since_lives) {
   const auto spared = token(1);
-  const auto index = empty_.with({of_everybody(2, spared.session), of_everybody(3, spared.session)}, 3);
+  const auto index = empty_.with({of_everybody(2, {spared.session}), of_everybody(3, {spared.session})}, 3);
   EXPECT_FALSE(index.is_dead(spared));
 }
 
 TEST_F(RevocationIndexTest, a_spared_session_that_ends_by_itself_is_dead) {
   const auto spared = token(1);
-  const auto index = empty_.with({of_everybody(2, spared.session), of_session(spared.session)}, 2);
+  const auto index = empty_.with({of_everybody(2, {spared.session}), of_session(spared.session)}, 2);
   EXPECT_TRUE(index.is_dead(spared));
 }
 
@@ -132,8 +132,8 @@ TEST_F(RevocationIndexTest, every_order_and_grouping_gives_the_same_answers) {
   const auto spared = token(1);
   const auto plain = token(1);
   const auto current = token(3);
-  std::vector<Revocation> revocations{of_session(ended.session), of_everybody(2, spared.session),
-                                      of_everybody(3, spared.session), of_user(plain.user, 2)};
+  std::vector<Revocation> revocations{of_session(ended.session), of_everybody(2, {spared.session}),
+                                      of_everybody(3, {spared.session}), of_user(plain.user, 2)};
   std::vector<int> order{0, 1, 2, 3};
   do {
     RevocationIndex one_by_one;

@@ -279,8 +279,7 @@ TEST_P(RevocationTest, the_lease_counts_from_before_the_reading_began) {
     Task<void> probe() override { return database.probe(); }
     [[nodiscard]] sql::DatabaseState state() const override { return database.state(); }
     Task<sql::Rows> run_read(const sql::Statement& statement, sql::Values values) override {
-      auto rows =
-          co_await database.read(statement, std::get<std::int64_t>(values[0]), std::get<std::int64_t>(values[1]));
+      auto rows = co_await database.read(statement, std::get<std::string>(values[0]));
       clock.advance(std::chrono::milliseconds(1'500));
       co_return rows;
     }

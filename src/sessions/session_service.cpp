@@ -1,5 +1,7 @@
 #include "sessions/session_service.hpp"
 
+#include <boost/asio/this_coro.hpp>
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -9,9 +11,14 @@
 namespace safawinet {
 namespace {
 
-constexpr std::int64_t kSweepBatch = 500;               // rows: a batch holds the writer for some milliseconds
+// How long a refresh waits for whoever holds its session's row: two seconds in all, a little longer each time.
+constexpr std::chrono::milliseconds kFirstPause{1};
+constexpr std::chrono::milliseconds kLongestPause{1'024};
+
+constexpr std::chrono::minutes kWalkInterval{10};       // expired sessions are refused wherever they are
 constexpr std::chrono::seconds kSweepAfterExpiry{120};  // behind the minute in which the trigger still revokes
-constexpr std::chrono::hours kRevocationsKept{3};       // longer than any access token may live (one hour)
+constexpr std::chrono::seconds kCountingTime{10};       // for a global logout to count what it ended
+constexpr std::chrono::minutes kReloadInterval{10};
 constexpr std::chrono::hours kEvidenceKept{90 * 24};
 
 std::string random_token_id(Random& random) {
@@ -21,12 +28,6 @@ std::string random_token_id(Random& random) {
 }
 
 }  // namespace
-
-// What the second look at a refresh token says, when the rotation found nothing to rotate.
-struct SessionService::Judgement {
-  enum class Kind { refused, same_successor, reuse } kind = Kind::refused;
-  SessionStanding standing{};
-};
 
 Task<Result<IssuedTokens>> SessionService::start(UserId user, std::int64_t credential_version, Device device) {
   const auto now = parts_.clock.now();
@@ -47,25 +48,24 @@ Task<Result<IssuedTokens>> SessionService::refresh(const SecretText& token, Orig
   const auto presented = parts_.keyring.get()->parse_refresh_token(token.reveal());
   if (!presented) co_return refuse(ErrorCode::unauthenticated);
   const auto now = parts_.clock.now();
-  const auto rotated =
-      co_await store_.rotate(parts_.database, presented->session, static_cast<std::int64_t>(presented->generation), now,
-                             now + rules_.idle, origin.ip_address);
-  if (rotated) co_return issue(*rotated, presented->key_id, now);
-
-  auto body = [&](sql::Transaction& transaction) -> Task<Result<Judgement>> {
-    co_return co_await judge(transaction, *presented, now, origin);
-  };
-  const auto judgement = co_await parts_.database.transact(std::move(body));
-  switch (judgement->kind) {
-    case Judgement::Kind::same_successor:
-      co_return issue(judgement->standing, presented->key_id, now);
-    case Judgement::Kind::reuse:
-      co_await made_known();
-      break;
-    case Judgement::Kind::refused:
-      break;
+  const Rotation rotation{.id = presented->session,
+                          .generation = static_cast<std::int64_t>(presented->generation),
+                          .now = now,
+                          .expires_at = now + rules_.idle,
+                          .ip_address = origin.ip_address};
+  for (auto wait = kFirstPause; wait <= kLongestPause; wait *= 2) {
+    const auto rotated = co_await store_.rotate(parts_.database, rotation);
+    if (rotated) co_return issue(*rotated, presented->key_id, now);
+    const auto state = co_await store_.find(parts_.database, presented->session);
+    const auto verdict = judge(state, rotation.generation, now);
+    if (verdict == Verdict::same_successor) co_return issue(state->standing, presented->key_id, now);
+    if (verdict == Verdict::reuse) co_await end_for_reuse(*state, now, origin);
+    if (verdict != Verdict::try_again) co_return refuse(ErrorCode::unauthenticated);
+    Timer pause(co_await boost::asio::this_coro::executor);
+    pause.expires_after(wait);
+    co_await pause.async_wait(use_task);
   }
-  co_return refuse(ErrorCode::unauthenticated);
+  throw Unavailable("somebody's transaction holds the session " + presented->session.text());
 }
 
 Task<std::vector<Session>> SessionService::list(UserId user, std::optional<SessionId> before, std::int64_t limit) {
@@ -115,6 +115,8 @@ Task<std::int64_t> SessionService::end_others(UserId user, SessionId current) {
 Task<SessionsEnded> SessionService::force_logout(ForcedLogout command) {
   auto body = [&](sql::Transaction& transaction) -> Task<Result<SessionsEnded>> {
     SessionsEnded ended{.sessions = 0, .spared = {}, .revocation_sequence = 0, .epoch = {}};
+    // Before the look at the session to be spared: another global logout may be about to end it.
+    if (!command.user) co_await store_.lock_epoch(transaction);
     std::optional<UserId> spared_owner;
     if (command.spared) spared_owner = co_await store_.find_owner(transaction, *command.spared);
     if (spared_owner && (!command.user || *command.user == *spared_owner)) ended.spared = command.spared;
@@ -125,9 +127,7 @@ Task<SessionsEnded> SessionService::force_logout(ForcedLogout command) {
     if (command.user) {
       ended.sessions = co_await store_.delete_all_of(transaction, *command.user, ended.spared);
     } else {
-      const auto raised = co_await store_.raise_epoch(transaction, ended.spared, parts_.clock.now());
-      ended.sessions = raised.sessions;
-      ended.epoch = raised.epoch;
+      ended.epoch = co_await store_.raise_epoch(transaction);
     }
     co_await store_.forget_reason(transaction);
     ended.revocation_sequence = co_await store_.newest_revocation(transaction);
@@ -140,9 +140,20 @@ Task<SessionsEnded> SessionService::force_logout(ForcedLogout command) {
     co_await parts_.audit.record(transaction, std::move(entry));
     co_return ended;
   };
-  const auto ended = co_await parts_.database.transact(std::move(body));
+  const auto now = parts_.clock.now();
+  auto ended = co_await parts_.database.transact(std::move(body));
   co_await made_known();
+  // In force by now: counting takes as long as there are sessions.
+  if (ended->epoch) ended->sessions = co_await count_ended_by(*ended->epoch, now);
   co_return ended.value();
+}
+
+Task<std::int64_t> SessionService::count_ended_by(std::int64_t epoch, Time now) {
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<std::int64_t>> {
+    co_return co_await store_.count_ended_by(transaction, epoch, now);
+  };
+  const auto counted = co_await parts_.database.transact(std::move(body));
+  co_return counted.value();
 }
 
 Task<std::int64_t> SessionService::end_all_of(sql::Transaction& transaction, UserId user,
@@ -156,62 +167,96 @@ Task<std::int64_t> SessionService::end_all_of(sql::Transaction& transaction, Use
 
 Task<bool> SessionService::sweep() {
   const auto now = parts_.clock.now();
-  const Time expired_before = now - kSweepAfterExpiry;
-  const auto older = co_await store_.find_of_older_epochs(parts_.database, kSweepBatch);
-  const auto expired = co_await store_.find_expired(parts_.database, expired_before, kSweepBatch);
-  if (!older.empty() || !expired.empty()) {
-    auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
-      co_await store_.sweep_older_epochs(transaction, older);
-      co_await store_.sweep_expired(transaction, expired, expired_before);
-      co_return true;
-    };
-    co_await parts_.database.transact(std::move(body));
+  if (co_await sweep_sessions(now)) co_return true;
+  const bool has_more = co_await purge(now);
+  if (parts_.clock.monotonic() >= next_reload_) {
+    co_await parts_.feed.reload();
+    next_reload_ = parts_.clock.monotonic() + kReloadInterval;
   }
-  const auto purged = co_await store_.purge_revocations(parts_.database, now - kRevocationsKept);
-  co_await store_.purge_evidence(parts_.database, now - kEvidenceKept);
-  if (purged > 0) co_await parts_.feed.reload();
-  const auto full = static_cast<std::size_t>(kSweepBatch);
-  co_return older.size() == full || expired.size() == full;
+  co_return has_more;
 }
 
-Task<SessionService::Judgement> SessionService::judge(sql::Transaction& transaction, const RefreshToken& token,
-                                                      Time now, const Origin& origin) {
-  const auto state = co_await store_.find(transaction, token.session);
-  if (!state) co_return Judgement{};
+// The next page of a walk over all sessions. A walk begins when a global logout has left rows behind, and every ten
+// minutes for what has expired. True if there are more pages.
+Task<bool> SessionService::sweep_sessions(Time now) {
+  const Time expired_before = now - kSweepAfterExpiry;
+  const bool is_walk_due = parts_.clock.monotonic() >= next_walk_;
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<std::optional<SweepRound>>> {
+    auto round = sweeping_;
+    if (!co_await store_.try_to_keep_house(transaction)) co_return round;
+    if (!round) {
+      const auto epoch = co_await store_.epoch_to_sweep(transaction, now - kCountingTime);
+      if (epoch <= swept_epoch_ && !is_walk_due) co_return std::nullopt;
+      round.emplace().epoch = epoch;
+    }
+    const auto page = co_await store_.look_at_page(transaction, round->after, round->epoch, expired_before);
+    if (page.has_older_epochs) co_await store_.sweep_older_epochs(transaction, page, round->epoch);
+    if (page.has_expired) co_await store_.sweep_expired(transaction, page, expired_before);
+    round->after = page.last;
+    round->is_over = page.is_last;
+    co_return round;
+  };
+  const auto round = co_await parts_.database.transact(std::move(body));
+  sweeping_ = round.value();
+  if (!sweeping_) co_return false;
+  if (!sweeping_->is_over) co_return true;
+  swept_epoch_ = std::max(swept_epoch_, sweeping_->epoch);
+  next_walk_ = parts_.clock.monotonic() + kWalkInterval;
+  sweeping_.reset();
+  co_return false;
+}
+
+Task<bool> SessionService::purge(Time now) {
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    if (!co_await store_.try_to_keep_house(transaction)) co_return false;
+    co_await store_.mark_revocations(transaction);
+    const auto revocations = co_await store_.purge_revocations(transaction, now - kRevocationsKept);
+    const auto evidence = co_await store_.purge_evidence(transaction, now - kEvidenceKept);
+    co_return revocations >= SessionStore::kPurgedAtOnce || evidence >= SessionStore::kPurgedAtOnce;
+  };
+  const auto has_more = co_await parts_.database.transact(std::move(body));
+  co_return has_more.value();
+}
+
+SessionService::Verdict SessionService::judge(const std::optional<SessionState>& state, std::int64_t generation,
+                                              Time now) const {
+  if (!state) return Verdict::refused;
   const auto& standing = state->standing;
   const bool is_alive = now < standing.expires_at && standing.epoch == state->current_epoch && state->is_user_active;
-  const auto generation = static_cast<std::int64_t>(token.generation);
-  // The current generation of a living session would have been rotated; a later one was never given out by this
-  // database.
-  if (!is_alive || generation >= standing.generation) co_return Judgement{};
+  // A later generation was never given out by this database.
+  if (!is_alive || generation > standing.generation) return Verdict::refused;
+  // Alive, and not rotated: somebody was just changing the row. Another refresh, or a global logout that spares the
+  // session, is done in a moment; whoever ends it may take longer.
+  if (generation == standing.generation) return Verdict::try_again;
   const bool is_predecessor = generation + 1 == standing.generation;
   // Without grace there is none, whatever the clocks of two nodes (or a clock that was set back) make of it.
   const bool has_grace = rules_.refresh_grace > std::chrono::seconds(0);
-  if (is_predecessor && has_grace && now < state->rotated_at + rules_.refresh_grace) {
-    Judgement same{.kind = Judgement::Kind::same_successor, .standing = standing};
-    co_return same;
-  }
-  co_await end_for_reuse(transaction, *state, now, origin);
-  Judgement reuse{.kind = Judgement::Kind::reuse};
-  co_return reuse;
+  if (is_predecessor && has_grace && now < state->rotated_at + rules_.refresh_grace) return Verdict::same_successor;
+  return Verdict::reuse;
 }
 
-Task<void> SessionService::end_for_reuse(sql::Transaction& transaction, const SessionState& state, Time now,
-                                         const Origin& origin) {
-  const auto& standing = state.standing;
-  const EndingReason reason{.reason = "reuse", .actor = "system"};
-  co_await store_.set_reason(transaction, reason);
-  co_await store_.delete_one(transaction, standing.id, standing.user);
-  co_await store_.forget_reason(transaction);
-  AuditEntry entry{.action = "session.refresh-token-reused",
-                   .outcome = AuditOutcome::refused,
-                   .actor = Actor::anonymous(),
-                   .target = "session:" + standing.id.text(),
-                   .reason = "an old refresh token of user:" + standing.user.text() + " was presented",
-                   .origin = origin};
-  co_await parts_.audit.record(transaction, std::move(entry));
-  auto letter = parts_.letters.session_ended_for_reuse(state.email, state.device_name, now);
-  co_await parts_.outbox.enqueue(transaction, std::move(letter));
+// Whoever deletes the row tells the user; others have been too late.
+Task<void> SessionService::end_for_reuse(const SessionState& state, Time now, const Origin& origin) {
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const auto& standing = state.standing;
+    const EndingReason reason{.reason = "reuse", .actor = "system"};
+    co_await store_.set_reason(transaction, reason);
+    const auto ended = co_await store_.delete_one(transaction, standing.id, standing.user);
+    co_await store_.forget_reason(transaction);
+    if (ended == 0) co_return false;
+    AuditEntry entry{.action = "session.refresh-token-reused",
+                     .outcome = AuditOutcome::refused,
+                     .actor = Actor::anonymous(),
+                     .target = "session:" + standing.id.text(),
+                     .reason = "an old refresh token of user:" + standing.user.text() + " was presented",
+                     .origin = origin};
+    co_await parts_.audit.record(transaction, std::move(entry));
+    auto letter = parts_.letters.session_ended_for_reuse(state.email, state.device_name, now);
+    co_await parts_.outbox.enqueue(transaction, std::move(letter));
+    co_return true;
+  };
+  co_await parts_.database.transact(std::move(body));
+  co_await made_known();
 }
 
 IssuedTokens SessionService::issue(const SessionStanding& standing, std::uint32_t mac_key_id, Time now) const {

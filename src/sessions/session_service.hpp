@@ -91,22 +91,36 @@ class SessionService {
   Task<std::int64_t> end_all_of(sql::Transaction& transaction, UserId user, std::optional<SessionId> except,
                                 std::string reason, Actor actor);
   // What was committed is in force on this node.
-  Task<void> made_known() { return parts_.feed.catch_up(); }
+  Task<void> made_known() { return parts_.feed.read(); }
 
   // One round of housekeeping: rows of older epochs, expired sessions, old revocations and evidence. True if there is
-  // more.
+  // more. Every node may do it; of those that do at the same moment, one does. One round at a time.
   Task<bool> sweep();
 
  private:
-  struct Judgement;
+  // What a refresh token deserves that could not be rotated.
+  enum class Verdict { refused, same_successor, reuse, try_again };
+  // A walk over all sessions, a page at a time.
+  struct SweepRound {
+    SessionId after{};       // the sessions up to here are done
+    std::int64_t epoch = 0;  // sessions below it are removed
+    bool is_over = false;
+  };
 
-  Task<Judgement> judge(sql::Transaction& transaction, const RefreshToken& token, Time now, const Origin& origin);
-  Task<void> end_for_reuse(sql::Transaction& transaction, const SessionState& state, Time now, const Origin& origin);
+  [[nodiscard]] Verdict judge(const std::optional<SessionState>& state, std::int64_t generation, Time now) const;
+  Task<void> end_for_reuse(const SessionState& state, Time now, const Origin& origin);
+  Task<std::int64_t> count_ended_by(std::int64_t epoch, Time now);
+  Task<bool> sweep_sessions(Time now);
+  Task<bool> purge(Time now);
   IssuedTokens issue(const SessionStanding& standing, std::uint32_t mac_key_id, Time now) const;
 
   Parts parts_;
   SessionRules rules_;
   SessionStore store_;
+  std::optional<SweepRound> sweeping_;
+  std::int64_t swept_epoch_ = 0;  // no session below it was left by the last walk
+  MonotonicTime next_walk_{};
+  MonotonicTime next_reload_{};
 };
 
 }  // namespace safawinet

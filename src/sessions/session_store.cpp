@@ -17,6 +17,10 @@ constexpr Statement kInsert{
     "SELECT $1, $2, epoch, 1, $3, $3, $4, $5, $6, $7, $8 FROM session_epoch RETURNING epoch"};
 
 // What the access token says comes from this statement, never from a node's memory. No indexed column changes.
+//
+// On PostgreSQL many statements share a connection, and none may keep the others waiting: a row that is locked is
+// skipped. It is found again by its place, which is cheaper than a second search; a row that has moved meanwhile is not
+// found.
 constexpr Statement kRotate{
     "UPDATE refresh_sessions "
     "SET generation = generation + 1, rotated_at = $3, expires_at = min(ends_at, $4), ip_address = $5 "
@@ -24,7 +28,16 @@ constexpr Statement kRotate{
     "AND (SELECT is_active FROM users WHERE users.id = refresh_sessions.user_id) "
     "RETURNING user_id, generation, epoch, created_at, expires_at, "
     "(SELECT role FROM users WHERE users.id = refresh_sessions.user_id), "
-    "(SELECT token_version FROM users WHERE users.id = refresh_sessions.user_id)"};
+    "(SELECT token_version FROM users WHERE users.id = refresh_sessions.user_id)",
+    "WITH held AS MATERIALIZED ("
+    "SELECT s.ctid AS place, u.role, u.token_version "
+    "FROM refresh_sessions s JOIN users u ON u.id = s.user_id CROSS JOIN session_epoch e "
+    "WHERE s.id = $1 AND s.generation = $2 AND s.expires_at > $3 AND s.epoch = e.epoch AND u.is_active "
+    "FOR NO KEY UPDATE OF s SKIP LOCKED) "
+    "UPDATE refresh_sessions s "
+    "SET generation = s.generation + 1, rotated_at = $3, expires_at = least(s.ends_at, $4), ip_address = $5 "
+    "FROM held WHERE s.ctid = held.place "
+    "RETURNING s.user_id, s.generation, s.epoch, s.created_at, s.expires_at, held.role, held.token_version"};
 constexpr Statement kFind{
     "SELECT s.user_id, s.generation, s.epoch, s.created_at, s.expires_at, u.role, u.token_version, s.rotated_at, "
     "s.device_name, u.email, u.is_active, e.epoch "
@@ -36,45 +49,85 @@ constexpr Statement kList{
 constexpr Statement kOwner{
     "SELECT user_id FROM refresh_sessions WHERE id = $1 AND epoch = (SELECT epoch FROM session_epoch)"};
 
-constexpr Statement kSetReason{"UPDATE acting SET reason = $1, actor = $2, spared = $3"};
-constexpr Statement kForgetReason{"UPDATE acting SET reason = 'sql', actor = 'database', spared = NULL"};
+constexpr Statement kSetReason{
+    "UPDATE acting SET reason = $1, actor = $2, spared = $3",
+    "SELECT set_config('safawinet.reason', $1, true), set_config('safawinet.actor', $2, true), "
+    "set_config('safawinet.spared', coalesce($3, ''), true)"};
+constexpr Statement kForgetReason{
+    "UPDATE acting SET reason = 'sql', actor = 'database', spared = NULL",
+    "SELECT set_config('safawinet.reason', '', true), set_config('safawinet.actor', '', true), "
+    "set_config('safawinet.spared', '', true)"};
 
+// ">=": a global logout that spares this session can be committed between the look at the epoch and the row's turn.
 constexpr Statement kDeleteOne{
     "DELETE FROM refresh_sessions "
-    "WHERE id = $1 AND user_id = $2 AND epoch = (SELECT epoch FROM session_epoch)"};
+    "WHERE id = $1 AND user_id = $2 AND epoch >= (SELECT epoch FROM session_epoch)"};
 constexpr Statement kDeleteAllOf{
     "DELETE FROM refresh_sessions "
-    "WHERE user_id = $1 AND id <> coalesce($2, '') AND epoch = (SELECT epoch FROM session_epoch)"};
+    "WHERE user_id = $1 AND (id <> $2 OR $2 IS NULL) AND epoch >= (SELECT epoch FROM session_epoch)"};
 
-constexpr Statement kCountAlive{
-    "SELECT count(*) FROM refresh_sessions "
-    "WHERE epoch = (SELECT epoch FROM session_epoch) AND expires_at > $1 AND id <> coalesce($2, '')"};
+constexpr Statement kLockEpoch{"SELECT 1", "SELECT 1 FROM session_epoch FOR UPDATE"};
 constexpr Statement kRaiseEpoch{"UPDATE session_epoch SET epoch = epoch + 1 RETURNING epoch"};
-constexpr Statement kNewestRevocation{"SELECT coalesce(max(seq), 0) FROM revocations"};
+constexpr Statement kCountEndedBy{"SELECT count(*) FROM refresh_sessions WHERE epoch + 1 = $1 AND expires_at > $2"};
+constexpr Statement kNewestRevocation{
+    "SELECT coalesce(max(seq), 0) FROM revocations",
+    "SELECT coalesce((SELECT max(seq) FROM revocations WHERE tx = pg_current_xact_id_if_assigned()), "
+    "(SELECT max(seq) FROM revocations), 0)"};
 
+constexpr Statement kTryToKeepHouse{"SELECT 1",
+                                    "SELECT pg_try_advisory_xact_lock(hashtextextended('safawinet.housekeeping', 0))"};
+constexpr Statement kEpochToSweep{
+    "SELECT coalesce((SELECT min(epoch) - 1 FROM revocations WHERE scope = 'global' AND created_at >= $1), "
+    "(SELECT epoch FROM session_epoch))"};
+// A page holds the embedded database's only writer for some milliseconds.
+constexpr Statement kLookAtPage{
+    "SELECT max(id), count(*) < 500, coalesce(max(epoch < $2), 0), coalesce(max(expires_at < $3), 0) "
+    "FROM (SELECT id, epoch, expires_at FROM refresh_sessions WHERE id > $1 ORDER BY id LIMIT 500)",
+    "SELECT max(id::text), count(*) < 5000, coalesce(bool_or(epoch < $2), false), "
+    "coalesce(bool_or(expires_at < $3), false) "
+    "FROM (SELECT id, epoch, expires_at FROM refresh_sessions WHERE id > $1 ORDER BY id LIMIT 5000) AS page"};
 // The reason of the global logout that ended them, while it is on record.
 constexpr Statement kReasonOfEpoch{
     "UPDATE acting SET (reason, actor) = "
     "(SELECT coalesce(max(reason), 'global-logout'), coalesce(max(actor), 'system') FROM revocations "
-    "WHERE seq = (SELECT max(seq) FROM revocations WHERE scope = 'global'))"};
-constexpr Statement kFindOfOlderEpochs{
-    "SELECT id FROM refresh_sessions WHERE epoch < (SELECT epoch FROM session_epoch) LIMIT $1"};
-constexpr Statement kSweepOlderEpoch{
-    "DELETE FROM refresh_sessions WHERE id = $1 AND epoch < (SELECT epoch FROM session_epoch)"};
-constexpr Statement kFindExpired{"SELECT id FROM refresh_sessions WHERE expires_at < $1 LIMIT $2"};
-constexpr Statement kSweepExpired{"DELETE FROM refresh_sessions WHERE id = $1 AND expires_at < $2"};
+    "WHERE seq = (SELECT max(seq) FROM revocations WHERE scope = 'global'))",
+    "SELECT set_config('safawinet.reason', coalesce(max(reason), 'global-logout'), true), "
+    "set_config('safawinet.actor', coalesce(max(actor), 'system'), true) FROM revocations "
+    "WHERE seq = (SELECT max(seq) FROM revocations WHERE scope = 'global')"};
+constexpr Statement kSweepOlderEpochs{"DELETE FROM refresh_sessions WHERE id > $1 AND id <= $2 AND epoch < $3",
+                                      "DELETE FROM refresh_sessions WHERE id IN (SELECT id FROM refresh_sessions "
+                                      "WHERE id > $1 AND id <= $2 AND epoch < $3 FOR UPDATE SKIP LOCKED)"};
+constexpr Statement kSweepExpired{"DELETE FROM refresh_sessions WHERE id > $1 AND id <= $2 AND expires_at < $3",
+                                  "DELETE FROM refresh_sessions WHERE id IN (SELECT id FROM refresh_sessions "
+                                  "WHERE id > $1 AND id <= $2 AND expires_at < $3 FOR UPDATE SKIP LOCKED)"};
+// The embedded database has one writer: what is on record was committed when it was made.
+constexpr Statement kMarkRevocations{
+    "SELECT 1",
+    "UPDATE revocations SET seen_at = clock_timestamp() "
+    "WHERE seq IN (SELECT seq FROM revocations WHERE seen_at IS NULL LIMIT 5000 FOR UPDATE SKIP LOCKED)"};
 constexpr Statement kPurgeRevocations{
-    "DELETE FROM revocations WHERE seq IN (SELECT seq FROM revocations WHERE created_at < $1 LIMIT 5000)"};
+    "DELETE FROM revocations WHERE seq IN (SELECT seq FROM revocations WHERE created_at < $1 LIMIT 5000)",
+    "DELETE FROM revocations WHERE seq IN (SELECT seq FROM revocations WHERE seen_at < $1 LIMIT 5000)"};
 constexpr Statement kPurgeEvidence{
-    "DELETE FROM ended_sessions WHERE rowid IN (SELECT rowid FROM ended_sessions WHERE ended_at < $1 LIMIT 5000)"};
+    "DELETE FROM ended_sessions WHERE rowid IN (SELECT rowid FROM ended_sessions WHERE ended_at < $1 LIMIT 5000)",
+    "DELETE FROM ended_sessions WHERE ctid = ANY (ARRAY(SELECT ctid FROM ended_sessions WHERE ended_at < $1 LIMIT "
+    "5000))"};
 
-constexpr std::string_view kAfterEveryId = "g";  // ids are hexadecimal
+constexpr SessionId kGreatestSessionId = [] {
+  SessionId greatest;
+  greatest.uuid.bytes.fill(0xFF);
+  return greatest;
+}();
 
-std::vector<SessionId> ids_of(const sql::Rows& rows) {
-  std::vector<SessionId> ids;
-  ids.reserve(rows.size());
-  for (const auto& row : rows) ids.push_back(row.get<SessionId>(0));
-  return ids;
+SessionStanding rotated_standing(SessionId id, const sql::Row& row) {
+  return {.id = id,
+          .user = row.get<UserId>(0),
+          .generation = row.get<std::int64_t>(1),
+          .epoch = row.get<std::int64_t>(2),
+          .created_at = row.get<Time>(3),
+          .expires_at = row.get<Time>(4),
+          .role = row.get<std::string>(5),
+          .token_version = row.get<std::int64_t>(6)};
 }
 
 }  // namespace
@@ -96,24 +149,15 @@ Task<std::optional<SessionStanding>> SessionStore::insert(sql::Transaction& tran
                             .token_version = signed_in.front().get<std::int64_t>(1)};
 }
 
-Task<std::optional<SessionStanding>> SessionStore::rotate(sql::Database& database, SessionId id,
-                                                          std::int64_t generation, Time now, Time expires_at,
-                                                          std::string_view ip_address) {
-  const auto rows = co_await database.write(kRotate, id, generation, now, expires_at, ip_address);
+Task<std::optional<SessionStanding>> SessionStore::rotate(sql::Database& database, const Rotation& rotation) {
+  const auto rows = co_await database.write(kRotate, rotation.id, rotation.generation, rotation.now,
+                                            rotation.expires_at, rotation.ip_address);
   if (rows.empty()) co_return std::nullopt;
-  const auto& row = rows.front();
-  co_return SessionStanding{.id = id,
-                            .user = row.get<UserId>(0),
-                            .generation = row.get<std::int64_t>(1),
-                            .epoch = row.get<std::int64_t>(2),
-                            .created_at = row.get<Time>(3),
-                            .expires_at = row.get<Time>(4),
-                            .role = row.get<std::string>(5),
-                            .token_version = row.get<std::int64_t>(6)};
+  co_return rotated_standing(rotation.id, rows.front());
 }
 
-Task<std::optional<SessionState>> SessionStore::find(sql::Transaction& transaction, SessionId id) {
-  const auto rows = co_await transaction.execute(kFind, id);
+Task<std::optional<SessionState>> SessionStore::find(sql::Database& database, SessionId id) {
+  const auto rows = co_await database.read(kFind, id);
   if (rows.empty()) co_return std::nullopt;
   const auto& row = rows.front();
   co_return SessionState{.standing = {.id = id,
@@ -133,7 +177,7 @@ Task<std::optional<SessionState>> SessionStore::find(sql::Transaction& transacti
 
 Task<std::vector<Session>> SessionStore::list(sql::Database& database, UserId user, Time now,
                                               std::optional<SessionId> before, std::int64_t limit) {
-  const auto bound = before ? before->text() : std::string(kAfterEveryId);
+  const auto bound = before.value_or(kGreatestSessionId);
   const auto rows = co_await database.read(kList, user, now, bound, limit);
   std::vector<Session> sessions;
   sessions.reserve(rows.size());
@@ -172,11 +216,16 @@ Task<std::optional<UserId>> SessionStore::find_owner(sql::Transaction& transacti
   co_return rows.empty() ? std::nullopt : std::optional(rows.front().get<UserId>(0));
 }
 
-Task<SessionStore::Raised> SessionStore::raise_epoch(sql::Transaction& transaction, std::optional<SessionId> spared,
-                                                     Time now) {
-  const auto counted = co_await transaction.execute(kCountAlive, now, spared);
+Task<void> SessionStore::lock_epoch(sql::Transaction& transaction) { co_await transaction.execute(kLockEpoch); }
+
+Task<std::int64_t> SessionStore::raise_epoch(sql::Transaction& transaction) {
   const auto raised = co_await transaction.execute(kRaiseEpoch);
-  co_return Raised{.sessions = counted.front().get<std::int64_t>(0), .epoch = raised.front().get<std::int64_t>(0)};
+  co_return raised.front().get<std::int64_t>(0);
+}
+
+Task<std::int64_t> SessionStore::count_ended_by(sql::Transaction& transaction, std::int64_t epoch, Time now) {
+  const auto counted = co_await transaction.execute(kCountEndedBy, epoch, now);
+  co_return counted.front().get<std::int64_t>(0);
 }
 
 Task<std::int64_t> SessionStore::newest_revocation(sql::Transaction& transaction) {
@@ -184,48 +233,54 @@ Task<std::int64_t> SessionStore::newest_revocation(sql::Transaction& transaction
   co_return rows.front().get<std::int64_t>(0);
 }
 
-Task<std::vector<SessionId>> SessionStore::find_of_older_epochs(sql::Database& database, std::int64_t limit) {
-  const auto rows = co_await database.read(kFindOfOlderEpochs, limit);
-  co_return ids_of(rows);
+Task<bool> SessionStore::try_to_keep_house(sql::Transaction& transaction) {
+  const auto rows = co_await transaction.execute(kTryToKeepHouse);
+  co_return rows.front().get<bool>(0);
 }
 
-Task<std::int64_t> SessionStore::sweep_older_epochs(sql::Transaction& transaction, const std::vector<SessionId>& ids) {
+Task<std::int64_t> SessionStore::epoch_to_sweep(sql::Transaction& transaction, Time since) {
+  const auto rows = co_await transaction.execute(kEpochToSweep, since);
+  co_return rows.front().get<std::int64_t>(0);
+}
+
+Task<SessionStore::Page> SessionStore::look_at_page(sql::Transaction& transaction, SessionId after, std::int64_t epoch,
+                                                    Time expired_before) {
+  const auto rows = co_await transaction.execute(kLookAtPage, after, epoch, expired_before);
+  const auto& row = rows.front();
+  co_return Page{.after = after,
+                 .last = row.find<SessionId>(0).value_or(after),
+                 .is_last = row.get<bool>(1),
+                 .has_older_epochs = row.get<bool>(2),
+                 .has_expired = row.get<bool>(3)};
+}
+
+Task<std::int64_t> SessionStore::sweep_older_epochs(sql::Transaction& transaction, const Page& page,
+                                                    std::int64_t epoch) {
   co_await transaction.execute(kReasonOfEpoch);
-  std::int64_t removed = 0;
-  for (const auto& id : ids) {
-    const auto rows = co_await transaction.execute(kSweepOlderEpoch, id);
-    removed += rows.affected;
-  }
+  const auto rows = co_await transaction.execute(kSweepOlderEpochs, page.after, page.last, epoch);
   co_await forget_reason(transaction);
-  co_return removed;
-}
-
-Task<std::vector<SessionId>> SessionStore::find_expired(sql::Database& database, Time expired_before,
-                                                        std::int64_t limit) {
-  const auto rows = co_await database.read(kFindExpired, expired_before, limit);
-  co_return ids_of(rows);
-}
-
-Task<std::int64_t> SessionStore::sweep_expired(sql::Transaction& transaction, const std::vector<SessionId>& ids,
-                                               Time expired_before) {
-  const EndingReason expired{.reason = "expired", .actor = "system"};
-  co_await set_reason(transaction, expired);
-  std::int64_t removed = 0;
-  for (const auto& id : ids) {
-    const auto rows = co_await transaction.execute(kSweepExpired, id, expired_before);
-    removed += rows.affected;
-  }
-  co_await forget_reason(transaction);
-  co_return removed;
-}
-
-Task<std::int64_t> SessionStore::purge_revocations(sql::Database& database, Time created_before) {
-  const auto rows = co_await database.write(kPurgeRevocations, created_before);
   co_return rows.affected;
 }
 
-Task<std::int64_t> SessionStore::purge_evidence(sql::Database& database, Time ended_before) {
-  const auto rows = co_await database.write(kPurgeEvidence, ended_before);
+Task<std::int64_t> SessionStore::sweep_expired(sql::Transaction& transaction, const Page& page, Time expired_before) {
+  const EndingReason expired{.reason = "expired", .actor = "system"};
+  co_await set_reason(transaction, expired);
+  const auto rows = co_await transaction.execute(kSweepExpired, page.after, page.last, expired_before);
+  co_await forget_reason(transaction);
+  co_return rows.affected;
+}
+
+Task<void> SessionStore::mark_revocations(sql::Transaction& transaction) {
+  co_await transaction.execute(kMarkRevocations);
+}
+
+Task<std::int64_t> SessionStore::purge_revocations(sql::Transaction& transaction, Time before) {
+  const auto rows = co_await transaction.execute(kPurgeRevocations, before);
+  co_return rows.affected;
+}
+
+Task<std::int64_t> SessionStore::purge_evidence(sql::Transaction& transaction, Time ended_before) {
+  const auto rows = co_await transaction.execute(kPurgeEvidence, ended_before);
   co_return rows.affected;
 }
 

@@ -26,6 +26,15 @@ struct SessionStanding {
   std::int64_t token_version = 0;
 };
 
+// A step from this generation to the next.
+struct Rotation {
+  SessionId id;
+  std::int64_t generation = 0;
+  Time now;
+  Time expires_at;
+  std::string ip_address;
+};
+
 // A session's row as it is, with what decides whether it lives.
 struct SessionState {
   SessionStanding standing;
@@ -56,10 +65,10 @@ class SessionStore {
   Task<std::optional<SessionStanding>> insert(sql::Transaction& transaction, SessionId id, UserId user,
                                               std::int64_t credential_version, const Device& device, Time now,
                                               Deadlines deadlines);
-  // One statement: moves the session on from exactly this generation, if it lives. None: it does not, or has moved on.
-  Task<std::optional<SessionStanding>> rotate(sql::Database& database, SessionId id, std::int64_t generation, Time now,
-                                              Time expires_at, std::string_view ip_address);
-  Task<std::optional<SessionState>> find(sql::Transaction& transaction, SessionId id);
+  // One statement: moves the session on from exactly this generation, if it lives. None: it does not, or has moved on,
+  // or somebody else is just changing the row: this never waits for anybody.
+  Task<std::optional<SessionStanding>> rotate(sql::Database& database, const Rotation& rotation);
+  Task<std::optional<SessionState>> find(sql::Database& database, SessionId id);
 
   // Newest first; `before` continues a list.
   Task<std::vector<Session>> list(sql::Database& database, UserId user, Time now, std::optional<SessionId> before,
@@ -75,26 +84,40 @@ class SessionStore {
   // The user whose session this is; none if it has ended.
   Task<std::optional<UserId>> find_owner(sql::Transaction& transaction, SessionId id);
 
-  // The global logout; the number of sessions that it ended, and the new epoch.
-  struct Raised {
-    std::int64_t sessions = 0;
-    std::int64_t epoch = 0;
-  };
-  Task<Raised> raise_epoch(sql::Transaction& transaction, std::optional<SessionId> spared, Time now);
+  // From here on, other global logouts wait for this transaction.
+  Task<void> lock_epoch(sql::Transaction& transaction);
+  // The global logout, whatever the number of sessions: the new epoch.
+  Task<std::int64_t> raise_epoch(sql::Transaction& transaction);
+  // How many sessions lived until `epoch` was raised, and were not spared. Right while the sweep leaves them alone
+  // (`epoch_to_sweep`). Looks at every row.
+  Task<std::int64_t> count_ended_by(sql::Transaction& transaction, std::int64_t epoch, Time now);
 
-  // The number of the newest revocation, 0 if there is none.
+  // The number of this transaction's newest revocation, else of the newest of all, 0 if there is none.
   Task<std::int64_t> newest_revocation(sql::Transaction& transaction);
 
-  // Housekeeping. What to remove is looked up outside the transaction, since it may take a look at every row, and
-  // looked at again inside it. Each returns how many rows it removed.
-  Task<std::vector<SessionId>> find_of_older_epochs(sql::Database& database, std::int64_t limit);
-  Task<std::int64_t> sweep_older_epochs(sql::Transaction& transaction, const std::vector<SessionId>& ids);
-  Task<std::vector<SessionId>> find_expired(sql::Database& database, Time expired_before, std::int64_t limit);
-  Task<std::int64_t> sweep_expired(sql::Transaction& transaction, const std::vector<SessionId>& ids,
-                                   Time expired_before);
-  // A batch at a time.
-  Task<std::int64_t> purge_revocations(sql::Database& database, Time created_before);
-  Task<std::int64_t> purge_evidence(sql::Database& database, Time ended_before);
+  // Housekeeping. Several nodes do it; within such a transaction only one of them. False: another one is at it.
+  Task<bool> try_to_keep_house(sql::Transaction& transaction);
+  // Sessions below this epoch have ended and been counted: no global logout `since` then is still counting them.
+  Task<std::int64_t> epoch_to_sweep(sql::Transaction& transaction, Time since);
+  // Some hundreds or thousands of sessions, in the order of their ids: those behind `after`, up to `last`.
+  struct Page {
+    SessionId after;
+    SessionId last;
+    bool is_last = false;  // there are none behind it
+    bool has_older_epochs = false;
+    bool has_expired = false;
+  };
+  Task<Page> look_at_page(sql::Transaction& transaction, SessionId after, std::int64_t epoch, Time expired_before);
+  // How many rows went. Leaves a row alone that somebody is just changing.
+  Task<std::int64_t> sweep_older_epochs(sql::Transaction& transaction, const Page& page, std::int64_t epoch);
+  Task<std::int64_t> sweep_expired(sql::Transaction& transaction, const Page& page, Time expired_before);
+
+  static constexpr std::int64_t kPurgedAtOnce = 5'000;
+  // A batch at a time. A revocation counts from when housekeeping first saw it: a transaction can have been open for
+  // hours before it was committed.
+  Task<void> mark_revocations(sql::Transaction& transaction);
+  Task<std::int64_t> purge_revocations(sql::Transaction& transaction, Time before);
+  Task<std::int64_t> purge_evidence(sql::Transaction& transaction, Time ended_before);
 };
 
 }  // namespace safawinet

@@ -34,7 +34,9 @@ class SessionStoreContract : public ::testing::TestWithParam<sql::testing::Engin
   std::optional<SessionStanding> rotate(SessionId id, std::int64_t generation,
                                         std::chrono::seconds idle = std::chrono::days(14)) {
     const auto now = at_work_.clock.now();
-    return at_work_.run(store_.rotate(at_work_.database, id, generation, now, now + idle, "198.51.100.9"));
+    const Rotation rotation{
+        .id = id, .generation = generation, .now = now, .expires_at = now + idle, .ip_address = "198.51.100.9"};
+    return at_work_.run(store_.rotate(at_work_.database, rotation));
   }
 
   std::vector<SessionId> listed(UserId user, std::optional<SessionId> before = {}, std::int64_t limit = 100) {
@@ -54,29 +56,52 @@ class SessionStoreContract : public ::testing::TestWithParam<sql::testing::Engin
     return transact(std::move(body));
   }
 
-  SessionStore::Raised raise_epoch(std::optional<SessionId> spared) {
+  std::int64_t raise_epoch(std::optional<SessionId> spared) {
     const EndingReason reason{.reason = "global-logout", .actor = "user:operator", .spared = spared};
-    auto body = [&](sql::Transaction& transaction) -> Task<Result<SessionStore::Raised>> {
+    auto body = [&](sql::Transaction& transaction) -> Task<Result<std::int64_t>> {
+      co_await store_.lock_epoch(transaction);
       co_await store_.set_reason(transaction, reason);
-      const auto raised = co_await store_.raise_epoch(transaction, spared, at_work_.clock.now());
+      const auto epoch = co_await store_.raise_epoch(transaction);
       co_await store_.forget_reason(transaction);
-      co_return raised;
+      co_return epoch;
+    };
+    return transact(std::move(body));
+  }
+  std::int64_t count_ended_by(std::int64_t epoch) {
+    auto body = [&](sql::Transaction& transaction) -> Task<Result<std::int64_t>> {
+      co_return co_await store_.count_ended_by(transaction, epoch, at_work_.clock.now());
+    };
+    return transact(std::move(body));
+  }
+  std::int64_t epoch_to_sweep(Time since) {
+    auto body = [&](sql::Transaction& transaction) -> Task<Result<std::int64_t>> {
+      co_return co_await store_.epoch_to_sweep(transaction, since);
     };
     return transact(std::move(body));
   }
 
-  std::int64_t sweep_older_epochs(std::int64_t limit) {
-    const auto ids = at_work_.run(store_.find_of_older_epochs(at_work_.database, limit));
-    auto body = [&](sql::Transaction& transaction) -> Task<Result<std::int64_t>> {
-      co_return co_await store_.sweep_older_epochs(transaction, ids);
+  struct Swept {
+    SessionStore::Page page;
+    std::int64_t older = 0;
+    std::int64_t expired = 0;
+  };
+  Swept sweep_page(SessionId after, std::int64_t epoch, Time expired_before) {
+    auto body = [&](sql::Transaction& transaction) -> Task<Result<Swept>> {
+      Swept swept;
+      EXPECT_TRUE(co_await store_.try_to_keep_house(transaction));
+      swept.page = co_await store_.look_at_page(transaction, after, epoch, expired_before);
+      swept.older = co_await store_.sweep_older_epochs(transaction, swept.page, epoch);
+      swept.expired = co_await store_.sweep_expired(transaction, swept.page, expired_before);
+      co_return swept;
     };
     return transact(std::move(body));
   }
 
-  std::int64_t sweep_expired(Time before, std::int64_t limit) {
-    const auto ids = at_work_.run(store_.find_expired(at_work_.database, before, limit));
+  std::int64_t purge(bool of_revocations, Time before) {
     auto body = [&](sql::Transaction& transaction) -> Task<Result<std::int64_t>> {
-      co_return co_await store_.sweep_expired(transaction, ids, before);
+      if (!of_revocations) co_return co_await store_.purge_evidence(transaction, before);
+      co_await store_.mark_revocations(transaction);
+      co_return co_await store_.purge_revocations(transaction, before);
     };
     return transact(std::move(body));
   }
@@ -97,7 +122,8 @@ TEST_P(SessionStoreContract, a_login_makes_a_session_and_notes_when) {
   EXPECT_EQ(standing->role, "admin");
   EXPECT_EQ(standing->token_version, 1);
   EXPECT_EQ(standing->created_at, at_work_.clock.now());
-  EXPECT_EQ(at_work_.text("SELECT last_login_at FROM users WHERE id = $1", user), to_rfc3339(at_work_.clock.now()));
+  EXPECT_EQ(at_work_.rows("SELECT last_login_at FROM users WHERE id = $1", user).front().get<Time>(0),
+            at_work_.clock.now());
   EXPECT_THAT(listed(user), ElementsAre(standing->id));
 }
 
@@ -153,10 +179,7 @@ TEST_P(SessionStoreContract, rotation_gives_the_role_and_the_token_version_of_no
 TEST_P(SessionStoreContract, a_sessions_state_says_what_decides_whether_it_lives) {
   const auto session = insert(at_work_.add_user()).value();
   raise_epoch(std::nullopt);
-  auto body = [&](sql::Transaction& transaction) -> Task<Result<std::optional<SessionState>>> {
-    co_return co_await store_.find(transaction, session.id);
-  };
-  const auto state = transact(std::move(body));
+  const auto state = at_work_.run(store_.find(at_work_.database, session.id));
   ASSERT_TRUE(state);
   EXPECT_EQ(state->standing.id, session.id);
   EXPECT_EQ(state->standing.epoch, 1);
@@ -235,22 +258,40 @@ TEST_P(SessionStoreContract, a_raised_epoch_leaves_only_the_spared_session_and_c
   insert(user);
   insert(user, 1, std::chrono::seconds(1));
   at_work_.clock.advance(std::chrono::seconds(2));
-  const auto raised = raise_epoch(spared.id);
-  EXPECT_EQ(raised.sessions, 2);
-  EXPECT_EQ(raised.epoch, 2);
+  EXPECT_EQ(raise_epoch(spared.id), 2);
+  EXPECT_EQ(count_ended_by(2), 2);
   EXPECT_THAT(listed(user), ElementsAre(spared.id));
   EXPECT_EQ(rotate(spared.id, 1)->epoch, 2);
 }
 
-TEST_P(SessionStoreContract, the_sweep_of_older_epochs_goes_in_batches_revokes_nothing_and_keeps_the_evidence) {
+TEST_P(SessionStoreContract, sessions_are_swept_once_no_global_logout_can_still_be_counting_them) {
+  const auto before = at_work_.clock.now() - std::chrono::hours(1);
+  const auto after = at_work_.clock.now() + std::chrono::hours(1);
+  EXPECT_EQ(epoch_to_sweep(before), 1);
+  raise_epoch(std::nullopt);
+  EXPECT_EQ(epoch_to_sweep(before), 1) << "those of epoch 1 are being counted";
+  raise_epoch(std::nullopt);
+  EXPECT_EQ(epoch_to_sweep(before), 1) << "and those of epoch 2";
+  EXPECT_EQ(epoch_to_sweep(after), 3);
+}
+
+TEST_P(SessionStoreContract, the_sweep_of_older_epochs_revokes_nothing_and_keeps_the_evidence) {
   const auto user = at_work_.add_user();
   for (int i = 0; i < 5; ++i) insert(user);
   raise_epoch(std::nullopt);
+  at_work_.clock.advance(std::chrono::milliseconds(10));  // behind the others in the order of ids
   const auto alive = insert(user).value();
   const auto before = revocations();
-  EXPECT_EQ(sweep_older_epochs(3), 3);
-  EXPECT_EQ(sweep_older_epochs(3), 2);
-  EXPECT_EQ(sweep_older_epochs(3), 0);
+  const auto long_ago = at_work_.clock.now() - std::chrono::days(1);
+  EXPECT_EQ(sweep_page({}, 1, long_ago).older, 0);
+  const auto swept = sweep_page({}, 2, long_ago);
+  EXPECT_TRUE(swept.page.has_older_epochs);
+  EXPECT_FALSE(swept.page.has_expired);
+  EXPECT_TRUE(swept.page.is_last);
+  EXPECT_EQ(swept.page.last, alive.id);
+  EXPECT_EQ(swept.older, 5);
+  EXPECT_FALSE(sweep_page({}, 2, long_ago).page.has_older_epochs);
+  EXPECT_TRUE(sweep_page(alive.id, 2, long_ago).page.is_last);
   EXPECT_EQ(revocations(), before);
   EXPECT_EQ(at_work_.number("SELECT count(*) FROM ended_sessions WHERE reason = 'global-logout' "
                             "AND actor = 'user:operator'"),
@@ -265,8 +306,9 @@ TEST_P(SessionStoreContract, the_sweep_of_expired_sessions_revokes_nothing) {
   insert(user);
   at_work_.clock.advance(std::chrono::days(20));
   const auto alive = insert(user).value();
-  EXPECT_EQ(sweep_expired(at_work_.clock.now(), 1), 1);
-  EXPECT_EQ(sweep_expired(at_work_.clock.now(), 10), 1);
+  const auto swept = sweep_page({}, 1, at_work_.clock.now());
+  EXPECT_TRUE(swept.page.has_expired);
+  EXPECT_EQ(swept.expired, 2);
   EXPECT_EQ(revocations(), 0);
   EXPECT_EQ(at_work_.number("SELECT count(*) FROM ended_sessions WHERE reason = 'expired' AND actor = 'system'"), 2);
   EXPECT_THAT(listed(user), ElementsAre(alive.id));
@@ -279,10 +321,10 @@ TEST_P(SessionStoreContract, purges_take_what_is_older_and_leave_the_rest) {
   const auto now = at_work_.clock.now();
   const auto before = now - std::chrono::hours(1);
   const auto after = now + std::chrono::hours(1);
-  EXPECT_EQ(at_work_.run(store_.purge_revocations(at_work_.database, before)), 0);
-  EXPECT_EQ(at_work_.run(store_.purge_evidence(at_work_.database, before)), 0);
-  EXPECT_EQ(at_work_.run(store_.purge_revocations(at_work_.database, after)), 1);
-  EXPECT_EQ(at_work_.run(store_.purge_evidence(at_work_.database, after)), 1);
+  for (const bool of_revocations : {true, false}) {
+    EXPECT_EQ(purge(of_revocations, before), 0);
+    EXPECT_EQ(purge(of_revocations, after), 1);
+  }
 }
 
 TEST_P(SessionStoreContract, the_newest_revocation_is_named_by_its_number) {
