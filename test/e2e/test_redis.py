@@ -11,16 +11,18 @@ import time
 import pytest
 
 from harness.authority import Authority
+from harness.documents import blocks, run_in_one_shell
 from harness.people import OTHER_PASSWORD, log_in, new_address, signed_up_user
+from harness.proxy import Proxy
 from harness.races import request_bytes, together
 from harness.redis import ENCODED_PASSWORD, PASSWORD, Redis
+from harness.runbook import block_with
 from harness.server import Server, eventually, run
-from test_runbook import block_with
 
+GUIDE = "docs/operating/redis.md"
 MAILS_PER_ADDRESS = 5
 MAILS_PER_NETWORK = 30
 MASTER_KEY = base64.b64encode(bytes(range(32))).decode()  # one for all nodes: it names the subjects in Redis
-COMMANDS_OF_THE_SERVER = "-@all +eval +evalsha +time +lindex +rpush +ltrim +pexpire +del +select"
 
 
 @pytest.fixture
@@ -48,6 +50,11 @@ def start_node(start_server):
         return start_server({"REDIS_URL": url or redis.url(), "SAFAWINET_MASTER_KEY": MASTER_KEY} | (settings or {}), folder)
 
     return start
+
+
+def own_host() -> str:
+    """An address of the test's own, for a server on the usual port."""
+    return f"127.{random.randint(64, 127)}.{random.randint(0, 255)}.{random.randint(1, 254)}"
 
 
 def cache_status(server: Server) -> str:
@@ -171,6 +178,18 @@ def test_thirty_mails_of_a_network_are_exact_over_two_nodes_at_once(redis, start
     assert all(int(reply.headers["Retry-After"]) > 0 for reply in replies[0] + replies[1] if reply.status == 429)
 
 
+def test_three_nodes_on_one_database_count_together_and_lose_no_session_to_a_flush(redis, start_nodes):
+    nodes = start_nodes(3, {"REDIS_URL": redis.url()})
+    email, source = new_address(), "127.0.77.1"
+    statuses = [forgot_password(nodes[turn % 3], email, source) for turn in range(MAILS_PER_ADDRESS + 3)]
+    assert statuses == [202] * MAILS_PER_ADDRESS + [429] * 3
+
+    person = signed_up_user(nodes[0])
+    redis.ask("FLUSHALL")
+    assert nodes.accept(person.device)
+    assert person.device.at(nodes[2]).may_refresh()
+
+
 def test_a_node_that_was_started_again_has_not_forgotten(redis, start_node):
     node = start_node(redis)
     email = new_address()
@@ -197,11 +216,9 @@ def test_nothing_in_redis_tells_an_address_or_is_kept_for_ever(redis, start_node
 
 
 def test_the_runbooks_flush_commands_lose_no_session(start_redis, start_node):
-    # The runbook's port, on an address of this test's own.
-    host = f"127.{random.randint(64, 127)}.{random.randint(0, 255)}.{random.randint(1, 254)}"
-    redis = start_redis(host=host, port=6379)
+    redis = start_redis(host=own_host(), port=6379)
     node = start_node(redis)
-    variables = {"PATH": os.environ["PATH"], "REDIS_HOST": host, "REDIS_PASSWORD": PASSWORD}
+    variables = {"PATH": os.environ["PATH"], "REDIS_HOST": redis.host, "REDIS_PASSWORD": PASSWORD}
     person = signed_up_user(node)
     for command in ("FLUSHALL", "FLUSHDB"):
         assert forgot_password(node, new_address()) == 202
@@ -268,6 +285,31 @@ def test_a_frozen_redis_costs_hardly_anybody_time(redis, start_node):
     load.assert_nobody_noticed()
     # Three calls of 50 ms open the breaker; what waits beside them, and this machine, have the rest.
     assert load.slowest_seconds < 1.0
+
+
+def test_a_slow_redis_is_one_that_is_down(redis, start_node):
+    with Proxy((redis.host, redis.port)) as proxy:
+        node = start_node(redis, url=redis.url().replace(str(redis.port), str(proxy.address[1])))
+        assert cache_status(node) == "ok"
+        with Load(node) as load:
+            proxy.delay_seconds = 0.2
+            assert_degraded(node)
+            assert_limits_of_its_own(node)
+            proxy.delay_seconds = 0
+            assert_heals(node)
+        load.assert_nobody_noticed()
+
+
+def test_connections_that_are_cut_again_and_again_disturb_nobody(redis, start_node):
+    with Proxy((redis.host, redis.port)) as proxy:
+        node = start_node(redis, url=redis.url().replace(str(redis.port), str(proxy.address[1])))
+        with Load(node) as load:
+            for _ in range(20):
+                proxy.cut()
+                time.sleep(0.05)
+            assert_limits_of_its_own(node)
+            eventually(lambda: cache_status(node) == "ok", "the cache is back")
+        load.assert_nobody_noticed()
 
 
 def test_a_node_starts_without_redis_and_with_a_frozen_one(redis, start_node):
@@ -349,17 +391,26 @@ def test_a_forged_refusal_is_nobodys_error_and_ends(redis, start_node):
 # --- users, TLS and settings
 
 
-def test_a_user_with_these_commands_alone_suffices(redis, start_node):
-    redis.ask("ACL", "SETUSER", "safawinet", "on", f">{PASSWORD}", "~safawinet:*", "resetchannels",
-              *COMMANDS_OF_THE_SERVER.split())
+def test_the_user_that_the_guide_makes_may_do_all_that_is_needed_and_no_more(start_redis, start_node, tmp_path):
+    redis = start_redis(host=own_host(), port=6379)
+    block = next(block for block in blocks(GUIDE, "sh") if "ACL SETUSER" in block.text)
+    variables = {"PATH": os.environ["PATH"], "REDIS_HOST": redis.host, "REDIS_PASSWORD": PASSWORD,
+                 "SAFAWINET_REDIS_PASSWORD": PASSWORD, "REDISCLI_AUTH": ""}
+    printed = run_in_one_shell([block.text], tmp_path, variables)[0]
+    block.expect("\n".join(line for line in printed.splitlines() if not line.startswith("Warning:")))
+
     node = start_node(redis, url=redis.url(user="safawinet") + "/2")
     assert_limits_of_its_own(node)
-
     assert cache_status(node) == "ok"
     assert node.metric("safawinet_cache_errors_total") == 0
     assert redis.keys() == []
     assert redis.ask("-n", "2", "--scan").startswith("safawinet:limit:1:")
     assert redis.ask("ACL", "LOG") == ""
+
+    redis.ask("ACL", "SETUSER", "safawinet", "-pexpire")
+    assert_degraded(node)
+    assert "can't run this command" in node.events("cache-down")[-1]["cause"]
+    assert_limits_of_its_own(node)
 
 
 def test_a_wrong_password_is_degraded_and_named_without_being_told(redis, start_node):
