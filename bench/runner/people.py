@@ -108,6 +108,7 @@ class Sessions:
     """Many sessions, with their newest tokens in files that the load generator reads."""
 
     def __init__(self, tools: Tools, server: Server, folder: Path):
+        folder.mkdir(exist_ok=True)
         self._tools = tools
         self._server = server
         self._saved = folder / "saved-tokens"
@@ -132,11 +133,12 @@ class Sessions:
         """Refreshes every session once, so that every access token has its whole life before it."""
         self._run("refresh", self.refresh_file, connections=min(64, self.count))
 
-    def measure_refresh(self, connections: int, seconds: float, warmup: float) -> dict:
-        """Refreshes back to back; every session goes on from where the measuring left it."""
+    def measure_refresh(self, connections: int, seconds: float, warmup: float, rate: float | None = None) -> dict:
+        """Refreshes back to back, or so many a second; every session goes on from where the measuring left it."""
         result = run_tool(
             self._tools.load, "refresh", self._server.address, "--items", self.refresh_file, "--save", self._saved,
             "--connections", connections, "--warmup", warmup, "--duration", seconds,
+            *(("--rate", rate) if rate else ()),
         )  # fmt: skip
         self._take_saved()
         return result

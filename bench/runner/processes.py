@@ -74,6 +74,12 @@ class Bystanders:
         return max(0.0, busy - ours) / whole if whole > 0 else 0.0
 
 
+def process_ticks(pid: int) -> tuple[int, int]:
+    """Processor time, in ticks: the process's own, and that of its children which have ended."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
+
+
 class Process:
     """A server as a child process, stopped with its `with` block."""
 
@@ -97,8 +103,7 @@ class Process:
                 self.popen.wait()
 
     def processor_seconds(self) -> float:
-        fields = Path(f"/proc/{self.popen.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return process_ticks(self.popen.pid)[0] / os.sysconf("SC_CLK_TCK")
 
     def memory_mebibytes(self) -> dict[str, float]:
         """Resident (RSS) and proportional (PSS) memory."""
@@ -110,18 +115,19 @@ class Process:
 
 
 class Server(Process):
-    """Safawinet on its embedded database with the default settings; only registrations from here are not limited."""
+    """Safawinet with the default settings and those given; only registrations from here are not limited."""
 
-    def __init__(self, tools: Tools, folder: Path):
+    def __init__(self, tools: Tools, folder: Path, settings: dict[str, str] | None = None):
         self.folder = folder
         self.mail = folder / "mail"
         self.log = folder / "server.log"
         self.database = folder / "data" / "safawinet.db"
         folder.mkdir(parents=True, exist_ok=True)
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("SAFAWINET")}
+        self._program = tools.server
+        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("SAFAWINET")}
         for name in ("DATABASE_URL", "REDIS_URL"):
-            environment.pop(name, None)
-        environment |= {
+            self._environment.pop(name, None)
+        self._environment |= {
             "SAFAWINET_LISTEN": "127.0.0.1:0",
             "SAFAWINET_OPERATIONS_LISTEN": "127.0.0.1:0",
             "SAFAWINET_DATA_DIR": str(folder / "data"),
@@ -131,17 +137,25 @@ class Server(Process):
             "SAFAWINET_ADMIN_PASSWORD": ADMINISTRATOR[1],
             "SAFAWINET__LIMITS__EXEMPT_NETWORKS": "127.0.0.0/8",
         }
+        self._environment |= settings or {}
         offset = self.log.stat().st_size if self.log.exists() else 0
-        with self.log.open("ab") as log:
-            self.started_at = time.perf_counter()
-            super().__init__(
-                subprocess.Popen(
-                    [tools.server, "serve"], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL, stderr=log,
-                )
-            )
+        self.started_at = time.perf_counter()
+        super().__init__(self._launch())
         self.address = self._wait_until_listening(offset)
         self.listening_after_seconds = time.perf_counter() - self.started_at
+
+    def _launch(self) -> subprocess.Popen:
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [self._program, "serve"], cwd=self.folder, env=self._environment, stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=log,
+            )  # fmt: skip
+
+    def restart(self, how: signal.Signals) -> None:
+        """Ends it and starts it again, without waiting until it listens: on the same address if that was given."""
+        self.popen.send_signal(how)
+        self.popen.wait()
+        self.popen = self._launch()
 
     def _wait_until_listening(self, offset: int) -> str:
         with self.log.open("rb") as log:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from runner.people import Client, Sessions
+from runner.postgres import Cluster
 from runner.processes import ADMINISTRATOR, BareBeast, BenchError, Server, Tools, run_tool
 
 ME = "/v1/users/me"
@@ -34,10 +35,16 @@ class Plan:
     seconds: float = 8
     logouts: int = 300
     starts: int = 15
+    seeded: int = 1_000_000  # people and sessions that PostgreSQL holds besides
+    watched_seconds: float = 30  # in each state in which forced logouts are watched on three nodes
+    global_logouts: int = 10
 
     @classmethod
     def quick(cls) -> "Plan":
-        return cls(people=60, sessions=300, repetitions=1, seconds=1.5, logouts=20, starts=3)
+        return cls(
+            people=60, sessions=300, repetitions=1, seconds=1.5, logouts=20, starts=3,
+            seeded=20_000, watched_seconds=4, global_logouts=3,
+        )  # fmt: skip
 
 
 @dataclass
@@ -56,7 +63,7 @@ class Row:
         return asdict(self)
 
 
-def _spread(values: list[float], digits: int = 0) -> str:
+def spread(values: list[float], digits: int = 0) -> str:
     """The median, and how far the repetitions lie apart."""
     middle = f"{statistics.median(values):,.{digits}f}"
     if len(values) == 1:
@@ -64,18 +71,20 @@ def _spread(values: list[float], digits: int = 0) -> str:
     return f"{middle} ({min(values):,.{digits}f} to {max(values):,.{digits}f})"
 
 
-def _percentile(values: list[float], percent: float) -> float:
+def percentile(values: list[float], percent: float) -> float:
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
-def _require_all(result: dict, status: str) -> dict:
+def require_all(result: dict, status: str) -> dict:
     if set(result["statuses"]) != {status} or any(result["errors"].values()):
         raise BenchError(f"{result['workload']}: not all answers were {status}: {result['statuses']} {result['errors']}")
     return result
 
 
-def me_against_beast(plan: Plan, tools: Tools, server: Server, sessions: Sessions, folder: Path) -> Row:
+def me_against_beast(
+    plan: Plan, tools: Tools, server: Server, sessions: Sessions, folder: Path, cluster: Cluster | None = None
+) -> Row:
     sessions.renew()
     client = Client(server.address)
     status, body = client.call_raw("GET", ME, token=sessions.access_tokens()[0])
@@ -83,14 +92,15 @@ def me_against_beast(plan: Plan, tools: Tools, server: Server, sessions: Session
     if status != 200:
         raise BenchError(f"GET {ME} answered {status}")
     ours, bare = [], []
-    ours_cost, bare_cost = [], []
+    ours_cost, bare_cost, database_cost = [], [], []
     log_before = _lines(server.log)
     answers = 0
     with BareBeast(tools, body, folder) as peer:
         for _ in range(plan.repetitions):
             for target, rates, costs in ((server, ours, ours_cost), (peer, bare, bare_cost)):
                 before = target.processor_seconds()
-                result = _require_all(
+                database_before = cluster.processor_seconds() if cluster else 0.0
+                result = require_all(
                     run_tool(
                         tools.load, "get-me", target.address, "--items", sessions.access_file,
                         "--connections", ME_CONNECTIONS, "--duration", plan.seconds, "--warmup", plan.seconds * WARMUP,
@@ -99,20 +109,29 @@ def me_against_beast(plan: Plan, tools: Tools, server: Server, sessions: Session
                 )  # fmt: skip
                 rates.append(result["answersPerSecond"])
                 costs.append((target.processor_seconds() - before) / result["answers"] * WITHOUT_WARMUP * 1e6)
-                answers += result["answers"] if target is server else 0
+                if target is server:
+                    answers += result["answers"]
+                    used = cluster.processor_seconds() - database_before if cluster else 0.0
+                    database_cost.append(used / result["answers"] * WITHOUT_WARMUP * 1e6)
     _require_access_log(server.log, log_before, answers)
     _require_change_shows(server, sessions)
     ratio = statistics.median(mine / theirs for mine, theirs in zip(ours, bare))
     return Row(
-        what=f"Authenticated `GET {ME}` over {sessions.count:,} distinct tokens, access log on",
+        what=f"Authenticated `GET {ME}` over {sessions.count:,} distinct tokens, access log on{_on(cluster)}",
         against="bare Boost.Beast server, same body",
         aim="50 % or better",
         result=f"{ratio:.0%}",
         is_met=ratio >= 0.5,
-        figures=f"{_spread(ours)} requests/s against {_spread(bare)}; server time per request "
-        f"{_spread(ours_cost)} µs against {_spread(bare_cost)} µs",
-        raw={"ours": ours, "bare": bare, "oursMicroseconds": ours_cost, "bareMicroseconds": bare_cost},
+        figures=f"{spread(ours)} requests/s against {spread(bare)}; server time per request "
+        f"{spread(ours_cost)} µs against {spread(bare_cost)} µs"
+        + (f", and PostgreSQL's {spread(database_cost)} µs" if cluster else ""),
+        raw={"ours": ours, "bare": bare, "oursMicroseconds": ours_cost, "bareMicroseconds": bare_cost}
+        | ({"databaseMicroseconds": database_cost} if cluster else {}),
     )
+
+
+def _on(cluster: Cluster | None) -> str:
+    return ", on PostgreSQL" if cluster else ""
 
 
 def _lines(file: Path) -> int:
@@ -151,7 +170,7 @@ def refresh_against_engine(plan: Plan, tools: Tools, server: Server, sessions: S
     for _ in range(plan.repetitions):
         before = server.processor_seconds()
         result = sessions.measure_refresh(min(REFRESH_CONNECTIONS, sessions.count // 4), plan.seconds, plan.seconds * WARMUP)
-        _require_all(result, "200")
+        require_all(result, "200")
         costs.append((server.processor_seconds() - before) / result["answers"] * WITHOUT_WARMUP * 1e6)
         ours.append(result["answersPerSecond"])
         latencies.append(result["latencyMicroseconds"]["p99"] / 1000)
@@ -164,19 +183,21 @@ def refresh_against_engine(plan: Plan, tools: Tools, server: Server, sessions: S
     best = max(engine.values(), key=statistics.median)
     ratio = statistics.median(mine / theirs for mine, theirs in zip(ours, best))
     rate = statistics.median(ours)
-    by_batch = ", ".join(f"{_spread(rates)} at {batch}" for batch, rates in engine.items())
+    by_batch = ", ".join(f"{spread(rates)} at {batch}" for batch, rates in engine.items())
     return Row(
         what="`POST /v1/auth/refresh`, every answer durable (SQLite, `synchronous=FULL`)",
         against="SQLite alone, the same UPDATE on a copy, best of 16 to 256 per commit",
         aim="10,000/s",
         result=f"{ratio:.0%}, {rate:,.0f}/s",
         is_met=rate >= 10_000,
-        figures=f"{_spread(ours)} refreshes/s, p99 {_spread(latencies, 1)} ms, server time per refresh {_spread(costs)} µs, against rotations/s by commit size: {by_batch}",
+        figures=f"{spread(ours)} refreshes/s, p99 {spread(latencies, 1)} ms, server time per refresh {spread(costs)} µs, against rotations/s by commit size: {by_batch}",
         raw={"ours": ours, "p99Milliseconds": latencies, "oursMicroseconds": costs, "engine": engine},
     )
 
 
-def login_against_hashing(plan: Plan, tools: Tools, server: Server, sessions: Sessions, _: Path) -> Row:
+def login_against_hashing(
+    plan: Plan, tools: Tools, server: Server, sessions: Sessions, _: Path, cluster: Cluster | None = None
+) -> Row:
     sessions.renew()
     ours, limit, me_p50, me_p99 = [], [], [], []
     for _ in range(plan.repetitions):
@@ -188,31 +209,31 @@ def login_against_hashing(plan: Plan, tools: Tools, server: Server, sessions: Se
             ],
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        result = _require_all(
+        result = require_all(
             run_tool(
                 tools.load, "login", server.address, "--items", sessions.credentials_file,
                 "--connections", LOGIN_CONNECTIONS, "--warmup", 0.5, "--duration", plan.seconds,
             ),
             "200",
         )  # fmt: skip
-        reads = _require_all(_finish(reading), "200")
+        reads = require_all(finish(reading), "200")
         ours.append(result["answersPerSecond"])
         me_p50.append(reads["latencyMicroseconds"]["p50"] / 1000)
         me_p99.append(reads["latencyMicroseconds"]["p99"] / 1000)
     ratio = statistics.median(mine / theirs for mine, theirs in zip(ours, limit))
     return Row(
-        what=f"`POST /v1/auth/login`, while {ME_RATE_DURING_LOGINS} `GET {ME}` a second go on",
+        what=f"`POST /v1/auth/login`, while {ME_RATE_DURING_LOGINS} `GET {ME}` a second go on{_on(cluster)}",
         against="libsodium's argon2id in a tight loop, one thread per core",
         aim=f"95 %, `{ME}` p99 under 5 ms meanwhile",
         result=f"{ratio:.0%}, p99 {statistics.median(me_p99):.1f} ms",
         is_met=ratio >= 0.95 and statistics.median(me_p99) < 5,
-        figures=f"{_spread(ours, 1)} logins/s against {_spread(limit, 1)} hashes/s; `{ME}` p50 {_spread(me_p50, 1)} ms, "
-        f"p99 {_spread(me_p99, 1)} ms",
+        figures=f"{spread(ours, 1)} logins/s against {spread(limit, 1)} hashes/s; `{ME}` p50 {spread(me_p50, 1)} ms, "
+        f"p99 {spread(me_p99, 1)} ms",
         raw={"ours": ours, "limit": limit, "meP50Milliseconds": me_p50, "meP99Milliseconds": me_p99},
     )
 
 
-def _finish(process: subprocess.Popen) -> dict:
+def finish(process: subprocess.Popen) -> dict:
     output, _ = process.communicate()
     if process.returncode != 0:
         raise BenchError("the load generator failed")
@@ -237,12 +258,12 @@ def forced_logout_to_refusal(plan: Plan, server: Server, people: list[tuple[str,
     by_api = _measure_refusals(server, people[:half][: plan.logouts], end_by_api)
     by_sql = _measure_refusals(server, people[half:][: plan.logouts], end_by_sql)
     database.close()
-    worst = max(_percentile(by_api["milliseconds"], 99), _percentile(by_sql["milliseconds"], 99))
+    worst = max(percentile(by_api["milliseconds"], 99), percentile(by_sql["milliseconds"], 99))
 
     def told(name: str, measured: dict) -> str:
         times = measured["milliseconds"]
         return (
-            f"{name} ({len(times)} logouts): p50 {_percentile(times, 50):.2f} ms, p99 {_percentile(times, 99):.2f} ms, "
+            f"{name} ({len(times)} logouts): p50 {percentile(times, 50):.2f} ms, p99 {percentile(times, 99):.2f} ms, "
             f"longest {max(times):.2f} ms"
         )
 
@@ -295,8 +316,8 @@ def cold_start(plan: Plan, tools: Tools, folder: Path) -> Row:
         aim="50 ms",
         result=f"{statistics.median(login):.0f} ms",
         is_met=statistics.median(login) < 50,
-        figures=f"listening after {_spread(listening)} ms, login answered after {_spread(login)} ms; on an empty folder "
-        f"(schema, keys and first administrator are made) {_spread(first_listening)} ms and {_spread(first_login)} ms",
+        figures=f"listening after {spread(listening)} ms, login answered after {spread(login)} ms; on an empty folder "
+        f"(schema, keys and first administrator are made) {spread(first_listening)} ms and {spread(first_login)} ms",
         raw={"listening": listening, "login": login, "firstListening": first_listening, "firstLogin": first_login},
     )
 
