@@ -368,13 +368,13 @@ def global_logout(plan: Plan, nodes: Nodes, sessions: Sessions, cluster: Cluster
     for node in watched:
         node.close()
     return Row(
-        what=f"Global logout of {rows_before:,} sessions until all three nodes refuse (PostgreSQL)",
+        what=f"Global logout with {plan.seeded:,} sessions until all three nodes refuse (PostgreSQL)",
         against="nothing",
         aim="10 ms",
         result=f"{refused[0]:.1f} ms",
         is_met=max(refused) < 10 and accepted_again == 0,
-        figures=f"from the request being sent until refused everywhere {refused[0]:.1f} ms, answered after "
-        f"{answered[0]:.1f} ms; then {len(refused) - 1} more at once while the rows are being deleted: {spread(refused[1:], 1)} ms; "
+        figures=f"{rows_before:,} sessions: from the request being sent until refused everywhere {refused[0]:.1f} ms, "
+        f"answered after {answered[0]:.1f} ms; then {len(refused) - 1} more at once while the rows are being deleted: {spread(refused[1:], 1)} ms; "
         f"rows gone after {gone_after:.0f} s; meanwhile {REFRESH_RATE_MEANWHILE} refreshes/s of new sessions: p99 "
         f"{spread(latencies, 1)} ms (before the logout {before_p99:.1f} ms); {accepted_again} requests accepted "
         "by a node after it had refused",
