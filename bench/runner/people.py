@@ -51,7 +51,7 @@ class Client:
         self._connection.close()
 
 
-def in_parallel(address: str, items: list, work, workers: int = 8) -> None:
+def in_parallel(address: str, items: list, work, workers: int = 4) -> None:
     """work(client, item) for every item, over a few connections."""
 
     def share(first: int) -> None:
@@ -122,7 +122,7 @@ class Sessions:
         lines = [f"{people[number % len(people)][0]}\t{people[number % len(people)][1]}\n" for number in range(count)]
         self.credentials_file.write_text("".join(lines))
         self.count = count
-        self._run("login", self.credentials_file, connections=16)
+        self._run("login", self.credentials_file, connections=min(4, count))
         # In random order: sessions made together are neighbours in the database, but their owners do not come together.
         refresh = self.refresh_file.read_text().splitlines(keepends=True)
         random.Random(2).shuffle(refresh)

@@ -214,7 +214,7 @@ class Cluster:
         done = subprocess.run(
             [
                 str(self._bin / "pgbench"), "--no-vacuum", "--protocol=prepared", f"--file={script}",
-                f"--client={clients}", f"--jobs={min(2, clients)}", f"--time={max(1, round(seconds))}",
+                f"--client={clients}", f"--jobs={min(2, clients)}", f"--time={max(2, round(seconds))}",
                 *(f"--define={name}={value}" for name, value in variables.items()), self.url,
             ],
             capture_output=True, text=True, check=False,

@@ -173,7 +173,7 @@ class Victims:
             session = client.log_in((seeded_email(number), ADMINISTRATOR[1]))
             made.append(Victim(USER_ID.format(number), session["accessToken"]))
 
-        in_parallel(self._server.address, numbers, log_in, workers=min(8, count))
+        in_parallel(self._server.address, numbers, log_in, workers=min(4, count))
         return made
 
 
