@@ -291,6 +291,98 @@ TEST_P(CredentialsTest, the_last_superadmin_cannot_be_deleted) {
   EXPECT_TRUE(delete_account(caller_, kPassword));
 }
 
+TEST_P(CredentialsTest, of_two_superadmins_who_delete_themselves_at_once_one_stays) {
+  testing::AccountsAtWork at_work(GetParam(), RegistrationMode::open, 4);
+  for (int round = 0; round < testing::rounds(5); ++round) {
+    std::vector<Caller> callers;
+    for (const auto* address : {"one@example.com", "two@example.com"}) {
+      at_work.sign_up(address);
+      at_work.by_hand("UPDATE users SET role = 'superadmin' WHERE email = '" + std::string(address) + "'");
+      callers.push_back(at_work.caller_of(at_work.log_in(address).value()));
+    }
+    std::vector<Task<Result<void>>> tasks;
+    for (const auto& caller : callers) {
+      tasks.push_back(at_work.accounts.delete_account(caller, secret(kPassword), at_work.visitor));
+    }
+    const auto answers = at_work.run_together(std::move(tasks));
+    EXPECT_NE(answers[0].has_value(), answers[1].has_value());
+    EXPECT_EQ(refusal_of(answers[0] ? answers[1] : answers[0]), ErrorCode::conflict);
+    EXPECT_EQ(at_work.number("SELECT count(*) FROM users"), 1);
+    at_work.by_hand("DELETE FROM users");
+    at_work.take_mails();
+  }
+}
+
+// At once.
+
+TEST_P(CredentialsTest, of_many_resets_asked_for_at_once_one_token_works) {
+  testing::AccountsAtWork at_work(GetParam(), RegistrationMode::open, 4);
+  at_work.sign_up("ada@example.com");
+  std::vector<Task<Result<void>>> tasks;
+  for (int i = 0; i < 16; ++i) {
+    tasks.push_back(at_work.accounts.forgot_password(email("ada@example.com"), at_work.visitor));
+    tasks.push_back(at_work.accounts.forgot_password(email("nobody@example.com"), at_work.visitor));
+  }
+  for (const auto& answer : at_work.run_together(std::move(tasks))) EXPECT_TRUE(answer);
+  EXPECT_THAT(at_work.take_mails(), SizeIs(16));
+  EXPECT_EQ(at_work.number("SELECT count(*) FROM one_time_tokens"), 1);
+}
+
+TEST_P(CredentialsTest, of_many_invitations_of_one_address_at_once_one_works) {
+  testing::AccountsAtWork at_work(GetParam(), RegistrationMode::open, 4);
+  at_work.sign_up("operator@example.com");
+  const auto caller = at_work.caller_of(at_work.log_in("operator@example.com").value());
+  std::vector<Task<Result<void>>> tasks;
+  for (int i = 0; i < 16; ++i) {
+    const auto* address = i % 2 == 0 ? "ada@example.com" : "ADA@example.com";
+    tasks.push_back(at_work.accounts.invite(caller, email(address), at_work.visitor));
+  }
+  for (const auto& answer : at_work.run_together(std::move(tasks))) EXPECT_TRUE(answer);
+  EXPECT_EQ(at_work.number("SELECT count(*) FROM one_time_tokens"), 1);
+}
+
+TEST_P(CredentialsTest, two_who_want_each_others_address_at_once_both_keep_their_own) {
+  testing::AccountsAtWork at_work(GetParam(), RegistrationMode::open, 4);
+  const std::vector<std::string> addresses{"one@example.com", "two@example.com"};
+  std::vector<Caller> callers;
+  for (const auto& address : addresses) {
+    EXPECT_TRUE(at_work.register_user(address));
+    at_work.by_hand("UPDATE users SET email_verified_at = created_at WHERE email = '" + address + "'");
+    callers.push_back(at_work.caller_of(at_work.log_in(address).value()));
+    at_work.by_hand("UPDATE users SET email_verified_at = NULL WHERE email = '" + address + "'");
+  }
+  std::vector<std::string> tokens;
+  at_work.take_mails();
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_TRUE(at_work.run(
+        at_work.accounts.change_email(callers[i], secret(kPassword), email(addresses[1 - i]), at_work.visitor)));
+    tokens.push_back(at_work.mailed_token());
+  }
+  at_work.by_hand("UPDATE users SET email_verified_at = created_at");
+  std::vector<Task<Result<void>>> tasks;
+  for (const auto& token : tokens) tasks.push_back(at_work.accounts.verify_email(secret(token), at_work.visitor));
+  for (const auto& answer : at_work.run_together(std::move(tasks))) {
+    EXPECT_EQ(refusal_of(answer), ErrorCode::invalid_token);
+  }
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(at_work.run(at_work.accounts.find(email(addresses[i])))->id, callers[i].user);
+  }
+}
+
+TEST_P(CredentialsTest, of_many_nodes_that_start_at_once_one_makes_the_first_administrator) {
+  testing::AccountsAtWork at_work(GetParam(), RegistrationMode::open, 4);
+  std::vector<Task<int>> tasks;
+  const auto start = [&at_work](std::string address) -> Task<int> {
+    const auto made = co_await at_work.accounts.ensure_superadmin(email(address), secret(kPassword));
+    co_return made && *made ? 1 : 0;
+  };
+  for (int i = 0; i < 8; ++i) tasks.push_back(start("root" + std::to_string(i) + "@example.com"));
+  int made = 0;
+  for (const int one : at_work.run_together(std::move(tasks))) made += one;
+  EXPECT_EQ(made, 1);
+  EXPECT_EQ(at_work.number("SELECT count(*) FROM users WHERE role = 'superadmin'"), 1);
+}
+
 // The first administrator.
 
 TEST_P(CredentialsTest, the_first_administrator_is_made_once_and_can_log_in) {

@@ -107,6 +107,29 @@ def test_a_restart_gives_no_more_tries(start_server, known):
     assert_told_when_to_come_back([server.api().login(address, password) for password in (OTHER_PASSWORD, PASSWORD)])
 
 
+@pytest.mark.postgres_only
+def test_of_150_wrong_passwords_at_once_on_three_nodes_exactly_ten_get_a_verdict(start_nodes):
+    nodes = start_nodes(3)
+    person = signed_up_user(nodes[0])
+    request = login_request(person.email, OTHER_PASSWORD)
+    replies = [reply for of_node in nodes.at_once(lambda node: together(node, [request] * 50)) for reply in of_node]
+
+    refused = [reply for reply in replies if reply.status != 401]
+    assert len(replies) - len(refused) == WRONG_PASSWORDS_PER_ACCOUNT
+    assert_told_when_to_come_back(refused)
+    assert_told_when_to_come_back([node.api().login(person.email, PASSWORD) for node in nodes])
+
+
+@pytest.mark.postgres_only
+def test_right_passwords_at_once_on_three_nodes_are_all_let_in(start_nodes):
+    nodes = start_nodes(3)
+    person = signed_up_user(nodes[0])
+    request = login_request(person.email, PASSWORD)
+    replies = [reply for of_node in nodes.at_once(lambda node: together(node, [request] * 20)) for reply in of_node]
+
+    assert [reply.status for reply in replies] == [200] * 60
+
+
 def test_a_database_dump_does_not_say_whose_password_was_tried(server):
     address = new_address()
     assert server.api().login(address, OTHER_PASSWORD).status == 401
