@@ -147,9 +147,9 @@ TEST_P(AccountServiceTest, many_registrations_at_once_make_one_account) {
 
 TEST_P(AccountServiceTest, a_registration_that_cannot_be_recorded_did_not_happen) {
   at_work_.by_hand(GetParam().name == "sqlite"
-                       ? "CREATE TRIGGER full BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'full'); END"
+                       ? "CREATE TRIGGER no_room BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'full'); END"
                        : "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE disk_full; END'; "
-                         "CREATE TRIGGER full BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION fail()");
+                         "CREATE TRIGGER no_room BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION fail()");
   EXPECT_ANY_THROW(at_work_.register_user("ada@example.com"));
   EXPECT_EQ(at_work_.number("SELECT count(*) FROM users"), 0);
   EXPECT_THAT(at_work_.take_mails(), IsEmpty());
