@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kUserAgentLimit = 400;  // bytes that are kept
 constexpr std::int64_t kPageLimit = 200;
 
-// Percent-decoded, with "+" for a space; none if it is malformed.
+// Percent-decoded, with "+" for a space; none if it is malformed, not UTF-8, or holds NUL, which no database keeps.
 std::optional<std::string> decode_form(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -29,7 +29,8 @@ std::optional<std::string> decode_form(std::string_view text) {
       i += 2;
     }
   }
-  return out;
+  const bool is_text = http::is_utf8(out) && out.find('\0') == std::string::npos;
+  return is_text ? std::optional(std::move(out)) : std::nullopt;
 }
 
 // The raw value of `name` in "a=1&b=2"; the last one counts.
@@ -77,8 +78,7 @@ Result<std::optional<std::string>> Call::query(std::string_view name) const {
   const auto raw = find_pair(request.query, name);
   if (!raw) return std::optional<std::string>();
   auto value = decode_form(*raw);
-  if (!value || value->find('\0') != std::string::npos)
-    return bad_query(name, "invalid", "is not percent-encoded text");
+  if (!value) return bad_query(name, "invalid", "is not percent-encoded UTF-8");
   return value;
 }
 

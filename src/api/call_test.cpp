@@ -47,7 +47,7 @@ TEST_F(CallTest, the_last_of_repeated_parameters_counts) {
 }
 
 TEST_F(CallTest, a_malformed_parameter_is_refused_by_name) {
-  for (const auto* query : {"q=%", "q=%4", "q=%zz", "q=a%2", "q=%00", "q=a%00b"}) {
+  for (const auto* query : {"q=%", "q=%4", "q=%zz", "q=a%2", "q=%00", "q=a%00b", "q=%ff", "q=%c3", "q=\xC3("}) {
     EXPECT_EQ(fault_of(call(query).query("q")), "?q invalid") << query;
   }
   EXPECT_EQ(call("q=%41").query("q").value(), "A");
