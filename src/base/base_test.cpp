@@ -105,6 +105,53 @@ TEST(Time, SurvivesTheRoundTrip) {
   }
 }
 
+TEST(DatabaseClock, FollowsTheMachineBeforeItHasSeenTheDatabase) {
+  testing::ManualClock machine;
+  const DatabaseClock clock(machine);
+  EXPECT_EQ(clock.now(), machine.now());
+  machine.advance(std::chrono::seconds(1));
+  EXPECT_EQ(clock.now(), machine.now());
+}
+
+TEST(DatabaseClock, IsCorrectedAsFarAsAnAnswerProvesItWrong) {
+  using std::chrono::milliseconds;
+  using std::chrono::minutes;
+  testing::ManualClock machine;
+  DatabaseClock clock(machine);
+  const auto observe = [&](milliseconds round_trip, std::chrono::microseconds ahead) {
+    const auto began = machine.monotonic();
+    const auto there = machine.now() + ahead;
+    machine.advance(round_trip);
+    clock.observe(began, machine.monotonic(), there);
+  };
+  observe(milliseconds(10), milliseconds(5));
+  EXPECT_EQ(clock.now(), machine.now()) << "both can be right";
+  observe(milliseconds(10), minutes(5));
+  EXPECT_EQ(clock.now(), machine.now() + minutes(5) - milliseconds(10)) << "behind: the answer may be that old";
+  observe(milliseconds(2), minutes(5));
+  EXPECT_EQ(clock.now(), machine.now() + minutes(5) - milliseconds(2));
+  observe(std::chrono::seconds(30), minutes(5));
+  EXPECT_EQ(clock.now(), machine.now() + minutes(5) - milliseconds(2)) << "a slow answer says little";
+  observe(milliseconds(1), -minutes(5));
+  EXPECT_EQ(clock.now(), machine.now() - minutes(5)) << "ahead";
+}
+
+TEST(DatabaseClock, DoesNotCareAboutAMachineClockThatIsSet) {
+  struct SetClock final : Clock {
+    [[nodiscard]] Time now() const override { return time; }
+    [[nodiscard]] MonotonicTime monotonic() const override { return moment; }
+    Time time{std::chrono::seconds(1'800'000'000)};
+    MonotonicTime moment{std::chrono::hours(1)};
+  };
+  SetClock machine;
+  DatabaseClock clock(machine);
+  const auto there = machine.time;
+  clock.observe(machine.moment, machine.moment, there);
+  machine.time -= std::chrono::hours(24);
+  machine.moment += std::chrono::seconds(7);
+  EXPECT_EQ(clock.now(), there + std::chrono::seconds(7));
+}
+
 TEST(SystemClock, MovesForward) {
   const SystemClock clock;
   const auto before = clock.monotonic();

@@ -9,7 +9,10 @@ namespace {
 
 using std::chrono::days;
 using std::chrono::hours;
+using ::testing::AllOf;
+using ::testing::Ge;
 using ::testing::Gt;
+using ::testing::Le;
 using testing::SessionsAtWork;
 
 class ForcedLogoutTest : public ::testing::TestWithParam<sql::testing::Engine> {
@@ -76,7 +79,7 @@ TEST_P(ForcedLogoutTest, it_is_on_record_with_who_why_and_from_where) {
 
 TEST_P(ForcedLogoutTest, nothing_happens_when_it_cannot_be_recorded) {
   const auto tokens = at_work_.sign_in(user_);
-  at_work_.by_hand("CREATE TRIGGER full BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'full'); END");
+  at_work_.by_hand("ALTER TABLE audit_log RENAME TO elsewhere");
   EXPECT_ANY_THROW(at_work_.force_logout(user_, std::nullopt, operator_));
   EXPECT_ANY_THROW(at_work_.force_logout(std::nullopt, std::nullopt, operator_));
   at_work_.run(at_work_.feed.catch_up());
@@ -158,13 +161,8 @@ TEST_P(ForcedLogoutTest, the_feed_has_one_row_for_everybody_whatever_their_numbe
 // Housekeeping.
 
 TEST_P(ForcedLogoutTest, the_sweep_takes_all_older_rows_in_rounds_and_writes_no_revocation) {
-  constexpr int kSessions = 1'200;
-  at_work_.sign_in(user_);
-  at_work_.by_hand("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " +
-                   std::to_string(kSessions - 1) +
-                   ") INSERT INTO refresh_sessions (id, user_id, epoch, created_at, rotated_at, expires_at, ends_at) "
-                   "SELECT printf('00000000-0000-7000-8000-%012x', i), user_id, epoch, created_at, rotated_at, "
-                   "expires_at, ends_at FROM refresh_sessions CROSS JOIN n");
+  constexpr int kSessions = 5'200;
+  at_work_.add_sessions(user_, kSessions);
   EXPECT_EQ(at_work_.force_logout(std::nullopt, std::nullopt, operator_).sessions, kSessions);
   const auto alive = at_work_.sign_in(user_);
   const auto before = revocations();
@@ -175,7 +173,7 @@ TEST_P(ForcedLogoutTest, the_sweep_takes_all_older_rows_in_rounds_and_writes_no_
   at_work_.run(at_work_.feed.catch_up());
   int sweeps = 1;
   while (sweep()) ++sweeps;
-  EXPECT_EQ(sweeps, 3);
+  EXPECT_THAT(sweeps, AllOf(Ge(2), Le(11)));
   EXPECT_EQ(revocations(), before);
   EXPECT_EQ(at_work_.number("SELECT count(*) FROM ended_sessions WHERE reason = 'global-logout' AND actor = $1",
                             "user:" + operator_.text()),

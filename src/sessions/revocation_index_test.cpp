@@ -99,6 +99,32 @@ TEST_F(RevocationIndexTest, a_session_spared_by_every_global_logout_since_lives)
   EXPECT_FALSE(index.is_dead(spared));
 }
 
+TEST_F(RevocationIndexTest, a_global_logout_may_spare_several) {
+  const auto first = token(1);
+  const auto second = token(1);
+  const auto index = empty_.with({of_everybody(2, {second.session, first.session})}, 2);
+  EXPECT_FALSE(index.is_dead(first));
+  EXPECT_FALSE(index.is_dead(second));
+  EXPECT_TRUE(index.is_dead(token(1)));
+}
+
+TEST_F(RevocationIndexTest, together_two_have_all_that_either_has) {
+  const auto ended = token(3);
+  const auto also_ended = token(3);
+  const auto changed = token(3, 1);
+  const auto spared = token(1);
+  const auto one = empty_.with({of_session(ended.session), of_everybody(2, {spared.session})}, 2);
+  const auto other =
+      empty_.with({of_session(also_ended.session), of_user(changed.user, 2), of_everybody(3, {spared.session})}, 3);
+  for (const auto& both : {one.with(other), other.with(one)}) {
+    EXPECT_EQ(both.ended_sessions(), 2U);
+    EXPECT_EQ(both.epoch(), 3);
+    for (const auto& dead : {ended, also_ended, changed, token(1), token(2)}) EXPECT_TRUE(both.is_dead(dead));
+    EXPECT_FALSE(both.is_dead(spared));
+    EXPECT_FALSE(both.is_dead(token(3)));
+  }
+}
+
 TEST_F(RevocationIndexTest, a_spared_session_that_ends_by_itself_is_dead) {
   const auto spared = token(1);
   const auto index = empty_.with({of_everybody(2, {spared.session}), of_session(spared.session)}, 2);

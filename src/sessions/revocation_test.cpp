@@ -17,6 +17,10 @@ using testing::SessionsAtWork;
 class RevocationTest : public ::testing::TestWithParam<sql::testing::Engine> {
  protected:
   std::int64_t revocations() { return at_work_.number("SELECT count(*) FROM revocations"); }
+  // Has a revocation name this session.
+  static std::string of_session(SessionId session) {
+    return GetParam().name == "sqlite" ? "sid = '" + session.text() + "'" : "sids = '{" + session.text() + "}'";
+  }
 
   SessionsAtWork at_work_{GetParam()};
 };
@@ -115,9 +119,10 @@ TEST_P(RevocationTest, a_transaction_that_is_rolled_back_revokes_nothing) {
   at_work_.run(at_work_.feed.catch_up());
   EXPECT_EQ(revocations(), 0);
   EXPECT_EQ(at_work_.number("SELECT count(*) FROM ended_sessions"), 0);
-  EXPECT_EQ(at_work_.text("SELECT reason FROM acting"), "sql");
   EXPECT_TRUE(at_work_.is_accepted(tokens));
   EXPECT_TRUE(at_work_.refresh(tokens.refresh_token));
+  at_work_.by_hand("DELETE FROM refresh_sessions");
+  EXPECT_EQ(at_work_.text("SELECT reason FROM ended_sessions"), "sql") << "nor does its reason last";
 }
 
 // The feed.
@@ -141,18 +146,14 @@ TEST_P(RevocationTest, a_node_that_starts_knows_what_was_revoked_before) {
   EXPECT_EQ(guard.authenticate(tokens.access_token.reveal()).error().code, ErrorCode::unauthenticated);
 }
 
-TEST_P(RevocationTest, more_rows_than_are_read_at_once_are_all_learned_in_one_go) {
-  constexpr int kRows = 25'000;
-  const auto last = SessionId::make(at_work_.clock, at_work_.random);
-  at_work_.by_hand(
-      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " + std::to_string(kRows) +
-      ") INSERT INTO revocations (scope, sid, reason, actor, created_at) "
-      "SELECT 'session', printf('00000000-0000-7000-8000-%012x', i), 'sql', 'database', '2026-01-01T00:00:00Z' FROM n; "
-      "INSERT INTO revocations (scope, sid, reason, actor, created_at) VALUES ('session', '" +
-      last.text() + "', 'sql', 'database', '2026-01-01T00:00:00Z')");
-  const auto index = at_work_.feed.index();
-  EXPECT_EQ(index->ended_sessions(), kRows + 1U);
-  EXPECT_TRUE(index->is_dead({.session = last, .user = {}, .token_version = 1, .epoch = 1}));
+TEST_P(RevocationTest, more_than_is_read_at_once_is_all_learned_in_one_go) {
+  constexpr int kSessions = 25'000;
+  const auto user = at_work_.add_user();
+  at_work_.add_sessions(user, kSessions);
+  const auto last = at_work_.sign_in(user);
+  at_work_.by_hand("DELETE FROM refresh_sessions");
+  EXPECT_EQ(at_work_.feed.index()->ended_sessions(), kSessions + 1U);
+  EXPECT_FALSE(at_work_.is_accepted(last));
 }
 
 TEST_P(RevocationTest, the_lag_is_that_of_the_last_revocation_seen) {
@@ -171,25 +172,28 @@ TEST_P(RevocationTest, a_restored_database_is_read_again_from_the_beginning) {
   const auto tokens = at_work_.sign_in(user);
   // As in a copy of another history, where this number stands for something else.
   at_work_.by_hand(
-      "UPDATE session_epoch SET incarnation = 'another'; "
-      "UPDATE revocations SET sid = '" +
-      at_work_.session_of(tokens).text() + "'");
+      "UPDATE session_epoch SET incarnation = 'aaaaaaaa-0000-7000-8000-000000000001'; UPDATE revocations SET " +
+      of_session(at_work_.session_of(tokens)));
   EXPECT_FALSE(at_work_.is_accepted(tokens));
+  EXPECT_FALSE(at_work_.is_accepted(before)) << "what was in force stays so";
+  at_work_.run(at_work_.feed.reload());
+  EXPECT_FALSE(at_work_.is_accepted(before)) << "for as long as its tokens may live";
+  at_work_.clock.advance(kRevocationsKept);
+  at_work_.run(at_work_.feed.reload());
+  EXPECT_EQ(at_work_.feed.index()->ended_sessions(), 1U);
 }
 
 TEST_P(RevocationTest, a_restored_database_is_read_from_the_beginning_whoever_else_is_reading) {
   constexpr std::size_t kReaders = 4;
   SessionsAtWork at_work(GetParam(), testing::usual_rules(), kReaders);
+  at_work.sign_in(at_work.add_user());
+  at_work.by_hand("DELETE FROM refresh_sessions");
   const int all_rounds = testing::rounds(50);
   for (int round = 1; round <= all_rounds; ++round) {
     const auto ended = SessionId::make(at_work.clock, at_work.random);
-    at_work.opened->run_by_hand("BEGIN; UPDATE session_epoch SET incarnation = 'history " + std::to_string(round) +
-                                "'; DELETE FROM revocations; "
-                                "INSERT INTO revocations (seq, scope, sid, reason, actor, created_at) "
-                                "VALUES (1, 'session', '" +
-                                ended.text() +
-                                "', 'sql', 'database', "
-                                "'2026-01-01T00:00:00Z'); COMMIT");
+    at_work.opened->run_by_hand("BEGIN; UPDATE session_epoch SET incarnation = 'aaaaaaaa-0000-7000-8000-" +
+                                std::to_string(100'000'000'000 + round) + "'; UPDATE revocations SET " +
+                                of_session(ended) + "; COMMIT");
     std::vector<Task<bool>> readers;
     for (std::size_t i = 0; i < kReaders; ++i) {
       auto read = [](RevocationFeed& feed) -> Task<bool> {
@@ -202,6 +206,52 @@ TEST_P(RevocationTest, a_restored_database_is_read_from_the_beginning_whoever_el
     const TokenStanding token{.session = ended, .user = {}, .token_version = 1, .epoch = 1};
     ASSERT_TRUE(at_work.feed.index()->is_dead(token)) << "round " << round;
   }
+}
+
+TEST_P(RevocationTest, a_global_logout_that_a_restored_database_has_forgotten_is_made_good) {
+  const auto user = at_work_.add_user();
+  const auto ended = at_work_.sign_in(user);
+  at_work_.by_hand("UPDATE session_epoch SET epoch = epoch + 3");
+  at_work_.by_hand("UPDATE session_epoch SET epoch = 1, incarnation = 'aaaaaaaa-0000-7000-8000-000000000001'");
+  EXPECT_TRUE(at_work_.is_dead(ended));
+  EXPECT_EQ(at_work_.number("SELECT epoch FROM session_epoch"), 4);
+  EXPECT_TRUE(at_work_.is_accepted(at_work_.sign_in(user)));
+}
+
+TEST_P(RevocationTest, a_reload_keeps_what_was_learned_while_it_read) {
+  // Somebody ends a session, and another loop learns of it, between the answer to a reading and its arrival.
+  struct SlowDatabase final : sql::Database {
+    SlowDatabase(sql::testing::TestDatabase& inner) : opened(inner) {}
+    Task<void> wait_for_change(sql::ChangeMark& seen, std::chrono::milliseconds longest) override {
+      return opened.database().wait_for_change(seen, longest);
+    }
+    Task<void> probe() override { return opened.database().probe(); }
+    [[nodiscard]] sql::DatabaseState state() const override { return opened.database().state(); }
+    Task<sql::Rows> run_read(const sql::Statement& statement, sql::Values values) override {
+      auto rows = co_await opened.database().read(statement, std::get<std::string>(values[0]));
+      if (std::exchange(is_disturbed, false)) {
+        opened.run_by_hand("DELETE FROM refresh_sessions");
+        co_await feed->read();
+      }
+      co_return rows;
+    }
+    Task<sql::Rows> run_write(const sql::Statement&, sql::Values) override { throw std::logic_error("only reads"); }
+    Task<void> run_transaction(TransactionBody) override { throw std::logic_error("only reads"); }
+
+    sql::testing::TestDatabase& opened;
+    RevocationFeed* feed = nullptr;
+    bool is_disturbed = false;
+  };
+  SlowDatabase slow(*at_work_.opened);
+  RevocationFeed feed(slow, at_work_.clock, testing::kLease);
+  slow.feed = &feed;
+  at_work_.run(feed.catch_up());
+  at_work_.sign_in(at_work_.add_user());
+  slow.is_disturbed = true;
+  at_work_.run(feed.reload());
+  EXPECT_EQ(feed.index()->ended_sessions(), 1U);
+  at_work_.run(feed.read());
+  EXPECT_EQ(feed.index()->ended_sessions(), 1U);
 }
 
 TEST_P(RevocationTest, a_reload_forgets_what_is_no_longer_on_record_and_keeps_the_rest) {
@@ -293,6 +343,38 @@ TEST_P(RevocationTest, the_lease_counts_from_before_the_reading_began) {
   RevocationFeed feed(slow, at_work_.clock, testing::kLease);
   at_work_.run(feed.catch_up());
   EXPECT_EQ(feed.lease_left(), testing::kLease - std::chrono::milliseconds(1'500));
+}
+
+TEST_P(RevocationTest, the_lease_counts_from_before_the_proof_and_a_mere_reading_does_not_renew_it) {
+  struct ProvingDatabase final : sql::Database {
+    ProvingDatabase(sql::Database& inner, testing::ManualClock& manual) : database(inner), clock(manual) {}
+    Task<void> wait_for_change(sql::ChangeMark& seen, std::chrono::milliseconds longest) override {
+      return database.wait_for_change(seen, longest);
+    }
+    Task<void> prove_current() override {
+      clock.advance(std::chrono::milliseconds(700));
+      co_return;
+    }
+    Task<void> probe() override { return database.probe(); }
+    [[nodiscard]] sql::DatabaseState state() const override { return database.state(); }
+    Task<sql::Rows> run_read(const sql::Statement& statement, sql::Values values) override {
+      return database.read(statement, std::get<std::string>(values[0]));
+    }
+    Task<sql::Rows> run_write(const sql::Statement&, sql::Values) override { throw std::logic_error("only reads"); }
+    Task<void> run_transaction(TransactionBody) override { throw std::logic_error("only reads"); }
+
+    sql::Database& database;
+    testing::ManualClock& clock;
+  };
+  ProvingDatabase proving(at_work_.database, at_work_.clock);
+  RevocationFeed feed(proving, at_work_.clock, testing::kLease);
+  at_work_.run(feed.read());
+  EXPECT_FALSE(feed.is_lease_held());
+  at_work_.run(feed.catch_up());
+  EXPECT_EQ(feed.lease_left(), testing::kLease - std::chrono::milliseconds(700));
+  at_work_.clock.advance(std::chrono::milliseconds(100));
+  at_work_.run(feed.read());
+  EXPECT_EQ(feed.lease_left(), testing::kLease - std::chrono::milliseconds(800));
 }
 
 TEST_P(RevocationTest, an_older_reading_does_not_shorten_the_lease) {

@@ -140,6 +140,19 @@ struct SessionsAtWork {
     return id;
   }
 
+  // Sessions that nobody has tokens of, in one statement.
+  void add_sessions(UserId user, int count) {
+    const auto now = "'" + to_rfc3339(clock.now()) + "'";
+    const auto end = "'" + to_rfc3339(clock.now() + std::chrono::days(14)) + "'";
+    std::string script =
+        "INSERT INTO refresh_sessions (id, user_id, epoch, created_at, rotated_at, expires_at, ends_at) VALUES ";
+    for (int i = 0; i < count; ++i) {
+      script += (i == 0 ? "('" : ", ('") + SessionId::make(clock, random).text() + "', '" + user.text() + "', 1, ";
+      script += now + ", " + now + ", " + end + ", " + end + ")";
+    }
+    opened->run_by_hand(script);
+  }
+
   Result<IssuedTokens> try_sign_in(UserId user, std::int64_t credential_version = 1) {
     Device device{.name = "Firefox on Linux", .user_agent = "Mozilla/5.0", .ip_address = "192.0.2.7"};
     return run(sessions.start(user, credential_version, std::move(device)));
