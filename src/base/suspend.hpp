@@ -22,7 +22,8 @@ class Resumption {
 };
 
 // Suspends the coroutine that awaits this and calls `start(std::unique_ptr<Resumption>)`, on the same thread, to have
-// it resumed. What `start` throws, the coroutine throws. `start` may refer to locals of the waiting coroutine.
+// it resumed. `start` may refer to locals of the waiting coroutine. It must not throw: the coroutine is suspended by
+// then, and what has failed reaches it by Resumption::resume alone.
 template <class Start>
 Task<void> suspend(Start start) {
   auto initiate = [&start](auto handler) {

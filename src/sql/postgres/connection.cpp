@@ -63,15 +63,16 @@ Task<std::vector<Rows>> PostgresConnection::execute(std::span<const Step> steps)
   const auto self = shared_from_this();
   std::vector<Rows> answers;
   answers.reserve(steps.size());
-  auto start = [this, steps, &answers](std::unique_ptr<Resumption> waiting) {
-    if (!is_open()) throw ConnectionLost("the connection to the database has ended");
-    Exchange exchange{.queries = {},
-                      .answered = 0,
-                      .answers = &answers,
-                      .failure = nullptr,
-                      .waiting = nullptr,
-                      .sent_at = MonotonicClock::now()};
-    send(exchange, steps);
+  if (!is_open()) throw ConnectionLost("the connection to the database has ended");
+  Exchange exchange{.queries = {},
+                    .answered = 0,
+                    .answers = &answers,
+                    .failure = nullptr,
+                    .waiting = nullptr,
+                    .sent_at = MonotonicClock::now()};
+  // What cannot be sent is thrown here: once the coroutine is suspended, nothing may be thrown.
+  send(exchange, steps);
+  auto start = [this, &exchange](std::unique_ptr<Resumption> waiting) {
     exchange.waiting = std::move(waiting);
     exchanges_.push_back(std::move(exchange));
     flush();

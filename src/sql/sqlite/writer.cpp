@@ -33,12 +33,18 @@ SqliteWriter::~SqliteWriter() {
 
 void SqliteWriter::submit(std::unique_ptr<WriteJob> job) {
   job->queued_at = MonotonicClock::now();
+  const char* refusal = nullptr;
   {
     const std::lock_guard lock(mutex_);
-    if (is_stopping_) throw Unavailable("the database is closing");
-    if (queue_.size() >= kWriterQueueLimit) throw Unavailable("the write queue is full");
-    queue_.push_back(std::move(job));
+    if (is_stopping_) {
+      refusal = "the database is closing";
+    } else if (queue_.size() >= kWriterQueueLimit) {
+      refusal = "the write queue is full";
+    } else {
+      queue_.push_back(std::move(job));
+    }
   }
+  if (refusal != nullptr) return job->complete(std::make_exception_ptr(Unavailable(refusal)));
   arrived_.notify_one();
 }
 

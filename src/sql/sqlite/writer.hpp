@@ -55,7 +55,7 @@ class SqliteWriter {
   SqliteWriter(const SqliteWriter&) = delete;
   SqliteWriter& operator=(const SqliteWriter&) = delete;
 
-  // Throws Unavailable when the queue is full or the writer has stopped.
+  // A job is completed with Unavailable when the queue is full or the writer has stopped.
   void submit(std::unique_ptr<WriteJob> job);
 
  private:
