@@ -1,6 +1,7 @@
 """Limits that nodes count together in Redis, and Redis as it fails: no user sees an error, nobody is let through."""
 
 import base64
+import json
 import os
 import pathlib
 import random
@@ -17,7 +18,7 @@ from harness.proxy import Proxy
 from harness.races import request_bytes, together
 from harness.redis import ENCODED_PASSWORD, PASSWORD, Redis
 from harness.runbook import block_with
-from harness.server import Server, eventually, run
+from harness.server import BINARY, Server, environment, eventually, run
 
 GUIDE = "docs/operating/redis.md"
 MAILS_PER_ADDRESS = 5
@@ -326,6 +327,42 @@ def test_a_node_starts_without_redis_and_with_a_frozen_one(redis, start_node):
     assert_limits_of_its_own(other)
     redis.thaw()
     assert_heals(other)
+
+
+NAME_SERVER_THAT_IS_SILENT = """
+import socket, sys
+silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+silent.bind(("127.0.0.1", 53))
+print("bound", flush=True)
+sys.stdin.read()
+"""
+WITHOUT_NAME_SERVER = """
+set -e
+ip link set lo up
+echo nameserver 127.0.0.1 >resolv.conf
+mount --bind resolv.conf /etc/resolv.conf
+coproc silent { exec /usr/bin/python3 -c "$NAME_SERVER"; }
+read -r <&"${silent[0]}"
+"$BINARY" serve 2>log &
+until grep -q listening log; do kill -0 $!; sleep 0.02; done
+curl -sS "http://$SAFAWINET_LISTEN/health"
+kill -TERM $!
+SECONDS=0
+wait $!
+echo " $SECONDS"
+"""
+
+
+@pytest.mark.embedded_only
+def test_a_name_server_that_does_not_answer_holds_up_neither_start_nor_end(tmp_path):
+    settings = {"REDIS_URL": "redis://cache.example.com", "SAFAWINET_LISTEN": "127.0.0.1:8080",
+                "SAFAWINET_DATA_DIR": "data", "NAME_SERVER": NAME_SERVER_THAT_IS_SILENT, "BINARY": str(BINARY)}
+    done = subprocess.run(["unshare", "--map-root-user", "--mount", "--net", "bash", "-c", WITHOUT_NAME_SERVER],
+                          env=environment(settings), cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, (done, (tmp_path / "log").read_text())
+    health, _, seconds = done.stdout.strip().rpartition(" ")
+    assert json.loads(health)["status"] == "degraded"
+    assert int(seconds) <= 2
 
 
 def test_a_replica_is_degraded_until_it_is_a_primary(redis, start_redis, start_node):

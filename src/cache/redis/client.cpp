@@ -143,6 +143,7 @@ void Client::abandon_waiting() {
     calls->clear();
   }
   link_.reset();
+  lookup_.abandon_waiting();
 }
 
 // Returns when the connection has ended, with the reason.
@@ -153,14 +154,12 @@ Task<Client::Loss> Client::serve(std::shared_ptr<Link> link) {
   link->setup_deadline.async_wait([this, link](const boost::system::error_code& error) {
     if (error || link->has_ended || link->is_set_up) return;
     give_up(*link, "no connection within " + std::to_string(kConnectDeadline.count()) + " ms", false);
-    // Said here, since a name that is still being resolved keeps the attempt from ending.
-    turn_down(link->cause);
-    has_tried_ = true;
   });
   link->next_probe = now() + kProbeInterval;
   boost::asio::co_spawn(loop_, watch(link), boost::asio::detached);
   try {
-    co_await link->stream.connect(address_.host, address_.port);
+    auto addresses = co_await lookup_.find(address_.host, address_.port);
+    co_await link->stream.connect(std::move(addresses), address_.host);
     co_await log_in(*link);
     link->setup_deadline.expires_after(kCallDeadline);
     link->setup_deadline.async_wait([this, link](const boost::system::error_code& error) {
@@ -363,6 +362,7 @@ void Client::give_up(Link& link, std::string cause, bool replace_at_once) {
   link.cause = std::move(cause);
   link.replace_at_once = replace_at_once;
   link.stream.close();
+  lookup_.cancel();
 }
 
 void Client::fail_all(Calls& calls, const std::string& cause) {

@@ -20,6 +20,7 @@
 #include "base/secret.hpp"
 #include "base/suspend.hpp"
 #include "base/task.hpp"
+#include "cache/redis/name_lookup.hpp"
 #include "cache/redis/protocol.hpp"
 
 namespace safawinet::redis {
@@ -144,6 +145,7 @@ class Client {
   Calls sent_;     // in the order in which they are answered
   Calls timed_;    // in the order of their deadlines; some have ended
   std::shared_ptr<Link> link_;
+  NameLookup lookup_;
   unsigned failures_in_a_row_ = 0;
   bool is_reported_down_ = false;
   bool has_tried_ = false;

@@ -37,14 +37,12 @@ std::shared_ptr<Context> make_client_tls(const std::string& ca_file) {
   return context;
 }
 
-Stream::Stream(EventLoop& loop, std::shared_ptr<Context> tls)
-    : resolver_(loop.get_executor()), socket_(loop.get_executor()), context_(std::move(tls)) {
+Stream::Stream(EventLoop& loop, std::shared_ptr<Context> tls) : socket_(loop.get_executor()), context_(std::move(tls)) {
   if (context_) tls_ = std::make_unique<boost::asio::ssl::stream<Socket&>>(socket_, *context_);
 }
 
-Task<void> Stream::connect(std::string host, std::uint16_t port) {
-  const auto service = std::to_string(port);
-  const auto addresses = co_await resolver_.async_resolve(host, service, Tcp::resolver::numeric_service, use_task);
+Task<void> Stream::connect(std::vector<Tcp::endpoint> addresses, std::string host) {
+  if (is_closed_) throw std::runtime_error("the connection was given up");
   co_await boost::asio::async_connect(socket_, addresses, use_task);
   socket_.set_option(Tcp::no_delay(true));
   if (!tls_) co_return;
@@ -73,8 +71,8 @@ Task<void> Stream::write(std::string_view bytes) {
 }
 
 void Stream::close() {
+  is_closed_ = true;
   boost::system::error_code ignored;
-  resolver_.cancel();
   socket_.close(ignored);
 }
 

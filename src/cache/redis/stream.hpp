@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/task.hpp"
 
@@ -27,19 +28,20 @@ class Stream {
   // No `tls`: plain.
   Stream(EventLoop& loop, std::shared_ptr<boost::asio::ssl::context> tls);
 
-  // Tries the addresses of `host` in turn. Resolving them happens on a thread of Asio's and cannot be cut short.
-  Task<void> connect(std::string host, std::uint16_t port);
+  // Tries the addresses in turn. `host` is the name that the peer's certificate must be for.
+  Task<void> connect(std::vector<boost::asio::ip::tcp::endpoint> addresses, std::string host);
   // At least one byte; throws at the end of the stream.
   Task<std::size_t> read_some(std::span<char> into);
   Task<void> write(std::string_view bytes);
+  // Also before connect(), which then fails.
   void close();
 
  private:
   using Tcp = boost::asio::ip::tcp;
   using Socket = boost::asio::basic_stream_socket<Tcp, Executor>;
 
-  boost::asio::ip::basic_resolver<Tcp, Executor> resolver_;
   Socket socket_;
+  bool is_closed_ = false;
   std::shared_ptr<boost::asio::ssl::context> context_;
   std::unique_ptr<boost::asio::ssl::stream<Socket&>> tls_;
 };
