@@ -502,7 +502,8 @@ def test_a_url_that_cannot_be_used_stops_the_start_and_its_password_stays_hidden
     assert ENCODED_PASSWORD not in shown.stdout
 
 
-def test_without_redis_the_cache_is_this_process_and_fine(server):
+def test_without_redis_the_cache_is_this_process_and_fine(start_server):
+    server = start_server({"REDIS_URL": ""})
     assert server.api().get("/health").json["dependencies"]["cache"]["status"] == "ok"
     assert server.metric("safawinet_cache_errors_total") == 0
     assert server.metric("safawinet_cache_down") == 0

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-struct redisReader;
+struct redisReader;  // NOLINT(readability-identifier-naming): the name that hiredis gives it
 
 namespace safawinet::redis {
 

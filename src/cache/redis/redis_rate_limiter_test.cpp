@@ -5,10 +5,13 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/run_task.hpp"
@@ -125,6 +128,80 @@ TEST_F(RedisRateLimiterTest, exactly_as_many_pass_however_many_ask_at_once) {
     boost::asio::co_spawn(loop_, ask(*nodes[static_cast<std::size_t>(i) % 3]), boost::asio::detached);
   ASSERT_TRUE(becomes([&] { return answered == 300; }));
   EXPECT_EQ(passed, 30);
+}
+
+// A limiter on one running loop, and callers on others, as in the process.
+class RedisRateLimiterOnThreads : public ::testing::Test {
+ protected:
+  explicit RedisRateLimiterOnThreads() {
+    address_.host = "127.0.0.1";
+    address_.port = server_.port();
+    limiter_ = std::make_unique<RedisRateLimiter>(*loops_.front(), address_, subject_key(), clock_, random_);
+    boost::asio::co_spawn(*loops_.front(), limiter_->client().run([](bool, std::string_view) {}),
+                          boost::asio::detached);
+    run_task(*loops_.front(), limiter_->client().wait_for_first_try());
+    loops_.front()->restart();
+    for (const auto& loop : loops_) threads_.emplace_back([&loop] { loop->run(); });
+  }
+  ~RedisRateLimiterOnThreads() override {
+    for (const auto& loop : loops_) loop->stop();
+    for (auto& thread : threads_) thread.join();
+    limiter_->client().abandon_waiting();
+  }
+
+  void ask(std::size_t count, const RateLimit& limit) {
+    auto take = [this, &limit]() -> Task<void> {
+      ++asked_;
+      const auto full = co_await limiter_->take(limit, "a");
+      passed_ += full ? 0U : 1U;
+      ++answered_;
+    };
+    for (std::size_t i = 0; i < count; ++i) boost::asio::co_spawn(*loops_[1 + i % 3], take, boost::asio::detached);
+  }
+  static bool becomes(const std::function<bool()>& condition) {
+    for (int i = 0; i < 10'000 && !condition(); ++i) std::this_thread::sleep_for(1ms);
+    return condition();
+  }
+
+  const RedisServer server_;
+  redis::ServerAddress address_;
+  SystemClock clock_;
+  SystemRandom random_;
+  std::vector<std::unique_ptr<EventLoop>> loops_ = make_loops();
+  std::vector<boost::asio::executor_work_guard<Executor>> guards_ = make_guards();
+  std::vector<std::thread> threads_;
+  std::unique_ptr<RedisRateLimiter> limiter_;
+  std::atomic<std::size_t> asked_{0};
+  std::atomic<std::size_t> passed_{0};
+  std::atomic<std::size_t> answered_{0};
+
+ private:
+  static std::vector<std::unique_ptr<EventLoop>> make_loops() {
+    std::vector<std::unique_ptr<EventLoop>> loops;
+    for (int i = 0; i < 4; ++i) loops.push_back(std::make_unique<EventLoop>());
+    return loops;
+  }
+  std::vector<boost::asio::executor_work_guard<Executor>> make_guards() const {
+    std::vector<boost::asio::executor_work_guard<Executor>> guards;
+    for (const auto& loop : loops_) guards.emplace_back(loop->get_executor());
+    return guards;
+  }
+};
+
+TEST_F(RedisRateLimiterOnThreads, one_connection_serves_callers_on_all_loops) {
+  constexpr RateLimit limit{"many", 500, std::chrono::minutes(1)};
+  ask(3'000, limit);
+  ASSERT_TRUE(becomes([&] { return answered_ == 3'000U; }));
+  EXPECT_EQ(passed_, 500U);
+  EXPECT_GE(limiter_->state().calls, 500U);
+}
+
+TEST_F(RedisRateLimiterOnThreads, who_waits_when_the_loops_end_is_dropped_unheard) {
+  constexpr RateLimit limit{"many", 500, std::chrono::minutes(1)};
+  server_.freeze();
+  ask(200, limit);
+  ASSERT_TRUE(becomes([&] { return asked_ == 200U; }));
+  for (const auto& loop : loops_) loop->stop();
 }
 
 TEST_F(RedisRateLimiterTest, the_window_slides_and_what_was_refused_does_not_count) {

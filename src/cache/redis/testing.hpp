@@ -15,6 +15,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "cache/redis/protocol.hpp"
@@ -134,7 +135,7 @@ class RedisServer {
  private:
   [[nodiscard]] bool is_answering() const {
     try {
-      return ask({"PING"}).text != "";
+      return !ask({"PING"}).text.empty();
     } catch (const std::exception&) {
       return false;
     }
@@ -150,27 +151,23 @@ class RedisServer {
 // real server cannot be made to say.
 class ScriptedPeer {
  public:
-  ScriptedPeer(std::string first, std::string then) : first_(std::move(first)), then_(std::move(then)) {
-    const auto [listener, port] = listen_somewhere();
-    listener_ = listener;
-    port_ = port;
-    thread_ = std::thread([this] { serve(); });
-  }
+  ScriptedPeer(std::string first, std::string then)
+      : first_(std::move(first)), then_(std::move(then)), thread_([this] { serve(); }) {}
   ~ScriptedPeer() {
     is_over_ = true;
-    ::shutdown(listener_, SHUT_RDWR);
+    ::shutdown(listening_.first, SHUT_RDWR);
     thread_.join();
-    ::close(listener_);
+    ::close(listening_.first);
   }
   ScriptedPeer(const ScriptedPeer&) = delete;
   ScriptedPeer& operator=(const ScriptedPeer&) = delete;
 
-  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] std::uint16_t port() const { return listening_.second; }
 
  private:
   void serve() {
     while (!is_over_) {
-      const Descriptor connection(::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
+      const Descriptor connection(::accept4(listening_.first, nullptr, nullptr, SOCK_CLOEXEC));
       if (connection.get() < 0) continue;
       const timeval patience{.tv_sec = 0, .tv_usec = 20'000};
       ::setsockopt(connection.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
@@ -194,10 +191,9 @@ class ScriptedPeer {
 
   const std::string first_;
   const std::string then_;
-  int listener_ = -1;
-  std::uint16_t port_ = 0;
+  const std::pair<int, std::uint16_t> listening_ = listen_somewhere();
   std::atomic<bool> is_over_{false};
-  std::thread thread_;
+  std::thread thread_;  // the last: it uses the others
 };
 
 }  // namespace safawinet::testing

@@ -1,20 +1,23 @@
 """A Redis server of a test's own, with real faults."""
 
+import functools
 import pathlib
 import signal
 import socket
 import subprocess
+import time
 
-from .server import PATIENCE_SECONDS, eventually
+from .postgres import PATIENCE_SECONDS, clusters, free_port
 
 PASSWORD = "tin-roof/rain@night"  # must be percent-encoded in a URL
 ENCODED_PASSWORD = "tin-roof%2Frain%40night"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+@functools.cache
+def shared_redis() -> "Redis":
+    """The one that every server of a run on PostgreSQL uses, unless its test means to do Redis harm: their master keys differ,
+    so they do not meet. Whatever happens to the run, it is cleared away with the clusters."""
+    return Redis(clusters().new_folder()).start()
 
 
 class Redis:
@@ -45,8 +48,11 @@ class Redis:
             self.process = subprocess.Popen(
                 ["redis-server", *ports, "--bind", self.host, "--requirepass", PASSWORD, "--save", "", "--appendonly",
                  "no", "--dir", str(self.folder), *self.options],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        eventually(self._is_listening, "redis-server listens")
+                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self._is_listening():
+            assert time.monotonic() < deadline, (self.folder / "log").read_text()
+            time.sleep(0.002)
         return self
 
     def _is_listening(self) -> bool:

@@ -13,6 +13,7 @@ import time
 from . import postgres
 from .client import Api
 from .mail import Mailbox
+from .redis import shared_redis
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 BINARY = pathlib.Path(os.environ.get("SAFAWINET_BINARY", REPOSITORY / "build/release/safawinet"))
@@ -20,7 +21,7 @@ PUBLIC_URL = "https://accounts.example.test"
 ADMIN_EMAIL = "root@example.test"
 ADMIN_PASSWORD = "Quiet harbour, seven lanterns"
 
-# What servers run on unless a test says otherwise: "sqlite", the embedded database, or "postgres".
+# What servers run on unless a test says otherwise: "sqlite", the embedded database, or "postgres", which brings Redis along.
 ENGINE = os.environ.get("SAFAWINET_TEST_ENGINE", "sqlite")
 
 # How long a thing that must happen may take before a test gives up; never how long it should take.
@@ -105,6 +106,8 @@ class Server:
         }
         if database is not None:
             self.settings |= {"DATABASE_URL": database.url, "SAFAWINET_MASTER_KEY": new_master_key()}
+        if ENGINE == "postgres":
+            self.settings["REDIS_URL"] = shared_redis().url()
         self.settings |= settings or {}
         self.process: subprocess.Popen | None = None
         self.lines: list[str] = []
