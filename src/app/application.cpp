@@ -132,7 +132,8 @@ struct Application::Parts {
 
   config::Settings settings;
   Log log;
-  SystemClock clock;
+  SystemClock machine_clock;
+  DatabaseClock clock{machine_clock};  // with a database server: its time, whatever this machine's clock says
   SystemRandom random;
   DataFolder folder;
   MasterKey master_key;
@@ -172,6 +173,7 @@ struct Application::Parts {
   std::optional<api::Pipeline> operations_pipeline;
   std::unique_ptr<http::Server> server;
   std::unique_ptr<http::Server> operations_server;
+  std::optional<KeyringWatch> keyring_watch;
   std::optional<BackgroundWork> background;
 
   void load_keys();
@@ -271,7 +273,7 @@ void Application::Parts::load_keys() {
 void Application::Parts::make_services() {
   public_url = config::public_url(settings, server->port());
   const auto audience = settings.tokens.audience.empty() ? public_url : settings.tokens.audience;
-  feed.emplace(*database, clock, settings.revocation.lease);
+  feed.emplace(*database, clock, settings.revocation.lease, &clock);
   audit.emplace(clock, random, MacKey(master_key.derive("audit")));
   outbox.emplace(clock, random, master_key);
   letters.emplace(public_url);
@@ -424,8 +426,15 @@ void Application::Parts::make_api() {
                        .open = &*public_api};
   pipeline.emplace(make_pipeline(api::routes(apis), *request_metrics));
   operations_pipeline.emplace(make_pipeline(api::operations_routes(&*operations_api), *operations_metrics));
+  keyring_watch.emplace(KeyringWatch::Parts{.database = *database,
+                                            .master_key = master_key,
+                                            .algorithm = algorithm_of(settings.tokens.algorithm),
+                                            .clock = clock,
+                                            .random = random,
+                                            .published = *keyring});
   background.emplace(BackgroundWork::Parts{.database = *database,
                                            .feed = *feed,
+                                           .keyring = *keyring_watch,
                                            .mail = *mail_worker,
                                            .sessions = *sessions,
                                            .accounts = *accounts,

@@ -17,6 +17,7 @@ constexpr milliseconds kLogFlushInterval{20};
 constexpr milliseconds kMailLongestWait{1'000};  // a mail to be tried again is due by the clock, without any commit
 constexpr milliseconds kProbeInterval{5'000};
 constexpr milliseconds kProbeIntervalWhenIll{500};
+constexpr milliseconds kKeyringInterval{2'000};
 constexpr milliseconds kSweepInterval{30'000};
 constexpr milliseconds kSweepIntervalWhenBehind{50};
 constexpr milliseconds kPauseAfterFailure{1'000};
@@ -38,6 +39,7 @@ void BackgroundWork::start(Workers& workers) {
   };
   spawn(workers.background(), parts_.feed.follow(std::move(on_feed_failure)));
   spawn(workers.background(), probe_database());
+  spawn(workers.background(), watch_keyring());
   spawn(workers.background(), flush_log());
   spawn(workers.mail(), deliver_mail());
   spawn(workers.mail(), sweep());  // looks at every session, and must not keep the feed waiting
@@ -77,6 +79,22 @@ Task<void> BackgroundWork::probe_database() {
       before = state.health;
     }
     co_await pause_for(is_ok ? kProbeInterval : kProbeIntervalWhenIll);
+  }
+}
+
+// Another node may have made a key: one that was started with another tokens.algorithm.
+Task<void> BackgroundWork::watch_keyring() {
+  for (;;) {
+    co_await pause_for(kKeyringInterval);
+    std::string failure;
+    try {
+      if (co_await parts_.keyring.look()) parts_.log.event(LogLevel::info, "keyring-read", {});
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    if (failure.empty()) continue;
+    parts_.log.event(LogLevel::error, "keyring-failed", {{"cause", failure}});
+    co_await pause_for(kPauseAfterFailure);
   }
 }
 

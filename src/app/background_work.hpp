@@ -7,6 +7,7 @@
 #include "mail/outbox.hpp"
 #include "observe/log.hpp"
 #include "runtime/workers.hpp"
+#include "sessions/keyring_store.hpp"
 #include "sessions/revocation_feed.hpp"
 #include "sessions/session_service.hpp"
 #include "sql/database.hpp"
@@ -19,6 +20,7 @@ class BackgroundWork {
   struct Parts {
     sql::Database& database;
     RevocationFeed& feed;
+    KeyringWatch& keyring;
     MailWorker& mail;
     SessionService& sessions;
     AccountService& accounts;
@@ -34,6 +36,7 @@ class BackgroundWork {
  private:
   Task<void> deliver_mail();
   Task<void> probe_database();
+  Task<void> watch_keyring();
   Task<void> sweep();
   Task<void> flush_log();
 
