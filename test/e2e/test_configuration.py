@@ -1,6 +1,7 @@
 """Settings: where they come from, and what is said when one is wrong."""
 
 import base64
+import concurrent.futures
 import os
 import stat
 import tomllib
@@ -191,24 +192,31 @@ def test_migrating_twice_is_fine(tmp_path, prepared):
 
 
 @pytest.mark.postgres_only
-def test_a_shared_database_needs_a_master_key_and_is_told_how_to_make_one(tmp_path, prepared):
-    del prepared.settings["SAFAWINET_MASTER_KEY"]
-    done = run("serve", folder=tmp_path, settings=prepared.settings)
-
-    assert done.returncode != 0
-    assert "SAFAWINET_MASTER_KEY" in done.stderr
-    assert "openssl rand -base64 32" in done.stderr
-
-
-@pytest.mark.postgres_only
 def test_the_password_of_the_database_is_shown_nowhere(tmp_path, prepared):
     shown = run("config", "show", folder=tmp_path, settings=prepared.settings)
     assert shown.returncode == 0, shown.stderr
     assert ROLE_PASSWORD in prepared.settings["DATABASE_URL"]
     assert ROLE_PASSWORD not in shown.stdout + shown.stderr
 
-    wrong = prepared.settings | {"DATABASE_URL": prepared.database.url.replace(ROLE_PASSWORD, "the-wrong-one-of-all")}
-    refused = run("serve", folder=tmp_path, settings=wrong)
-    assert refused.returncode != 0
-    assert "the-wrong-one-of-all" not in refused.stderr
-    assert 'password authentication failed for user "safawinet"' in refused.stderr
+
+@pytest.mark.postgres_only
+@pytest.mark.release_only
+def test_a_database_that_cannot_be_opened_stops_the_start_and_says_why(tmp_path, prepared):
+    """All at once: a database that may yet be on its way is waited for."""
+    url = prepared.database.url
+    cases = [
+        (url.replace(ROLE_PASSWORD, "the-wrong-one-of-all"), 'password authentication failed for user "safawinet"'),
+        (url.replace("/safawinet_", "/nowhere_"), 'database "nowhere_'),
+        (url.replace("127.0.0.1", "no-such-host.invalid"), "no-such-host.invalid"),
+        (url.replace("postgresql://", "mysql://"), "DATABASE_URL"),
+    ]
+
+    def refused(case: tuple[str, str]):
+        return run("serve", folder=tmp_path, settings=prepared.settings | {"DATABASE_URL": case[0]}, patience_seconds=90)
+
+    with concurrent.futures.ThreadPoolExecutor(len(cases)) as threads:
+        for (_, said), done in zip(cases, threads.map(refused, cases)):
+            assert done.returncode != 0
+            assert said in done.stderr
+            assert ROLE_PASSWORD not in done.stderr
+            assert "the-wrong-one-of-all" not in done.stderr

@@ -1,5 +1,9 @@
-"""A full disk: writes are refused and may be tried again, reads go on, health says so, and it heals."""
+"""A full disk: writes are refused and may be tried again, reads go on, health says so, and it heals.
 
+The disk of the embedded database, and those of a PostgreSQL server: the one of its tables, the one of all that it has.
+"""
+
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -7,23 +11,31 @@ import subprocess
 import pytest
 
 from harness.people import PASSWORD, signed_up_user
+from harness.postgres import clusters, give_to_its_user
 from harness.server import EXEMPT, eventually
 
-DISK = "12m"
+
+
+@contextlib.contextmanager
+def mounted(folder: pathlib.Path, size: str):
+    """A disk of a size."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small disk")
+    folder.mkdir(exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"no small disk can be mounted here: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.fixture
 def small_disk(tmp_path: pathlib.Path):
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small disk")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder]
-    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if mounted.returncode != 0:
-        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    with mounted(tmp_path / "disk", "12m") as folder:
+        yield folder
 
 
 def fill(folder: pathlib.Path) -> pathlib.Path:
@@ -104,14 +116,85 @@ def test_a_server_starts_on_a_full_disk_or_says_why_not(server, small_disk):
     assert server.stop() == 0
     filler = fill(small_disk)
     server.launch()
-    started = eventually(
-        lambda: server.process.poll() is not None or server.events("listening")[1:], "it started or gave up"
+    eventually(
+        lambda: server.process.poll() is not None
+        or server.events("listening")[1:]
+        or server.events("waiting-for-database"),
+        "it started, gave up, or says what it waits for",
     )
+    filler.unlink()
     if server.process.poll() is not None:
         assert server.wait() != 0
-        assert started
-    else:
-        server.kill()
-    filler.unlink()
-    server.start()
+        server.start()
+    server.wait_until_listening()
     assert person.log_in().is_signed_in()
+
+
+# --- the disks of a PostgreSQL server
+
+
+def refused_login(server, person):
+    """The first login that finds no room; those before it count."""
+    for _ in range(600):
+        reply = server.api().login(person.email, PASSWORD)
+        if reply.status != 200:
+            return reply
+    raise AssertionError("the disk never filled")
+
+
+@pytest.mark.postgres_only
+def test_tables_without_room_refuse_writes_and_heal(start_server):
+    cluster = clusters().make()
+    with mounted(clusters().new_folder(), "24m") as disk:
+        give_to_its_user(disk)
+        cluster.sql(f"CREATE TABLESPACE small LOCATION '{disk}'")
+        server = start_server(EXEMPT, database=cluster.create_database("TABLESPACE small"))
+        person = signed_up_user(server)
+        filler = fill(disk)
+        refused = refused_login(server, person)
+        assert refused.status == 503, refused
+        assert int(refused.headers["Retry-After"]) > 0
+        assert refused.headers["Content-Type"] == "application/problem+json"
+        assert person.device.is_signed_in()
+        assert person.api.sessions().status == 200
+        assert server.api().get("/health/live").status == 200
+
+        filler.unlink()
+        eventually(lambda: server.api().login(person.email, PASSWORD).status == 200, "logins work again")
+        eventually(lambda: server.api().get("/health").json["status"] == "ok", "health is well")
+        assert person.device.refresh().is_signed_in()
+        assert server.stop() == 0
+        cluster.close()
+
+
+@pytest.mark.postgres_only
+@pytest.mark.release_only
+def test_a_database_server_that_gives_up_on_a_full_disk_is_taken_up_again_when_it_is_back(start_server):
+    """Without room for its log PostgreSQL ends. Whoever looks after it makes room and starts it; ours needs nobody."""
+    with mounted(clusters().new_folder(), "160m") as disk:
+        give_to_its_user(disk)
+        cluster = clusters().make(folder=disk)
+        server = start_server(EXEMPT, database=cluster.create_database())
+        person = signed_up_user(server)
+        devices = []
+        filler = fill(disk)
+        for _ in range(2000):
+            reply = server.api().login(person.email, PASSWORD)
+            if reply.status != 200:
+                break
+            devices.append(server.api(reply.json["accessToken"]))
+            with contextlib.suppress(Exception):
+                cluster.sql("SELECT pg_switch_wal()")
+            fill(disk)
+        assert reply.status == 503, reply
+        assert int(reply.headers["Retry-After"]) > 0
+        assert server.api().get("/health/live").status == 200
+
+        filler.unlink()
+        cluster.revive()
+        eventually(lambda: server.api().login(person.email, PASSWORD).status == 200, "logins work again")
+        eventually(lambda: server.api().get("/health").json["status"] == "ok", "health is well")
+        assert person.device.is_signed_in()
+        assert all(api.me().status == 200 for api in devices), "an acknowledged login is lost"
+        assert server.stop() == 0
+        cluster.close()

@@ -5,6 +5,7 @@ import pytest
 from harness.mail import RESET, VERIFY
 from harness.people import OTHER_PASSWORD, PASSWORD, THIRD_PASSWORD, new_address, signed_up_user
 from harness.postgres import ROLE_PASSWORD
+from harness.redis import PASSWORD as REDIS_PASSWORD
 from harness.server import ADMIN_PASSWORD, EXEMPT, Server, eventually
 
 
@@ -48,6 +49,7 @@ def story(tmp_path_factory):
     secrets["master key"] = server.master_key
     if server.database is not None:
         secrets["password of the database"] = ROLE_PASSWORD
+        secrets["password of the cache"] = REDIS_PASSWORD
     yield server, secrets
     server.close()
 

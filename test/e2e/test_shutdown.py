@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from harness.mail import PATIENCE_AFTER_DEATH_SECONDS
 from harness.people import signed_up_user
 from harness.races import connected, read_reply, request_bytes
 from harness.server import EXEMPT, Server, eventually
@@ -94,8 +95,8 @@ def test_mail_that_was_not_sent_yet_is_sent_after_the_next_start(server):
     server.start()
 
     for address in addresses:
-        token = server.mail.wait_for(address).token
-        assert server.api().verify_email(token).status == 204
+        mail = server.mail.wait_for(address, patience_seconds=PATIENCE_AFTER_DEATH_SECONDS)
+        assert server.api().verify_email(mail.token).status == 204
         assert len(server.mail.to(address)) <= 2
     assert server.stop() == 0
 

@@ -3,6 +3,8 @@
 server.py   a safawinet process: start, stop, kill, pause, restart; its log; SQL on its database
 nodes.py    several of them on one PostgreSQL database
 postgres.py PostgreSQL servers of our own, their standbys and their faults; guardian.py clears them away
+redis.py    Redis servers of our own, and their faults
+network.py  a network of its own for a node, in which packets disappear
 proxy.py    stands between a server and its database or cache: delays, stalls, cuts
 client.py   the HTTP API: one method per endpoint, and raw requests
 mail.py     the mail that the server wrote to files

@@ -4,6 +4,7 @@ import mmap
 import pathlib
 import struct
 import subprocess
+import time
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 _SHIM = pathlib.Path(__file__).parents[1] / "clock_shim.c"
@@ -29,3 +30,7 @@ class Clock:
 
     def advance(self, seconds: int) -> None:
         self.set(self.ahead_seconds + seconds)
+
+    def now(self) -> float:
+        """What it shows."""
+        return time.time() + self.ahead_seconds

@@ -3,9 +3,10 @@
 import http.client
 import itertools
 import random
+import threading
 
 from .client import Api, Reply
-from .mail import VERIFY
+from .mail import PATIENCE_AFTER_DEATH_SECONDS, VERIFY
 from .people import Device, log_in, new_address, verified
 from .server import Server
 
@@ -13,7 +14,10 @@ LOST = (ConnectionError, http.client.HTTPException, TimeoutError, OSError)
 
 
 class Account:
-    """A user with a ledger: one thread works on it until the server dies, then `check` holds the server to it."""
+    """A user with a ledger: one thread works on it until the server dies, then `check` holds the server to it.
+
+    Any answer that is neither the expected one nor a death is a failure of the test, kept in `failure` for `check`.
+    """
 
     def __init__(self, server: Server, admin: Api, seed: int):
         self.server = server
@@ -27,19 +31,28 @@ class Account:
         self.newcomers: list[str] = []  # registered and acknowledged since the last check
         self.pending: tuple = ()  # what was asked and not yet answered
         self.acknowledged = 0
+        self.failure: BaseException | None = None
+        self.id = server.sql("SELECT id FROM users WHERE email = ?", self.email)[0][0]
 
     # --- work
 
-    def work_until_death(self) -> None:
+    def work_until_death(self, stop: threading.Event | None = None) -> None:
+        """Or until it is told to stop, where the server may live on."""
         actions = [self.log_in, self.refresh, self.refresh, self.refresh, self.log_out, self.force_logout]
         actions += [self.change_password, self.register]
         try:
-            while True:
+            while stop is None or not stop.is_set():
                 self.chance.choice(actions)()
                 self.pending = ()
                 self.acknowledged += 1
         except LOST:
             pass
+        except AssertionError as failure:
+            self.failure = failure
+
+    def move_to(self, server: Server) -> None:
+        """Goes on at another node, which must know all that was acknowledged."""
+        self.server = server
 
     def answered(self, reply: Reply, *expected: int) -> Reply:
         if reply.status == 503:  # the server refuses while it dies; nothing was done
@@ -98,14 +111,12 @@ class Account:
         self.ended += devices
         self.devices = [device for device in self.devices if device not in devices]
 
-    @property
-    def id(self) -> str:
-        return self.server.sql("SELECT id FROM users WHERE email = ?", self.email)[0][0]
-
     # --- the check
 
     def check(self) -> None:
         """After the restart: what was acknowledged holds, what was ended stays ended, the rest is whole or absent."""
+        if self.failure is not None:
+            raise self.failure
         what, *details = self.pending or ("nothing",)
         for device in [*self.devices, *self.ended]:
             device.api.address = self.server.address
@@ -152,11 +163,11 @@ class Account:
 
     def check_newcomers(self, unanswered: str | None) -> None:
         for address in self.newcomers:
-            token = self.server.mail.wait_for(address, VERIFY).token
-            assert self.server.api().verify_email(token).status == 204, f"{address} was acknowledged and is gone"
+            mail = self.server.mail.wait_for(address, VERIFY, patience_seconds=PATIENCE_AFTER_DEATH_SECONDS)
+            assert self.server.api().verify_email(mail.token).status == 204, f"{address} was acknowledged and is gone"
             assert self.server.api().login(address, self.password).status in (200, 401)
         if unanswered is not None:
             exists = self.server.sql("SELECT count(*) FROM users WHERE email = ?", unanswered) == [(1,)]
             if exists:  # then wholly: the mail arrives too
-                self.server.mail.wait_for(unanswered, VERIFY)
+                self.server.mail.wait_for(unanswered, VERIFY, patience_seconds=PATIENCE_AFTER_DEATH_SECONDS)
         self.newcomers = []

@@ -7,6 +7,8 @@ import re
 import time
 
 PATIENCE_SECONDS = 30.0
+# A mail that a node had in its hands when it was killed is taken up by another after a minute.
+PATIENCE_AFTER_DEATH_SECONDS = 100.0
 VERIFY = "/verify-email"
 RESET = "/reset-password"
 
@@ -60,9 +62,11 @@ class Mailbox:
             if mail.recipient.casefold() == wanted and (link is None or mail.link(link) is not None)
         ]
 
-    def wait_for(self, address: str, link: str | None = None, number: int = 1) -> Mail:
+    def wait_for(
+        self, address: str, link: str | None = None, number: int = 1, patience_seconds: float = PATIENCE_SECONDS
+    ) -> Mail:
         """Waits for the `number`-th mail of that kind to an address."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + patience_seconds
         while True:
             found = self.to(address, link)
             if len(found) >= number:

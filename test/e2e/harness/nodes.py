@@ -1,4 +1,4 @@
-"""Several equal nodes: processes of their own on one PostgreSQL database, with one master key."""
+"""Several equal nodes: processes of their own on one PostgreSQL database and one Redis, with one master key."""
 
 import concurrent.futures
 import pathlib
@@ -13,6 +13,7 @@ from .server import Server, eventually, new_master_key
 
 class Nodes:
     """`database`: else a fresh one, taken away at the end. `each_settings`: what one node has that others have not.
+    `prefixes`: what each is started with in front of its command.
 
     Mail of all of them goes into one folder, so that it is found whichever node sent it.
     """
@@ -24,6 +25,7 @@ class Nodes:
         settings: dict[str, str] | None = None,
         each_settings: list[dict[str, str]] | None = None,
         database: postgres.Database | None = None,
+        prefixes: list[list[str]] | None = None,
     ):
         self._own_database = None
         if database is None:
@@ -34,7 +36,8 @@ class Nodes:
         self.all: list[Server] = []
         for number in range(count):
             own = each_settings[number] if each_settings else {}
-            node = Server(folder / str(number), shared | (settings or {}) | own, database=database)
+            prefix = prefixes[number] if prefixes else None
+            node = Server(folder / str(number), shared | (settings or {}) | own, database=database, prefix=prefix)
             node.mail = self.mail
             self.all.append(node)
 
@@ -70,6 +73,12 @@ class Nodes:
 
     def __len__(self) -> int:
         return len(self.all)
+
+    def move_to(self, database: postgres.Database) -> None:
+        """Where operators find the data from now on; the nodes find them by themselves."""
+        self.database = database
+        for node in self.all:
+            node.database = database
 
     def sql(self, statement: str, *parameters) -> list[tuple]:
         return self.database.sql(statement, *parameters)

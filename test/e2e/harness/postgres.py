@@ -223,6 +223,22 @@ class Cluster:
         guardian.send(self.processes(), signal.SIGKILL)
         self._wait_for_the_end()
 
+    def revive(self) -> None:
+        """Starts it if it has ended, and waits until it is well."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            if self.process is not None and self.process.poll() is not None:
+                self._wait_for_the_end()
+            if self.process is None:
+                self.launch()
+            self.resume()
+            try:
+                self.sql("SELECT 1")
+                return
+            except psycopg2.OperationalError:  # it recovers, and may yet give up
+                assert time.monotonic() < deadline, f"it does not come back\n{self.log()}"
+                time.sleep(0.05)
+
     def restart(self, mode: str = "fast") -> "Cluster":
         self.stop(mode)
         return self.start()
@@ -291,6 +307,10 @@ class Cluster:
         self.sql(f"ALTER SYSTEM SET {name} = '{value}'")
         self.sql("SELECT pg_reload_conf()")
 
+    def set_before_start(self, name: str, value: str) -> None:
+        """Changes a setting of a server that does not run, whatever was set in it before."""
+        self.parameters[name] = value
+
     # --- standbys
 
     def standby(self, synchronous: bool = False) -> "Cluster":
@@ -338,9 +358,9 @@ class Cluster:
         finally:
             connection.close()
 
-    def create_database(self) -> "Database":
+    def create_database(self, options: str = "") -> "Database":
         name = f"safawinet_{next(_numbers)}"
-        self.sql(f"CREATE DATABASE {name} OWNER {ROLE}")
+        self.sql(f"CREATE DATABASE {name} OWNER {ROLE} {options}")
         return Database(self, name)
 
     @property

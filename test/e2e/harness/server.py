@@ -55,7 +55,13 @@ def environment(settings: dict[str, str]) -> dict[str, str]:
     return inherited | settings
 
 
-def run(*arguments: str, settings: dict[str, str] | None = None, folder: pathlib.Path, input_text: str = ""):
+def run(
+    *arguments: str,
+    settings: dict[str, str] | None = None,
+    folder: pathlib.Path,
+    input_text: str = "",
+    patience_seconds: float = PATIENCE_SECONDS,
+):
     """Runs `safawinet arguments` to its end."""
     return subprocess.run(
         [BINARY, *arguments],
@@ -64,7 +70,7 @@ def run(*arguments: str, settings: dict[str, str] | None = None, folder: pathlib
         input=input_text,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_SECONDS,
+        timeout=patience_seconds,
         check=False,
     )
 
@@ -77,6 +83,7 @@ class Server:
     """`database`: one on PostgreSQL that the test has made; it may be that of another server, with the same master key in
     the settings. Without it a server has a new one, of the kind that ENGINE names, and takes it away at its end.
     `tls`: the host name of its certificate, and the file of the authority that a client trusts.
+    `prefix`: what the command that starts it begins with, such as a way into another network.
     """
 
     def __init__(
@@ -86,8 +93,10 @@ class Server:
         data: pathlib.Path | None = None,
         tls: tuple[str, str] | None = None,
         database: postgres.Database | None = None,
+        prefix: list[str] | None = None,
     ):
         self.folder = folder
+        self.prefix = prefix or []
         self.tls = tls
         self.data = data or folder / "data"
         self._own_database: postgres.Database | None = None
@@ -136,7 +145,7 @@ class Server:
         self._first_line = len(self.lines)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(
-            [BINARY, "serve"],
+            [*self.prefix, BINARY, "serve"],
             env=environment(self.settings),
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
