@@ -1,6 +1,7 @@
 #include "api/idempotency.hpp"
 
 #include <cstdint>
+#include <exception>
 #include <utility>
 
 #include "base/encoding.hpp"
@@ -15,6 +16,8 @@ using sql::Statement;
 constexpr unsigned kUnderWay = 0;
 // Between a claim that fails and the look at what stands in its way, that may have gone.
 constexpr int kTriesOfClaim = 3;
+// What was done must not be done again because a connection broke.
+constexpr int kTriesOfKeeping = 2;
 
 // Takes the place of a claim ($5) and of an answer ($6) that are too old to count.
 constexpr Statement kClaim{
@@ -50,8 +53,18 @@ Task<Result<Idempotency::Claim>> Idempotency::claim(std::string caller, std::str
   const Time oldest_claim = now - kIdempotencyClaimKept;
   const Time oldest_answer = now - kIdempotentAnswersKept;
   for (int tries = 0; tries < kTriesOfClaim; ++tries) {
-    const auto claimed = co_await database_.write(kClaim, claim.caller_, claim.key_hash_, claim.request_hash_, now,
-                                                  oldest_claim, oldest_answer);
+    sql::Rows claimed;
+    std::exception_ptr failure;
+    try {
+      claimed = co_await database_.write(kClaim, claim.caller_, claim.key_hash_, claim.request_hash_, now, oldest_claim,
+                                         oldest_answer);
+    } catch (const Unavailable&) {
+      failure = std::current_exception();
+    }
+    if (failure) {
+      co_await claim.release();  // it may have been written all the same
+      std::rethrow_exception(failure);
+    }
     if (!claimed.empty()) co_return std::move(claim);
     const auto rows = co_await database_.read(kFind, claim.caller_, claim.key_hash_);
     if (rows.empty()) continue;
@@ -73,12 +86,23 @@ Task<void> Idempotency::Claim::settle(const http::Response& response) {
     co_await release();
     co_return;
   }
-  co_await owner_->database_.write(kKeep, caller_, key_hash_, claimed_at_, response.status, response.body,
-                                   owner_->clock_.now());
+  const auto now = owner_->clock_.now();
+  for (int tries = 1;; ++tries) {
+    try {
+      co_await owner_->database_.write(kKeep, caller_, key_hash_, claimed_at_, response.status, response.body, now);
+      co_return;
+    } catch (const Unavailable&) {
+      if (tries == kTriesOfKeeping) throw;
+    }
+  }
 }
 
 Task<void> Idempotency::Claim::release() {
-  co_await owner_->database_.write(kRelease, caller_, key_hash_, claimed_at_);
+  try {
+    co_await owner_->database_.write(kRelease, caller_, key_hash_, claimed_at_);
+  } catch (const Unavailable&) {
+    // It ends by itself.
+  }
 }
 
 Task<void> Idempotency::sweep() {

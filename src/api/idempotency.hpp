@@ -38,7 +38,7 @@ class Idempotency {
     [[nodiscard]] const std::optional<http::Response>& earlier_answer() const { return earlier_; }
     // Remembers what was answered if it is a success, else forgets the claim.
     Task<void> settle(const http::Response& response);
-    // Forgets the claim: the request may be sent again.
+    // Forgets the claim: the request may be sent again; if the database is away, a minute later. Throws nothing.
     Task<void> release();
 
    private:

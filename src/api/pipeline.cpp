@@ -152,18 +152,10 @@ Task<Result<http::Response>> Pipeline::call_once(const Route& route, Call& call,
   if (response && *response) {
     co_await claim->settle(**response);
   } else {
-    co_await release(*claim);
+    co_await claim->release();  // what ended badly may be sent again
   }
   if (failure) std::rethrow_exception(failure);
   co_return std::move(*response);
-}
-
-// What ended badly may be sent again. If even that cannot be written, the claim ends by itself, in a minute.
-Task<void> Pipeline::release(Idempotency::Claim& claim) {
-  try {
-    co_await claim.release();
-  } catch (const Unavailable&) {
-  }
 }
 
 Task<Status> Pipeline::authorize(const Route& route, Call& call) {

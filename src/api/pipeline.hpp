@@ -59,7 +59,6 @@ class Pipeline {
   Task<http::Response> serve(Call& call, Outcome& outcome);
   Task<Result<http::Response>> call_handler(const Route& route, Call& call);
   Task<Result<http::Response>> call_once(const Route& route, Call& call, std::string_view key);
-  static Task<void> release(Idempotency::Claim& claim);
   Task<Status> authorize(const Route& route, Call& call);
   Task<Status> limit(const Route& route, const Call& call);
   [[nodiscard]] std::optional<std::string_view> allowed_origin(const http::Request& request) const;
