@@ -318,27 +318,30 @@ TEST_P(CredentialsTest, of_two_superadmins_who_delete_themselves_at_once_one_sta
 TEST_P(CredentialsTest, of_many_resets_asked_for_at_once_one_token_works) {
   testing::AccountsAtWork at_work(GetParam(), RegistrationMode::open, 4);
   at_work.sign_up("ada@example.com");
-  std::vector<Task<Result<void>>> tasks;
-  for (int i = 0; i < 16; ++i) {
-    tasks.push_back(at_work.accounts.forgot_password(email("ada@example.com"), at_work.visitor));
+  for (int round = 0; round < testing::rounds(10); ++round) {
+    std::vector<Task<Result<void>>> tasks;
+    for (int i = 0; i < 4; ++i) {
+      tasks.push_back(at_work.accounts.forgot_password(email("ada@example.com"), at_work.visitor));
+    }
     tasks.push_back(at_work.accounts.forgot_password(email("nobody@example.com"), at_work.visitor));
+    for (const auto& answer : at_work.run_together(std::move(tasks))) EXPECT_TRUE(answer);
+    EXPECT_THAT(at_work.take_mails(), SizeIs(4));
+    EXPECT_EQ(at_work.number("SELECT count(*) FROM one_time_tokens"), 1);
   }
-  for (const auto& answer : at_work.run_together(std::move(tasks))) EXPECT_TRUE(answer);
-  EXPECT_THAT(at_work.take_mails(), SizeIs(16));
-  EXPECT_EQ(at_work.number("SELECT count(*) FROM one_time_tokens"), 1);
 }
 
 TEST_P(CredentialsTest, of_many_invitations_of_one_address_at_once_one_works) {
   testing::AccountsAtWork at_work(GetParam(), RegistrationMode::open, 4);
   at_work.sign_up("operator@example.com");
   const auto caller = at_work.caller_of(at_work.log_in("operator@example.com").value());
-  std::vector<Task<Result<void>>> tasks;
-  for (int i = 0; i < 16; ++i) {
-    const auto* address = i % 2 == 0 ? "ada@example.com" : "ADA@example.com";
-    tasks.push_back(at_work.accounts.invite(caller, email(address), at_work.visitor));
+  for (int round = 0; round < testing::rounds(10); ++round) {
+    std::vector<Task<Result<void>>> tasks;
+    for (const auto* address : {"ada@example.com", "ADA@example.com", "Ada@example.com", "ada@EXAMPLE.com"}) {
+      tasks.push_back(at_work.accounts.invite(caller, email(address), at_work.visitor));
+    }
+    for (const auto& answer : at_work.run_together(std::move(tasks))) EXPECT_TRUE(answer);
+    EXPECT_EQ(at_work.number("SELECT count(*) FROM one_time_tokens"), 1);
   }
-  for (const auto& answer : at_work.run_together(std::move(tasks))) EXPECT_TRUE(answer);
-  EXPECT_EQ(at_work.number("SELECT count(*) FROM one_time_tokens"), 1);
 }
 
 TEST_P(CredentialsTest, two_who_want_each_others_address_at_once_both_keep_their_own) {
