@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "accounts/account_service.hpp"
+#include "base/address.hpp"
 #include "base/error.hpp"
-#include "http/address.hpp"
 #include "http/message.hpp"
 #include "sessions/session.hpp"
 
@@ -18,7 +18,7 @@ namespace safawinet::api {
 struct Call {
   const http::Request& request;
   std::string request_id;
-  http::IpAddress client;              // behind trusted proxies
+  IpAddress client;                    // behind trusted proxies
   bool is_exempt_from_limits = false;  // limits.exempt_networks
   std::optional<Caller> caller;        // set for every route that is not public
   std::vector<std::string_view> parameters{};

@@ -16,10 +16,8 @@ class CallTest : public ::testing::Test {
   Call call(std::string_view query, std::vector<http::Field> fields = {}) {
     request_.query = query;
     request_.fields = std::move(fields);
-    return {.request = request_,
-            .request_id = "r-1",
-            .client = http::IpAddress::parse("198.51.100.23").value(),
-            .caller = {}};
+    return {
+        .request = request_, .request_id = "r-1", .client = IpAddress::parse("198.51.100.23").value(), .caller = {}};
   }
   static std::string fault_of(const auto& result) {
     if (result) return "none";

@@ -67,7 +67,7 @@ Task<http::Response> Pipeline::answer(http::Request& request) {
   Call call{.request = request,
             .request_id = make_request_id(),
             .client = client,
-            .is_exempt_from_limits = http::any_contains(options_.exempt_networks, client),
+            .is_exempt_from_limits = any_contains(options_.exempt_networks, client),
             .caller = {}};
   Outcome outcome;
   auto response = co_await serve(call, outcome);
@@ -209,7 +209,7 @@ http::Response Pipeline::preflight(const Call& call, std::string_view allowed_me
 }
 
 // From the socket; from X-Forwarded-For only as far as each hop is a proxy of ours.
-http::IpAddress Pipeline::client_address(const http::Request& request) const {
+IpAddress Pipeline::client_address(const http::Request& request) const {
   auto address = request.peer;
   if (options_.trusted_proxies.empty()) return address;
   std::string hops;
@@ -218,13 +218,13 @@ http::IpAddress Pipeline::client_address(const http::Request& request) const {
     hops.append(hops.empty() ? "" : ",").append(field.value);
   }
   std::string_view rest = hops;
-  while (http::any_contains(options_.trusted_proxies, address) && !rest.empty()) {
+  while (any_contains(options_.trusted_proxies, address) && !rest.empty()) {
     const auto comma = rest.rfind(',');
     auto hop = comma == std::string_view::npos ? rest : rest.substr(comma + 1);
     rest = comma == std::string_view::npos ? std::string_view() : rest.substr(0, comma);
     while (!hop.empty() && hop.front() == ' ') hop.remove_prefix(1);
     while (!hop.empty() && hop.back() == ' ') hop.remove_suffix(1);
-    const auto parsed = http::IpAddress::parse(hop);
+    const auto parsed = IpAddress::parse(hop);
     if (!parsed) break;  // what a proxy of ours did not write is not believed
     address = *parsed;
   }

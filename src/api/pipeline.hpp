@@ -14,10 +14,10 @@
 #include "api/idempotency.hpp"
 #include "api/route.hpp"
 #include "audit/audit_log.hpp"
+#include "base/address.hpp"
 #include "base/clock.hpp"
 #include "base/random.hpp"
 #include "cache/rate_limiter.hpp"
-#include "http/address.hpp"
 #include "http/message.hpp"
 #include "http/router.hpp"
 #include "observe/log.hpp"
@@ -28,8 +28,8 @@
 namespace safawinet::api {
 
 struct PipelineOptions {
-  std::vector<http::IpNetwork> trusted_proxies;
-  std::vector<http::IpNetwork> exempt_networks;
+  std::vector<IpNetwork> trusted_proxies;
+  std::vector<IpNetwork> exempt_networks;
   std::vector<std::string> cors_origins;
 };
 
@@ -63,7 +63,7 @@ class Pipeline {
   Task<Status> limit(const Route& route, const Call& call);
   [[nodiscard]] std::optional<std::string_view> allowed_origin(const http::Request& request) const;
   [[nodiscard]] http::Response preflight(const Call& call, std::string_view allowed_methods) const;
-  [[nodiscard]] http::IpAddress client_address(const http::Request& request) const;
+  [[nodiscard]] IpAddress client_address(const http::Request& request) const;
   std::string make_request_id();
   void finish(http::Response& response, const http::Request& request, std::string_view request_id) const;
   void log_request(const http::Request& request, const http::Response& response, const Call& call,

@@ -242,7 +242,7 @@ TEST_F(PipelineTest, a_caller_with_a_bad_credential_uses_up_nobodys_share) {
 
 TEST(PipelineWithOptions, exempt_networks_have_no_limits) {
   PipelineOptions options;
-  options.exempt_networks = {http::IpNetwork::parse("192.0.2.0/24").value()};
+  options.exempt_networks = {IpNetwork::parse("192.0.2.0/24").value()};
   ApiAtWork at_work(options, probes());
   for (int i = 0; i < 100; ++i) ASSERT_EQ(at_work.send(get("/probe/mail")).status, 200U);
 }
@@ -251,7 +251,7 @@ TEST(PipelineWithOptions, exempt_networks_have_no_limits) {
 
 TEST(PipelineWithOptions, a_forwarded_address_is_believed_from_our_own_proxies_only) {
   PipelineOptions options;
-  options.trusted_proxies = {http::IpNetwork::parse("10.0.0.0/8").value()};
+  options.trusted_proxies = {IpNetwork::parse("10.0.0.0/8").value()};
   ApiAtWork at_work(options, probes());
   struct Case {
     std::string peer;

@@ -38,7 +38,7 @@ struct SentRequest {
     request.query = std::string_view(target).substr(std::min(question + 1, target.size()));
     for (const auto& [name, value] : fields) request.fields.push_back({name, value});
     request.body = body;
-    request.peer = http::IpAddress::parse(peer).value();
+    request.peer = IpAddress::parse(peer).value();
     request.is_encrypted = is_encrypted;
     return request;
   }

@@ -80,9 +80,9 @@ LogLevel level_of(config::LogLevel level) {
   std::unreachable();
 }
 
-std::vector<http::IpNetwork> networks_of(const std::vector<std::string>& texts) {
-  std::vector<http::IpNetwork> networks;
-  for (const auto& text : texts) networks.push_back(http::IpNetwork::parse(text).value());  // checked by config/
+std::vector<IpNetwork> networks_of(const std::vector<std::string>& texts) {
+  std::vector<IpNetwork> networks;
+  for (const auto& text : texts) networks.push_back(IpNetwork::parse(text).value());  // checked by config/
   return networks;
 }
 

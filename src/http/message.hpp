@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/address.hpp"
 #include "base/task.hpp"
-#include "http/address.hpp"
 
 namespace safawinet::http {
 

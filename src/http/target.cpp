@@ -3,7 +3,7 @@
 #include <charconv>
 #include <optional>
 
-#include "http/address.hpp"
+#include "base/address.hpp"
 #include "http/characters.hpp"
 
 namespace safawinet::http {

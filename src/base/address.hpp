@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace safawinet::http {
+namespace safawinet {
 
 // An IPv4 or IPv6 address; IPv4-mapped IPv6 addresses (RFC 4291 section 2.5.5.2) are held as IPv4.
 struct IpAddress {
@@ -39,4 +39,4 @@ struct IpNetwork {
 
 bool any_contains(const std::vector<IpNetwork>& networks, const IpAddress& address);
 
-}  // namespace safawinet::http
+}  // namespace safawinet

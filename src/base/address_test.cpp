@@ -1,9 +1,9 @@
-#include "http/address.hpp"
+#include "base/address.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace safawinet::http {
+namespace safawinet {
 namespace {
 
 std::string text_of(std::string_view text) {
@@ -79,4 +79,4 @@ TEST(IpNetwork, AnyOfSeveralContains) {
 }
 
 }  // namespace
-}  // namespace safawinet::http
+}  // namespace safawinet

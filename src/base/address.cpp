@@ -1,4 +1,4 @@
-#include "http/address.hpp"
+#include "base/address.hpp"
 
 #include <arpa/inet.h>
 #include <sys/socket.h>
@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
-namespace safawinet::http {
+namespace safawinet {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> mapped_prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -108,4 +108,4 @@ bool any_contains(const std::vector<IpNetwork>& networks, const IpAddress& addre
   return std::ranges::any_of(networks, [&address](const IpNetwork& network) { return network.contains(address); });
 }
 
-}  // namespace safawinet::http
+}  // namespace safawinet
