@@ -74,6 +74,10 @@ json::object responses_of(const Route& route) {
   json::object success{{"description", "Done"}};
   if (route.endpoint.answer) success["content"] = json_content("application/json", route.endpoint.answer->name);
   json::object responses{{std::to_string(route.endpoint.status), std::move(success)}};
+  if (route.endpoint.begun) {
+    responses["202"] = json::object{{"description", "Begun; Location says where to see how it goes on"},
+                                    {"content", json_content("application/json", route.endpoint.begun->name)}};
+  }
   const auto add = [&responses](std::string_view status, std::string_view description) {
     responses[status] =
         json::object{{"description", description}, {"content", json_content("application/problem+json", "Problem")}};
@@ -138,7 +142,9 @@ std::string openapi_document(const std::vector<Route>& routes, std::string_view 
   json::object paths;
   for (const auto& route : routes) {
     if (route.endpoint.body) schemas[route.endpoint.body->name] = route.endpoint.body->schema;
-    if (route.endpoint.answer) schemas[route.endpoint.answer->name] = route.endpoint.answer->schema;
+    for (const auto* answer : {&route.endpoint.answer, &route.endpoint.begun}) {
+      if (*answer) schemas[(*answer)->name] = (*answer)->schema;
+    }
     auto& path = paths[route.path];
     if (path.is_null()) path = json::object();
     path.as_object()[lower_case(name_of(route.method))] = operation_of(route);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "api/call.hpp"
@@ -31,6 +32,16 @@ std::string_view name_of(RateClass rate_class);
 
 enum class IdempotencyKey { ignored, honoured };
 
+// 202: what has begun, and where to see how it goes on.
+template <class T>
+struct Begun {
+  T job;
+  std::string location;
+};
+// 200 with the one, or 202 with the other.
+template <class Done, class Job>
+using DoneOrBegun = std::variant<Done, Begun<Job>>;
+
 using Handler = std::function<Task<Result<http::Response>>(Call&)>;
 
 struct Schema {
@@ -44,6 +55,7 @@ struct Endpoint {
   std::optional<Schema> body;     // none: no body is read
   bool is_body_optional = false;  // an empty body is fine
   std::optional<Schema> answer;   // none: no JSON
+  std::optional<Schema> begun;    // of a 202 that there may be instead
   unsigned status = 200;          // of success
 };
 
@@ -70,9 +82,31 @@ inline http::Response encode(const Accepted&) {
   return {.status = 202, .content_type = "application/json", .body = "{}"};
 }
 inline http::Response encode(http::Response response) { return response; }
+template <class Done, class Job>
+http::Response encode(const DoneOrBegun<Done, Job>& answer) {
+  if (const auto* done = std::get_if<Done>(&answer)) return encode(*done);
+  const auto& begun = std::get<Begun<Job>>(answer);
+  auto response = encode(begun.job);
+  response.status = 202;
+  response.with("Location", begun.location);
+  return response;
+}
 
 template <class Output>
+struct Alternatives {
+  using Answer = Output;
+  static void describe(Endpoint&) {}
+};
+template <class Done, class Job>
+struct Alternatives<DoneOrBegun<Done, Job>> {
+  using Answer = Done;
+  static void describe(Endpoint& endpoint) { endpoint.begun = Schema{schema_name<Job>(), schema_of<Job>()}; }
+};
+
+template <class AnyOutput>
 void describe_answer(Endpoint& endpoint) {
+  using Output = typename Alternatives<AnyOutput>::Answer;
+  Alternatives<AnyOutput>::describe(endpoint);
   if constexpr (std::is_same_v<Output, NoContent>) {
     endpoint.status = 204;
   } else if constexpr (std::is_same_v<Output, Accepted>) {

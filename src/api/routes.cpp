@@ -9,7 +9,7 @@ using enum http::Method;
 
 // clang-format off
 std::vector<Route> routes(const Apis& apis) {
-  const auto& [auth, users, sessions, staff, pages, everybody] = apis;
+  const auto& [auth, users, sessions, staff, bulk, pages, everybody] = apis;
   return {
       // Accounts
       {post, "/v1/auth/register", public_, registration, honoured, "Sign up; the address is proved by mail", bind(auth, &AuthApi::register_user)},
@@ -34,6 +34,9 @@ std::vector<Route> routes(const Apis& apis) {
       // Forced logout
       {post, "/v1/auth/force-logout", support, operator_, honoured, "End all sessions of one user", bind(staff, &AdminApi::force_logout)},
       {post, "/v1/auth/force-logout-all", admin, operator_, honoured, "End everybody's sessions", bind(staff, &AdminApi::force_logout_all)},
+      {post, "/v1/auth/force-logout-bulk", admin, operator_, honoured, "Preview, then end the sessions that match criteria", bind(bulk, &BulkLogoutApi::preview_or_order)},
+      {get, "/v1/auth/force-logout-bulk", admin, read, ignored, "Forced logouts by criteria that were ordered", bind(bulk, &BulkLogoutApi::list)},
+      {get, "/v1/auth/force-logout-bulk/{id}", admin, read, ignored, "How far one of them is", bind(bulk, &BulkLogoutApi::get)},
 
       // Administration
       {get, "/v1/admin/users", support, read, ignored, "Find users", bind(staff, &AdminApi::list_users)},

@@ -5,6 +5,7 @@
 
 #include "api/admin_api.hpp"
 #include "api/auth_api.hpp"
+#include "api/bulk_logout_api.hpp"
 #include "api/pages_api.hpp"
 #include "api/public_api.hpp"
 #include "api/route.hpp"
@@ -19,6 +20,7 @@ struct Apis {
   UsersApi* users = nullptr;
   SessionsApi* sessions = nullptr;
   AdminApi* admin = nullptr;
+  BulkLogoutApi* bulk_logouts = nullptr;
   PagesApi* pages = nullptr;
   PublicApi* open = nullptr;
 };

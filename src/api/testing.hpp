@@ -110,6 +110,7 @@ struct ApiAtWork : AccountsAtWork {
                             .users = &users_api,
                             .sessions = &sessions_api,
                             .admin = &admin_api,
+                            .bulk_logouts = &bulk_logout_api,
                             .pages = &pages_api,
                             .open = &public_api});
     all.insert(all.end(), further.begin(), further.end());
@@ -124,6 +125,14 @@ struct ApiAtWork : AccountsAtWork {
   api::UsersApi users_api{accounts};
   api::SessionsApi sessions_api{sessions};
   api::AdminApi admin_api{accounts, sessions, audit, database};
+  BulkLogoutService bulk_logouts{{.database = database,
+                                  .feed = feed,
+                                  .audit = audit,
+                                  .clock = clock,
+                                  .random = random,
+                                  .slow_loop = *loops.front(),
+                                  .confirmation_key = MacKey(master_key.derive("bulk-logout-confirmation"))}};
+  api::BulkLogoutApi bulk_logout_api{bulk_logouts};
   api::PagesApi pages_api{accounts};
   api::PublicApi public_api{{.database = database,
                              .feed = feed,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/address.hpp"
+
 namespace safawinet {
 namespace {
 
@@ -30,6 +32,25 @@ std::expected<api::Locale, FieldError> JsonType<api::Locale>::decode(const boost
   if (!text) return std::unexpected(text.error());
   if (!is_locale(*text)) return bad_value("invalid", "must be a language tag such as en, de-CH or zh-Hant-TW");
   return api::Locale{std::string(*text)};
+}
+
+std::expected<api::EmailDomain, FieldError> JsonType<api::EmailDomain>::decode(const boost::json::value& value) {
+  const auto text = text_of(value);
+  if (!text) return std::unexpected(text.error());
+  constexpr std::string_view kAnybody = "a@";
+  const auto address = EmailAddress::parse(std::string(kAnybody) + std::string(*text));
+  if (!address) return bad_value("invalid", "must be the domain of an e-mail address, such as example.com");
+  return api::EmailDomain{address->key().substr(kAnybody.size())};
+}
+
+std::expected<api::Network, FieldError> JsonType<api::Network>::decode(const boost::json::value& value) {
+  const auto text = text_of(value);
+  if (!text) return std::unexpected(text.error());
+  const auto network = IpNetwork::parse(*text);
+  if (!network) {
+    return bad_value("invalid", "must be a network such as 192.0.2.0/24 or 2001:db8::/32, or one address");
+  }
+  return api::Network{network->text()};
 }
 
 namespace api {
@@ -67,6 +88,19 @@ SessionItem to_item(const Session& session, std::optional<SessionId> current) {
           .created_at = session.created_at,
           .last_used_at = session.last_used_at,
           .expires_at = session.expires_at};
+}
+
+BulkLogoutAnswer to_answer(const BulkLogout& order) {
+  return {.id = order.id,
+          .state = order.is_done ? "done" : "running",
+          .criteria = order.criteria,
+          .reason = order.reason,
+          .actor = order.actor.text,
+          .spared_session = order.spared,
+          .sessions_expected = order.sessions_expected,
+          .sessions_ended = order.sessions_ended,
+          .started_at = order.created_at,
+          .finished_at = order.finished_at};
 }
 
 }  // namespace api

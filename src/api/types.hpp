@@ -9,6 +9,7 @@
 #include "accounts/email_address.hpp"
 #include "accounts/user.hpp"
 #include "base/json.hpp"
+#include "sessions/bulk_logout.hpp"
 #include "sessions/session.hpp"
 
 namespace safawinet {
@@ -27,6 +28,13 @@ struct JsonType<EmailAddress> {
 
 template <>
 struct JsonType<Role> {
+  static std::expected<Role, FieldError> decode(const boost::json::value& value) {
+    const auto text = text_of(value);
+    if (!text) return std::unexpected(text.error());
+    const auto role = parse_role(*text);
+    if (!role) return bad_value("not-one-of", "must be one of customer, support, admin, superadmin");
+    return *role;
+  }
   static void encode(std::string& out, const Role& role) { append_json_text(out, name_of(role)); }
   static boost::json::object schema() {
     return {{"type", "string"}, {"enum", {"customer", "support", "admin", "superadmin"}}};
@@ -38,6 +46,16 @@ namespace api {
 // A language tag (RFC 5646) of the simple forms "en", "de-CH", "zh-Hant-TW".
 struct Locale {
   std::string tag;
+};
+
+// A domain of e-mail addresses, in lower case.
+struct EmailDomain {
+  std::string text;
+};
+
+// A CIDR block in its canonical spelling.
+struct Network {
+  std::string text;
 };
 
 struct NoContent {};  // 204
@@ -97,6 +115,37 @@ struct ForceLogoutAllInput {
   std::optional<bool> include_own_session;
 };
 BOOST_DESCRIBE_STRUCT(ForceLogoutAllInput, (), (reason, include_own_session))
+
+struct LogoutCriteriaInput {
+  std::optional<Time> last_login_before;
+  std::optional<Time> last_login_after;
+  std::optional<bool> never_logged_in;
+  std::optional<Time> user_created_before;
+  std::optional<Time> user_created_after;
+  std::optional<Role> role;
+  std::optional<EmailDomain> email_domain;
+  std::optional<Network> ip_network;
+  std::optional<BoundedText<1, 200>> user_agent;
+  std::optional<std::vector<UserId>> user_ids;
+  std::optional<std::vector<EmailAddress>> emails;
+  std::optional<Time> session_created_before;
+  std::optional<Time> session_created_after;
+  std::optional<Time> session_used_before;
+  std::optional<Time> session_used_after;
+};
+BOOST_DESCRIBE_STRUCT(LogoutCriteriaInput, (),
+                      (last_login_before, last_login_after, never_logged_in, user_created_before, user_created_after,
+                       role, email_domain, ip_network, user_agent, user_ids, emails, session_created_before,
+                       session_created_after, session_used_before, session_used_after))
+
+struct BulkLogoutInput {
+  LogoutCriteriaInput criteria;
+  std::optional<bool> dry_run;
+  std::optional<std::string> confirmation;
+  std::optional<BoundedText<0, 500>> reason;
+  std::optional<bool> include_own_session;
+};
+BOOST_DESCRIBE_STRUCT(BulkLogoutInput, (), (criteria, dry_run, confirmation, reason, include_own_session))
 
 struct ProfileInput {
   std::optional<BoundedText<0, 100>> name;
@@ -212,6 +261,56 @@ struct ForcedLogoutAnswer {
 };
 BOOST_DESCRIBE_STRUCT(ForcedLogoutAnswer, (), (sessions_ended, spared_session, revocation))
 
+struct MatchedUserItem {
+  UserId id;
+  std::string email;
+  std::int64_t sessions = 0;
+  std::optional<Time> last_login_at;
+};
+BOOST_DESCRIBE_STRUCT(MatchedUserItem, (), (id, email, sessions, last_login_at))
+
+// What matches the criteria and is left alone.
+struct BulkLogoutExemptions {
+  std::optional<SessionId> own_session;
+  std::int64_t users_above_role = 0;
+  std::int64_t sessions_above_role = 0;
+};
+BOOST_DESCRIBE_STRUCT(BulkLogoutExemptions, (), (own_session, users_above_role, sessions_above_role))
+
+struct BulkLogoutPreviewAnswer {
+  LogoutCriteria criteria;
+  std::int64_t users = 0;
+  std::int64_t sessions = 0;
+  std::vector<MatchedUserItem> sample;
+  BulkLogoutExemptions exemptions;
+  std::string confirmation;
+  Time confirmation_expires_at;
+};
+BOOST_DESCRIBE_STRUCT(BulkLogoutPreviewAnswer, (),
+                      (criteria, users, sessions, sample, exemptions, confirmation, confirmation_expires_at))
+
+struct BulkLogoutAnswer {
+  BulkLogoutId id;
+  std::string state;  // "running" or "done"
+  LogoutCriteria criteria;
+  std::string reason;
+  std::string actor;
+  std::optional<SessionId> spared_session;
+  std::int64_t sessions_expected = 0;
+  std::int64_t sessions_ended = 0;
+  Time started_at;
+  std::optional<Time> finished_at;
+};
+BOOST_DESCRIBE_STRUCT(BulkLogoutAnswer, (),
+                      (id, state, criteria, reason, actor, spared_session, sessions_expected, sessions_ended,
+                       started_at, finished_at))
+
+struct BulkLogoutPage {
+  std::vector<BulkLogoutAnswer> items;
+  std::optional<std::string> next_cursor;
+};
+BOOST_DESCRIBE_STRUCT(BulkLogoutPage, (), (items, next_cursor))
+
 struct DependencyState {
   std::string status;
   std::optional<double> latency_ms;
@@ -240,7 +339,21 @@ UserAnswer to_answer(const User& user);
 AdminUserAnswer to_admin_answer(const User& user);
 SessionItem to_item(const Session& session, std::optional<SessionId> current);
 
+BulkLogoutAnswer to_answer(const BulkLogout& order);
+
 }  // namespace api
+
+template <>
+struct JsonType<api::EmailDomain> {
+  static std::expected<api::EmailDomain, FieldError> decode(const boost::json::value& value);
+  static boost::json::object schema() { return {{"type", "string"}, {"maxLength", 252}}; }
+};
+
+template <>
+struct JsonType<api::Network> {
+  static std::expected<api::Network, FieldError> decode(const boost::json::value& value);
+  static boost::json::object schema() { return {{"type", "string"}, {"maxLength", 49}}; }
+};
 
 template <>
 struct JsonType<api::Locale> {

@@ -151,6 +151,7 @@ struct Application::Parts {
   std::unique_ptr<MailTransport> transport;
   std::optional<MailWorker> mail_worker;
   std::optional<SessionService> sessions;
+  std::optional<BulkLogoutService> bulk_logouts;
   std::optional<AccessGuard> guard;
   std::optional<Passwords> passwords;
   std::optional<Attempts> attempts;
@@ -162,6 +163,7 @@ struct Application::Parts {
   std::optional<api::UsersApi> users_api;
   std::optional<api::SessionsApi> sessions_api;
   std::optional<api::AdminApi> admin_api;
+  std::optional<api::BulkLogoutApi> bulk_logout_api;
   std::optional<api::PagesApi> pages_api;
   std::optional<api::PublicApi> public_api;
   std::optional<api::OperationsApi> operations_api;
@@ -298,6 +300,14 @@ void Application::Parts::make_services() {
                                             .clock = clock,
                                             .random = random};
   sessions.emplace(session_parts, rules);
+  bulk_logouts.emplace(
+      BulkLogoutService::Parts{.database = *database,
+                               .feed = *feed,
+                               .audit = *audit,
+                               .clock = clock,
+                               .random = random,
+                               .slow_loop = workers->mail(),
+                               .confirmation_key = MacKey(master_key.derive("bulk-logout-confirmation"))});
   guard.emplace(*keyring, *feed, clock, public_url, audience);
   passwords.emplace(*hash_pool, PasswordPolicy(settings.passwords.minimum_length));
   attempts.emplace(*database, clock, MacKey(master_key.derive("attempts")));
@@ -395,6 +405,7 @@ void Application::Parts::make_api() {
   users_api.emplace(*accounts);
   sessions_api.emplace(*sessions);
   admin_api.emplace(*accounts, *sessions, *audit, *database);
+  bulk_logout_api.emplace(*bulk_logouts);
   pages_api.emplace(*accounts);
   operations_api.emplace(metrics);
   idempotency.emplace(*database, clock, MacKey(master_key.derive("idempotency")));
@@ -422,6 +433,7 @@ void Application::Parts::make_api() {
                        .users = &*users_api,
                        .sessions = &*sessions_api,
                        .admin = &*admin_api,
+                       .bulk_logouts = &*bulk_logout_api,
                        .pages = &*pages_api,
                        .open = &*public_api};
   pipeline.emplace(make_pipeline(api::routes(apis), *request_metrics));
@@ -437,6 +449,7 @@ void Application::Parts::make_api() {
                                            .keyring = *keyring_watch,
                                            .mail = *mail_worker,
                                            .sessions = *sessions,
+                                           .bulk_logouts = *bulk_logouts,
                                            .accounts = *accounts,
                                            .idempotency = *idempotency,
                                            .process = process,

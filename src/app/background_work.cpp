@@ -5,6 +5,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -15,6 +16,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kLogFlushInterval{20};
 constexpr milliseconds kMailLongestWait{1'000};  // a mail to be tried again is due by the clock, without any commit
+constexpr milliseconds kBulkLogoutLongestWait{1'000};  // a node may have died with one, without any commit
 constexpr milliseconds kProbeInterval{5'000};
 constexpr milliseconds kProbeIntervalWhenIll{500};
 constexpr milliseconds kKeyringInterval{2'000};
@@ -42,6 +44,7 @@ void BackgroundWork::start(Workers& workers) {
   spawn(workers.background(), watch_keyring());
   spawn(workers.background(), flush_log());
   spawn(workers.mail(), deliver_mail());
+  spawn(workers.mail(), end_sessions_in_bulk());
   spawn(workers.mail(), sweep());  // looks at every session, and must not keep the feed waiting
 }
 
@@ -111,6 +114,27 @@ Task<void> BackgroundWork::sweep() {
     }
     if (!failure.empty()) parts_.log.event(LogLevel::warning, "sweep-failed", {{"cause", failure}});
     co_await pause_for(has_more ? kSweepIntervalWhenBehind : kSweepInterval);
+  }
+}
+
+Task<void> BackgroundWork::end_sessions_in_bulk() {
+  sql::ChangeMark seen;
+  for (;;) {
+    std::optional<BulkLogout> finished;
+    std::string failure;
+    try {
+      finished = co_await parts_.bulk_logouts.work();
+      if (!finished) co_await parts_.database.wait_for_change(seen, kBulkLogoutLongestWait);
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    if (finished) {
+      parts_.log.event(LogLevel::info, "bulk-logout-done",
+                       {{"id", finished->id.text()}, {"sessionsEnded", finished->sessions_ended}});
+    }
+    if (failure.empty()) continue;
+    parts_.log.event(LogLevel::error, "bulk-logout-failed", {{"cause", failure}});
+    co_await pause_for(kPauseAfterFailure);
   }
 }
 

@@ -8,6 +8,7 @@
 #include "observe/log.hpp"
 #include "runtime/workers.hpp"
 #include "sessions/keyring_store.hpp"
+#include "sessions/bulk_logout_service.hpp"
 #include "sessions/revocation_feed.hpp"
 #include "sessions/session_service.hpp"
 #include "sql/database.hpp"
@@ -23,6 +24,7 @@ class BackgroundWork {
     KeyringWatch& keyring;
     MailWorker& mail;
     SessionService& sessions;
+    BulkLogoutService& bulk_logouts;
     AccountService& accounts;
     api::Idempotency& idempotency;
     api::ProcessState& process;
@@ -38,6 +40,7 @@ class BackgroundWork {
   Task<void> probe_database();
   Task<void> watch_keyring();
   Task<void> sweep();
+  Task<void> end_sessions_in_bulk();
   Task<void> flush_log();
 
   Parts parts_;

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <expected>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -53,6 +55,7 @@ struct Error {
   Cause cause{};    // written to the log, never shown
   std::vector<FieldError> fields{};
   std::optional<std::chrono::seconds> retry_after{};
+  std::vector<std::pair<std::string_view, std::int64_t>> figures{};  // for programs; each name is a constant
 };
 
 template <class T>

@@ -100,6 +100,13 @@ const ProblemType& problem_type(ErrorCode code) {
 Response to_response(const Error& error, std::string_view request_id) {
   const auto& type = problem_type(error.code);
   auto response = render(type, error.detail.text, error.fields, request_id);
+  response.body.pop_back();
+  for (const auto& [name, figure] : error.figures) {
+    response.body += ',';
+    append_json_text(response.body, name);
+    response.body += ':' + std::to_string(figure);
+  }
+  response.body += '}';
   if (type.status == 429 || type.status == 503) {
     response.with("Retry-After", std::to_string(error.retry_after.value_or(kUsualRetry).count()));
   }

@@ -4,6 +4,8 @@
 
 #include <stdexcept>
 
+#include "base/address.hpp"
+
 namespace safawinet::sql {
 namespace {
 
@@ -11,6 +13,19 @@ namespace {
 void sql_now(sqlite3_context* context, int, sqlite3_value**) {
   const auto text = to_rfc3339(SystemClock().now());
   sqlite3_result_text(context, text.data(), static_cast<int>(text.size()), SQLITE_TRANSIENT);
+}
+
+std::string_view text_argument(sqlite3_value* value) {
+  const auto* data = reinterpret_cast<const char*>(sqlite3_value_text(value));
+  return data == nullptr ? std::string_view()
+                         : std::string_view(data, static_cast<std::size_t>(sqlite3_value_bytes(value)));
+}
+
+// in_network('192.0.2.7', '192.0.2.0/24'): false for what is no address or no network, NULL included.
+void sql_in_network(sqlite3_context* context, int, sqlite3_value** arguments) {
+  const auto address = IpAddress::parse(text_argument(arguments[0]));
+  const auto network = IpNetwork::parse(text_argument(arguments[1]));
+  sqlite3_result_int(context, address && network && network->contains(*address) ? 1 : 0);
 }
 
 Cell read_cell(sqlite3_stmt* statement, int column) {
@@ -83,6 +98,8 @@ SqliteConnection::SqliteConnection(const std::string& path, OpenAs open_as, std:
   }
   sqlite3_busy_timeout(handle_, static_cast<int>(busy_timeout.count()));
   sqlite3_create_function(handle_, "now", 0, SQLITE_UTF8, nullptr, sql_now, nullptr, nullptr);
+  sqlite3_create_function(handle_, "in_network", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, nullptr, sql_in_network,
+                          nullptr, nullptr);
   // WAL: readers do not wait for the writer. FULL: a commit is on disk when it returns. recursive_triggers stays off.
   // Nothing here depends on foreign keys; they are on to catch our own mistakes.
   run_script(open_as == OpenAs::writer ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = "
