@@ -76,6 +76,60 @@ Task<void> RevocationFeed::read() {
   if (const auto lost = lost_epoch_.load(); lost > 0) co_await restore_epoch(lost);
 }
 
+// One reads at a time, and for all who had asked by the time that it began. Whoever asks later has the next reading,
+// done by the first of them. So a million sessions that end at once are read by a few, and not by everybody who signs
+// out.
+Task<void> RevocationFeed::read_together() {
+  bool is_mine = false;
+  {
+    const std::lock_guard lock(taking_turns_);
+    is_mine = !std::exchange(is_turn_taken_, true);
+  }
+  if (!is_mine) {
+    auto wait = [this, &is_mine](std::unique_ptr<Resumption> resumption) {
+      const std::lock_guard lock(taking_turns_);
+      if (is_turn_taken_) {
+        waiting_.push_back({std::move(resumption), &is_mine});
+      } else {  // since then it has become free
+        is_turn_taken_ = is_mine = true;
+        resumption->resume(nullptr);
+      }
+    };
+    co_await suspend(std::move(wait));
+  }
+  if (!is_mine) co_return;  // another one has read for us
+
+  {
+    const std::lock_guard lock(taking_turns_);
+    sharing_ = std::exchange(waiting_, {});
+  }
+  std::exception_ptr failure;
+  try {
+    co_await read();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  end_turn(failure);
+  if (failure) std::rethrow_exception(failure);
+}
+
+void RevocationFeed::end_turn(const std::exception_ptr& failure) {
+  const std::lock_guard lock(taking_turns_);
+  for (auto& other : std::exchange(sharing_, {})) other.resumption->resume(failure);
+  is_turn_taken_ = !waiting_.empty();
+  if (waiting_.empty()) return;
+  const auto next = std::move(waiting_.front());
+  waiting_.erase(waiting_.begin());
+  *next.is_next_to_read = true;
+  next.resumption->resume(nullptr);
+}
+
+void RevocationFeed::abandon_waiting() {
+  const std::lock_guard lock(taking_turns_);
+  sharing_.clear();
+  waiting_.clear();
+}
+
 Task<void> RevocationFeed::catch_up() {
   const auto began = clock_.monotonic();
   co_await database_.prove_current();

@@ -8,15 +8,18 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/published.hpp"
+#include "base/suspend.hpp"
 #include "base/task.hpp"
 #include "sessions/revocation_index.hpp"
 #include "sql/database.hpp"
@@ -37,6 +40,11 @@ class RevocationFeed {
   // Reads what was committed and publishes it: when this returns, everything that was committed before the call is in
   // index(). The lease stays as it is. Throws Unavailable.
   Task<void> read();
+
+  // The same for many callers at once: those who ask while a reading is under way share the next one.
+  Task<void> read_together();
+  // Before the event loops are destroyed: forgets who still waits.
+  void abandon_waiting();
 
   // Proves that the database is current, reads, and renews the lease. Throws Unavailable.
   Task<void> catch_up();
@@ -77,6 +85,13 @@ class RevocationFeed {
   };
   struct Batch;
 
+  // One who waits for a reading that begins after having asked.
+  struct Waiting {
+    std::unique_ptr<Resumption> resumption;
+    bool* is_next_to_read;  // in the frame of the one who waits
+  };
+
+  void end_turn(const std::exception_ptr& failure);
   [[nodiscard]] Position position();
   Task<Batch> read_from(const std::string& cursor);
   // Moves `from` on. False when it is of another history than the batch: everything is read again, from the beginning.
@@ -90,6 +105,10 @@ class RevocationFeed {
   const Clock& clock_;
   const std::chrono::milliseconds lease_;
   DatabaseClock* const database_clock_;
+  std::mutex taking_turns_;  // guards the three that follow
+  bool is_turn_taken_ = false;
+  std::vector<Waiting> sharing_;  // the reading that is under way
+  std::vector<Waiting> waiting_;
   std::mutex applying_;  // guards what follows, and makes updates of the index one after another
   Position position_{std::string(kBeginning), 0};
   History history_;

@@ -254,6 +254,71 @@ TEST_P(RevocationTest, a_reload_keeps_what_was_learned_while_it_read) {
   EXPECT_EQ(feed.index()->ended_sessions(), 1U);
 }
 
+TEST_P(RevocationTest, many_who_end_sessions_at_once_share_readings_and_each_knows_of_its_own) {
+  struct CountingDatabase final : sql::Database {
+    explicit CountingDatabase(sql::Database& inner) : database(inner) {}
+    Task<void> wait_for_change(sql::ChangeMark& seen, std::chrono::milliseconds longest) override {
+      return database.wait_for_change(seen, longest);
+    }
+    Task<void> probe() override { return database.probe(); }
+    [[nodiscard]] sql::DatabaseState state() const override { return database.state(); }
+    Task<sql::Rows> run_read(const sql::Statement& statement, sql::Values values) override {
+      ++readings;
+      if (is_down) throw Unavailable("as the test wants it");
+      return database.read(statement, std::get<std::string>(values[0]));
+    }
+    Task<sql::Rows> run_write(const sql::Statement&, sql::Values) override { throw std::logic_error("only reads"); }
+    Task<void> run_transaction(TransactionBody) override { throw std::logic_error("only reads"); }
+
+    sql::Database& database;
+    std::atomic<int> readings = 0;
+    bool is_down = false;
+  };
+  constexpr std::size_t kLoops = 4;
+  constexpr int kCallers = 64;
+  SessionsAtWork at_work(GetParam(), testing::usual_rules(), kLoops);
+  CountingDatabase counting(at_work.database);
+  RevocationFeed feed(counting, at_work.clock, testing::kLease);
+  at_work.run(feed.catch_up());
+  const auto user = at_work.add_user();
+  auto end_and_look = [](SessionsAtWork& in, RevocationFeed& known, SessionId session, UserId of) -> Task<bool> {
+    SessionStore store;
+    auto body = [&](sql::Transaction& transaction) -> Task<Result<std::int64_t>> {
+      co_return co_await store.delete_one(transaction, session, of);
+    };
+    co_await in.database.transact(std::move(body));
+    co_await known.read_together();
+    co_return known.index()->is_dead({.session = session, .user = of, .token_version = 1, .epoch = 1});
+  };
+  const int all_rounds = testing::rounds(5);
+  for (int round = 0; round < all_rounds; ++round) {
+    std::vector<Task<bool>> callers;
+    for (int i = 0; i < kCallers; ++i) {
+      const auto session = at_work.session_of(at_work.sign_in(user));
+      callers.push_back(end_and_look(at_work, feed, session, user));
+    }
+    counting.readings = 0;
+    EXPECT_THAT(at_work.run_together(std::move(callers)), ::testing::Each(true));
+    EXPECT_LE(counting.readings, kCallers);
+  }
+  // A reading that fails fails for all who share it, and the next ones are not kept waiting.
+  counting.is_down = true;
+  auto try_to_read = [](RevocationFeed& known) -> Task<bool> {
+    try {
+      co_await known.read_together();
+    } catch (const Unavailable&) {
+      co_return false;
+    }
+    co_return true;
+  };
+  for (const bool is_down : {true, false}) {
+    counting.is_down = is_down;
+    std::vector<Task<bool>> callers;
+    for (int i = 0; i < kCallers; ++i) callers.push_back(try_to_read(feed));
+    EXPECT_THAT(at_work.run_together(std::move(callers)), ::testing::Each(!is_down));
+  }
+}
+
 TEST_P(RevocationTest, a_reload_forgets_what_is_no_longer_on_record_and_keeps_the_rest) {
   const auto user = at_work_.add_user();
   const auto old = at_work_.sign_in(user);

@@ -91,7 +91,7 @@ class SessionService {
   Task<std::int64_t> end_all_of(sql::Transaction& transaction, UserId user, std::optional<SessionId> except,
                                 std::string reason, Actor actor);
   // What was committed is in force on this node.
-  Task<void> made_known() { return parts_.feed.read(); }
+  Task<void> made_known() { return parts_.feed.read_together(); }
 
   // One round of housekeeping: rows of older epochs, expired sessions, old revocations and evidence. True if there is
   // more. Every node may do it; of those that do at the same moment, one does. One round at a time.
