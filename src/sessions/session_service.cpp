@@ -54,7 +54,14 @@ Task<Result<IssuedTokens>> SessionService::refresh(const SecretText& token, Orig
                           .expires_at = now + rules_.idle,
                           .ip_address = origin.ip_address};
   for (auto wait = kFirstPause; wait <= kLongestPause; wait *= 2) {
-    const auto rotated = co_await store_.rotate(parts_.database, rotation);
+    std::optional<SessionStanding> rotated;
+    try {
+      rotated = co_await store_.rotate(parts_.database, rotation);
+    } catch (const Unavailable&) {
+      // It may have been done: the row tells, and the grace makes it safe to ask again. Without grace it would look
+      // like theft.
+      if (rules_.refresh_grace == std::chrono::seconds(0)) throw;
+    }
     if (rotated) co_return issue(*rotated, presented->key_id, now);
     const auto state = co_await store_.find(parts_.database, presented->session);
     const auto verdict = judge(state, rotation.generation, now);

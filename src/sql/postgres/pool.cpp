@@ -70,6 +70,12 @@ void ConnectionPool::throw_if_hopeless(bool will_be_given_back, MonotonicTime de
   throw Unavailable(failure_.empty() ? "database: all connections are busy" : failure_);
 }
 
+void ConnectionPool::keep_ready() {
+  if (is_closed_) return;
+  if (shared_.empty() && shared_opening_ == 0) open_another(Purpose::shared);
+  if (transactions_ == 0) open_another(Purpose::transaction);
+}
+
 void ConnectionPool::open_another(Purpose purpose) {
   // One at a time is enough to find out whether the database is back.
   if (failing_since_ && opening_ > 0) return;
@@ -119,6 +125,7 @@ Task<void> ConnectionPool::open(Purpose purpose) {
 void ConnectionPool::remove(const PostgresConnection* connection) {
   std::erase_if(shared_, [connection](const auto& one) { return one.get() == connection; });
   transactions_ -= std::erase_if(idle_, [connection](const auto& one) { return one.get() == connection; });
+  keep_ready();
   publish();
 }
 

@@ -67,6 +67,9 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   // Throws Unavailable.
   Task<Borrowed> borrow();
 
+  // Has a connection of each kind opened, before somebody needs it: when the server has none left, a node that kept
+  // its own goes on.
+  void keep_ready();
   // Closes what leads to a primary that was replaced.
   void drop_replaced();
   // Forgets connections that were closed by their user.

@@ -124,6 +124,7 @@ PostgresDatabase::PostgresDatabase(const PostgresOptions& options, const Postgre
                                   : PoolLimits{.shared = 1, .transactions = 1};
     loops_.push_back({loops[i], std::make_shared<ConnectionPool>(*loops[i], *connector_, limits)});
   }
+  for (const auto& one : loops_) boost::asio::post(*one.loop, [pool = one.pool] { pool->keep_ready(); });
   auto& background = *loops[loops.size() > 2 ? loops.size() - 2 : 0];
   listener_ = std::make_shared<ChangeListener>(background, *feed_connector_);
   listener_->start();
