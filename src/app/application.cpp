@@ -212,6 +212,7 @@ Application::~Application() {
   parts_->hash_pool.reset();
   parts_->database.reset();
   if (parts_->shared_limits != nullptr) parts_->shared_limits->client().abandon_waiting();
+  if (parts_->feed) parts_->feed->abandon_waiting();
   parts_->server.reset();
   parts_->operations_server.reset();
   parts_->workers.reset();

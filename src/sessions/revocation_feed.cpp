@@ -88,12 +88,18 @@ Task<void> RevocationFeed::read_together() {
   if (!is_mine) {
     auto wait = [this, &is_mine](std::unique_ptr<Resumption> resumption) {
       const std::lock_guard lock(taking_turns_);
-      if (is_turn_taken_) {
-        waiting_.push_back({std::move(resumption), &is_mine});
-      } else {  // since then it has become free
+      if (!is_turn_taken_) {  // since then it has become free
         is_turn_taken_ = is_mine = true;
         resumption->resume(nullptr);
+        return;
       }
+      try {
+        waiting_.emplace_back();
+      } catch (...) {
+        resumption->resume(std::current_exception());
+        return;
+      }
+      waiting_.back() = {std::move(resumption), &is_mine};
     };
     co_await suspend(std::move(wait));
   }

@@ -88,7 +88,7 @@ class RevocationFeed {
   // One who waits for a reading that begins after having asked.
   struct Waiting {
     std::unique_ptr<Resumption> resumption;
-    bool* is_next_to_read;  // in the frame of the one who waits
+    bool* is_next_to_read = nullptr;  // in the frame of the one who waits
   };
 
   void end_turn(const std::exception_ptr& failure);

@@ -156,11 +156,17 @@ Task<SessionsEnded> SessionService::force_logout(ForcedLogout command) {
 }
 
 Task<std::int64_t> SessionService::count_ended_by(std::int64_t epoch, Time now) {
-  auto body = [&](sql::Transaction& transaction) -> Task<Result<std::int64_t>> {
-    co_return co_await store_.count_ended_by(transaction, epoch, now);
-  };
-  const auto counted = co_await parts_.database.transact(std::move(body));
-  co_return counted.value();
+  SessionStore::Count page;
+  std::int64_t sessions = 0;
+  while (!page.is_last) {
+    auto body = [&](sql::Transaction& transaction) -> Task<Result<SessionStore::Count>> {
+      co_return co_await store_.count_ended_by(transaction, epoch, page.last, now);
+    };
+    const auto counted = co_await parts_.database.transact(std::move(body));
+    page = counted.value();
+    sessions += page.sessions;
+  }
+  co_return sessions;
 }
 
 Task<std::int64_t> SessionService::end_all_of(sql::Transaction& transaction, UserId user,

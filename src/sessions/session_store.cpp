@@ -68,7 +68,12 @@ constexpr Statement kDeleteAllOf{
 
 constexpr Statement kLockEpoch{"SELECT 1", "SELECT 1 FROM session_epoch FOR UPDATE"};
 constexpr Statement kRaiseEpoch{"UPDATE session_epoch SET epoch = epoch + 1 RETURNING epoch"};
-constexpr Statement kCountEndedBy{"SELECT count(*) FROM refresh_sessions WHERE epoch + 1 = $1 AND expires_at > $2"};
+// In pages: whatever the number of sessions, each statement ends long before its deadline.
+constexpr Statement kCountEndedBy{
+    "SELECT max(id), count(*) < 100000, coalesce(sum(epoch + 1 = $2 AND expires_at > $3), 0) "
+    "FROM (SELECT id, epoch, expires_at FROM refresh_sessions WHERE id > $1 ORDER BY id LIMIT 100000)",
+    "SELECT max(id::text), count(*) < 100000, count(*) FILTER (WHERE epoch + 1 = $2 AND expires_at > $3) "
+    "FROM (SELECT id, epoch, expires_at FROM refresh_sessions WHERE id > $1 ORDER BY id LIMIT 100000) AS page"};
 constexpr Statement kNewestRevocation{
     "SELECT coalesce(max(seq), 0) FROM revocations",
     "SELECT coalesce((SELECT max(seq) FROM revocations WHERE tx = pg_current_xact_id_if_assigned()), "
@@ -223,9 +228,13 @@ Task<std::int64_t> SessionStore::raise_epoch(sql::Transaction& transaction) {
   co_return raised.front().get<std::int64_t>(0);
 }
 
-Task<std::int64_t> SessionStore::count_ended_by(sql::Transaction& transaction, std::int64_t epoch, Time now) {
-  const auto counted = co_await transaction.execute(kCountEndedBy, epoch, now);
-  co_return counted.front().get<std::int64_t>(0);
+Task<SessionStore::Count> SessionStore::count_ended_by(sql::Transaction& transaction, std::int64_t epoch,
+                                                       SessionId after, Time now) {
+  const auto rows = co_await transaction.execute(kCountEndedBy, after, epoch, now);
+  const auto& row = rows.front();
+  co_return Count{.last = row.find<SessionId>(0).value_or(after),
+                  .is_last = row.get<bool>(1),
+                  .sessions = row.get<std::int64_t>(2)};
 }
 
 Task<std::int64_t> SessionStore::newest_revocation(sql::Transaction& transaction) {

@@ -88,9 +88,14 @@ class SessionStore {
   Task<void> lock_epoch(sql::Transaction& transaction);
   // The global logout, whatever the number of sessions: the new epoch.
   Task<std::int64_t> raise_epoch(sql::Transaction& transaction);
-  // How many sessions lived until `epoch` was raised, and were not spared. Right while the sweep leaves them alone
-  // (`epoch_to_sweep`). Looks at every row.
-  Task<std::int64_t> count_ended_by(sql::Transaction& transaction, std::int64_t epoch, Time now);
+  // How many sessions lived until `epoch` was raised, and were not spared: of the next ones behind `after`. Right while
+  // the sweep leaves them alone (`epoch_to_sweep`).
+  struct Count {
+    SessionId last;
+    bool is_last = false;  // there are none behind it
+    std::int64_t sessions = 0;
+  };
+  Task<Count> count_ended_by(sql::Transaction& transaction, std::int64_t epoch, SessionId after, Time now);
 
   // The number of this transaction's newest revocation, else of the newest of all, 0 if there is none.
   Task<std::int64_t> newest_revocation(sql::Transaction& transaction);

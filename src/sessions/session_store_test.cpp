@@ -68,10 +68,12 @@ class SessionStoreContract : public ::testing::TestWithParam<sql::testing::Engin
     return transact(std::move(body));
   }
   std::int64_t count_ended_by(std::int64_t epoch) {
-    auto body = [&](sql::Transaction& transaction) -> Task<Result<std::int64_t>> {
-      co_return co_await store_.count_ended_by(transaction, epoch, at_work_.clock.now());
+    auto body = [&](sql::Transaction& transaction) -> Task<Result<SessionStore::Count>> {
+      co_return co_await store_.count_ended_by(transaction, epoch, {}, at_work_.clock.now());
     };
-    return transact(std::move(body));
+    const auto count = transact(std::move(body));
+    EXPECT_TRUE(count.is_last);
+    return count.sessions;
   }
   std::int64_t epoch_to_sweep(Time since) {
     auto body = [&](sql::Transaction& transaction) -> Task<Result<std::int64_t>> {
