@@ -343,6 +343,14 @@ TEST_F(RedisRateLimiterTest, a_frozen_server_costs_a_few_callers_the_deadline_an
   EXPECT_LE(slow, redis::kFailuresInARow + 1);
   EXPECT_LT(longest, 4 * redis::kCallDeadline);
   EXPECT_FALSE(node->state().is_up);
+  // Also while it is being tried again, which takes half a second each time.
+  const auto skipped = node->state().skipped;
+  for (std::uint64_t i = 1; i <= 20; ++i) {
+    const auto moment = std::chrono::steady_clock::now() + 50ms;
+    ASSERT_TRUE(becomes([&] { return std::chrono::steady_clock::now() >= moment; }));
+    EXPECT_TRUE(node->take("later " + std::to_string(i)));
+    EXPECT_EQ(node->state().skipped, skipped + i);
+  }
   server.thaw();
   EXPECT_TRUE(comes_up(*node));
 }

@@ -46,8 +46,9 @@ class Redis:
         ports = ["--port", "0", "--tls-port", str(self.port)] if self.tls else ["--port", str(self.port)]
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
-                ["redis-server", *ports, "--bind", self.host, "--requirepass", PASSWORD, "--save", "", "--appendonly",
-                 "no", "--dir", str(self.folder), *self.options],
+                # It ends with the tests, however they end.
+                ["setpriv", "--pdeathsig", "KILL", "redis-server", *ports, "--bind", self.host, "--requirepass",
+                 PASSWORD, "--save", "", "--appendonly", "no", "--dir", str(self.folder), *self.options],
                 cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self._is_listening():
