@@ -99,20 +99,24 @@ constexpr Statement kReasonOfEpoch{
     "SELECT set_config('safawinet.reason', coalesce(max(reason), 'global-logout'), true), "
     "set_config('safawinet.actor', coalesce(max(actor), 'system'), true) FROM revocations "
     "WHERE seq = (SELECT max(seq) FROM revocations WHERE scope = 'global')"};
-constexpr Statement kSweepOlderEpochs{"DELETE FROM refresh_sessions WHERE id > $1 AND id <= $2 AND epoch < $3",
-                                      "DELETE FROM refresh_sessions WHERE id IN (SELECT id FROM refresh_sessions "
-                                      "WHERE id > $1 AND id <= $2 AND epoch < $3 FOR UPDATE SKIP LOCKED)"};
-constexpr Statement kSweepExpired{"DELETE FROM refresh_sessions WHERE id > $1 AND id <= $2 AND expires_at < $3",
-                                  "DELETE FROM refresh_sessions WHERE id IN (SELECT id FROM refresh_sessions "
-                                  "WHERE id > $1 AND id <= $2 AND expires_at < $3 FOR UPDATE SKIP LOCKED)"};
+// By their places, so that no plan looks at more than the page.
+constexpr Statement kSweepOlderEpochs{
+    "DELETE FROM refresh_sessions WHERE id > $1 AND id <= $2 AND epoch < $3",
+    "DELETE FROM refresh_sessions WHERE ctid = ANY (ARRAY(SELECT ctid FROM refresh_sessions WHERE "
+    "id > $1 AND id <= $2 AND epoch < $3 FOR UPDATE SKIP LOCKED))"};
+constexpr Statement kSweepExpired{
+    "DELETE FROM refresh_sessions WHERE id > $1 AND id <= $2 AND expires_at < $3",
+    "DELETE FROM refresh_sessions WHERE ctid = ANY (ARRAY(SELECT ctid FROM refresh_sessions WHERE "
+    "id > $1 AND id <= $2 AND expires_at < $3 FOR UPDATE SKIP LOCKED))"};
 // The embedded database has one writer: what is on record was committed when it was made.
 constexpr Statement kMarkRevocations{
     "SELECT 1",
-    "UPDATE revocations SET seen_at = clock_timestamp() "
-    "WHERE seq IN (SELECT seq FROM revocations WHERE seen_at IS NULL LIMIT 5000 FOR UPDATE SKIP LOCKED)"};
+    "UPDATE revocations SET seen_at = clock_timestamp() WHERE ctid = ANY (ARRAY(SELECT ctid FROM "
+    "revocations WHERE seen_at IS NULL LIMIT 5000 FOR UPDATE SKIP LOCKED))"};
 constexpr Statement kPurgeRevocations{
     "DELETE FROM revocations WHERE seq IN (SELECT seq FROM revocations WHERE created_at < $1 LIMIT 5000)",
-    "DELETE FROM revocations WHERE seq IN (SELECT seq FROM revocations WHERE seen_at < $1 LIMIT 5000)"};
+    "DELETE FROM revocations WHERE ctid = ANY (ARRAY(SELECT ctid FROM revocations WHERE seen_at < $1 "
+    "LIMIT 5000))"};
 constexpr Statement kPurgeEvidence{
     "DELETE FROM ended_sessions WHERE rowid IN (SELECT rowid FROM ended_sessions WHERE ended_at < $1 LIMIT 5000)",
     "DELETE FROM ended_sessions WHERE ctid = ANY (ARRAY(SELECT ctid FROM ended_sessions WHERE ended_at < $1 LIMIT "
