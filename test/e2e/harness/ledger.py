@@ -163,6 +163,8 @@ class Account:
 
     def check_newcomers(self, unanswered: str | None) -> None:
         for address in self.newcomers:
+            known = self.server.sql("SELECT count(*) FROM users WHERE email = ?", address)
+            assert known == [(1,)], f"{address} was acknowledged and is gone"
             mail = self.server.mail.wait_for(address, VERIFY, patience_seconds=PATIENCE_AFTER_DEATH_SECONDS)
             assert self.server.api().verify_email(mail.token).status == 204, f"{address} was acknowledged and is gone"
             assert self.server.api().login(address, self.password).status in (200, 401)

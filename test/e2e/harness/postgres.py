@@ -129,9 +129,10 @@ class Clusters:
         return folder
 
     def close(self) -> None:
-        """The end of the tests: nobody waits for clusters to end well."""
+        """The end of the tests: nobody waits for clusters to end well, nor long for a slow disk to forget them."""
         self._guardian.stdin.close()
-        self._guardian.wait(PATIENCE_SECONDS)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._guardian.wait(PATIENCE_SECONDS)
 
 
 @functools.cache
@@ -344,12 +345,23 @@ class Cluster:
     def _connect(self, database: str, user: str = SUPERUSER, options: str = ""):
         return psycopg2.connect(host=str(self.folder), port=self.port, user=user, dbname=database, options=options)
 
+    def _connect_patiently(self, database: str, options: str):
+        """The places that are kept for operators may be taken for a moment by those who are about to be turned away."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return self._connect(database, options=options)
+            except psycopg2.OperationalError as refused:
+                if "too many clients" not in str(refused) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
     def sql(self, statement: str, *parameters, database: str = "postgres", options: str = "") -> list[tuple]:
         """One statement as the superuser, with %s for its parameters, in a transaction of its own.
 
         `options`: of the session, such as "-c synchronous_commit=local" on a primary whose standby is gone.
         """
-        connection = self._connect(database, options=options)
+        connection = self._connect_patiently(database, options)
         try:
             connection.autocommit = True  # some statements refuse to be part of a transaction
             with connection.cursor() as cursor:
