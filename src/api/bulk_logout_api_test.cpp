@@ -93,8 +93,9 @@ TEST_F(BulkLogoutApiTest, the_new_figures_are_members_of_the_refusal) {
 TEST_F(BulkLogoutApiTest, all_faults_are_named_at_once) {
   const auto refused = send(R"({"criteria":{"userIds":[],"emails":[]}})");
   ASSERT_EQ(refused.status, 422U);
+  const auto problem = json_of(refused);
   std::vector<std::string> pointers;
-  for (const auto& error : json_of(refused).at("errors").as_array()) {
+  for (const auto& error : problem.at("errors").as_array()) {
     pointers.emplace_back(error.at("pointer").as_string());
   }
   EXPECT_THAT(pointers, ElementsAre("/criteria/userIds", "/criteria/emails", "/confirmation"));
