@@ -200,7 +200,8 @@ Task<bool> SessionService::sweep_sessions(Time now) {
     if (!round) {
       const auto epoch = co_await store_.epoch_to_sweep(transaction, now - kCountingTime);
       if (epoch <= swept_epoch_ && !is_walk_due) co_return std::nullopt;
-      round.emplace().epoch = epoch;
+      const SweepRound first{.after = {}, .epoch = epoch, .is_over = false};
+      round = first;
     }
     const auto page = co_await store_.look_at_page(transaction, round->after, round->epoch, expired_before);
     if (page.has_older_epochs) co_await store_.sweep_older_epochs(transaction, page, round->epoch);
