@@ -22,6 +22,7 @@ BODIES = {
     ("POST", "/v1/auth/logout"): {"refreshToken": "x"},
     ("POST", "/v1/auth/force-logout"): {"userId": SOMEBODY, "reason": "why", "includeOwnSession": False},
     ("POST", "/v1/auth/force-logout-all"): {"reason": "why", "includeOwnSession": False},
+    ("POST", "/v1/auth/force-logout-bulk"): {"criteria": {"userIds": [SOMEBODY]}, "dryRun": True, "reason": "why"},
     ("POST", "/v1/admin/invitations"): {"email": "hostile@example.test"},
     ("PATCH", "/v1/users/me"): {"name": "Root", "locale": "en"},
     ("DELETE", "/v1/users/me"): {"password": OTHER_PASSWORD},
@@ -33,6 +34,7 @@ REQUIRED = {
     "/v1/auth/login": {"email", "password"},
     "/v1/auth/force-logout": set(),
     "/v1/auth/force-logout-all": set(),
+    "/v1/auth/force-logout-bulk": {"criteria"},
     "/v1/auth/logout": set(),
 }
 ROUTES = sorted(BODIES)
@@ -44,6 +46,8 @@ def required_fields(route: tuple[str, str]) -> set[str]:
 
 
 def type_of(value) -> set[str]:
+    if isinstance(value, dict):
+        return {"object"}
     return {"true"} if isinstance(value, bool) else {"string"} if isinstance(value, str) else {"number", "fraction"}
 
 

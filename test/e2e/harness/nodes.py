@@ -94,6 +94,11 @@ class Nodes:
         """Whether all accept the access token. One that says 401 is heard; anything else than 200 and 401 is a failure."""
         return all([device.at(node).is_signed_in() for node in self.all])
 
+    def eventually_accept(self, device: Device) -> None:
+        """Also where connections must be made anew first. 401 is a failure."""
+        for node in self.all:
+            eventually(lambda one=device.at(node): is_served(one.api), f"the node at {node.address} answers")
+
     def refuse(self, device: Device) -> bool:
         """Whether all refuse the access token."""
         return not any([device.at(node).is_signed_in() for node in self.all])
@@ -108,6 +113,12 @@ class Nodes:
     def eventually_ready(self) -> None:
         for node in self.all:
             eventually(lambda one=node: is_ready(one.api()), f"the node at {node.address} is ready")
+
+
+def is_served(api: Api) -> bool:
+    reply = api.me()
+    assert reply.status in (200, 503), reply
+    return reply.status == 200
 
 
 def is_ready(api: Api) -> bool:
