@@ -96,7 +96,7 @@ TEST_P(IdempotencyTest, a_key_is_free_when_its_request_ended_without_an_answer) 
 TEST_P(IdempotencyTest, of_many_at_once_one_is_done) {
   std::vector<Task<int>> tasks;
   std::vector<http::Request> requests(32);
-  const auto claim_one = [this](Idempotency& node, const http::Request& request) -> Task<int> {
+  const auto claim_one = [](Idempotency& node, const http::Request& request) -> Task<int> {
     const auto claimed = co_await node.claim("user:1", "key", request);
     co_return claimed && !claimed->earlier_answer() ? 1 : 0;
   };
