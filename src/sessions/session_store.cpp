@@ -37,7 +37,19 @@ constexpr Statement kRotate{
     "UPDATE refresh_sessions s "
     "SET generation = s.generation + 1, rotated_at = $3, expires_at = least(s.ends_at, $4), ip_address = $5 "
     "FROM held WHERE s.ctid = held.place "
-    "RETURNING s.user_id, s.generation, s.epoch, s.created_at, s.expires_at, held.role, held.token_version"};
+    "RETURNING s.user_id, s.generation, s.epoch, s.created_at, s.expires_at, held.role, held.token_version",
+    "WITH held AS MATERIALIZED ("
+    "SELECT s.ctid AS place, u.role, u.token_version, a.rotated_at, a.expires_at, a.ip_address, a.number "
+    "FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::text[]) "
+    "WITH ORDINALITY AS a (id, generation, rotated_at, expires_at, ip_address, number) "
+    "JOIN refresh_sessions s ON s.id = a.id JOIN users u ON u.id = s.user_id CROSS JOIN session_epoch e "
+    "WHERE s.generation = a.generation AND s.expires_at > a.rotated_at AND s.epoch = e.epoch AND u.is_active "
+    "FOR NO KEY UPDATE OF s SKIP LOCKED) "
+    "UPDATE refresh_sessions s SET generation = s.generation + 1, rotated_at = held.rotated_at, "
+    "expires_at = least(s.ends_at, held.expires_at), ip_address = held.ip_address "
+    "FROM held WHERE s.ctid = held.place "
+    "RETURNING s.user_id, s.generation, s.epoch, s.created_at, s.expires_at, held.role, held.token_version, "
+    "held.number"};
 constexpr Statement kFind{
     "SELECT s.user_id, s.generation, s.epoch, s.created_at, s.expires_at, u.role, u.token_version, s.rotated_at, "
     "s.device_name, u.email, u.is_active, e.epoch "

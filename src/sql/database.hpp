@@ -23,9 +23,14 @@ namespace safawinet::sql {
 // The text of one statement, with parameters $1, $2, … . Statements are constants: engines prepare each once and find
 // it again by its address. Most are the same for both engines; `postgresql` is there where PostgreSQL needs, or truly
 // gains by, a text of its own, with the same parameters and columns.
+//
+// `gathered` is for writes that come in crowds: the text, on PostgreSQL, of many calls at once. Its parameters are
+// arrays of those of the calls, and behind its columns comes one more, with the number of the call that the row
+// answers, from 1. It decides about each call as if it came alone, in any order, and never waits for a row.
 struct Statement {
   const char* text;
   const char* postgresql = nullptr;
+  const char* gathered = nullptr;
 };
 
 class ConstraintViolation : public std::runtime_error {

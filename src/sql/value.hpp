@@ -63,6 +63,8 @@ class Row {
  public:
   explicit Row(std::vector<Cell> cells) : cells_(std::move(cells)) {}
 
+  [[nodiscard]] std::size_t size() const { return cells_.size(); }
+
   // The column must be there and not NULL.
   template <class T>
   [[nodiscard]] T get(std::size_t column) const {

@@ -122,7 +122,11 @@ PostgresDatabase::PostgresDatabase(const PostgresOptions& options, const Postgre
                                   ? PoolLimits{.shared = share_of(budget.shared, request_loops),
                                                .transactions = share_of(budget.transactions, request_loops)}
                                   : PoolLimits{.shared = 1, .transactions = 1};
-    loops_.push_back({loops[i], std::make_shared<ConnectionPool>(*loops[i], *connector_, limits)});
+    auto run = [this](const Statement& statement, Values values) {
+      return run_single(statement, std::move(values), Repeat::never);
+    };
+    loops_.push_back({loops[i], std::make_shared<ConnectionPool>(*loops[i], *connector_, limits),
+                      std::make_unique<Gatherer>(*loops[i], std::move(run))});
   }
   for (const auto& one : loops_) boost::asio::post(*one.loop, [pool = one.pool] { pool->keep_ready(); });
   auto& background = *loops[loops.size() > 2 ? loops.size() - 2 : 0];
@@ -143,7 +147,9 @@ Task<Rows> PostgresDatabase::run_read(const Statement& statement, Values values)
 }
 
 Task<Rows> PostgresDatabase::run_write(const Statement& statement, Values values) {
-  return run_single(statement, std::move(values), Repeat::never);
+  if (statement.gathered == nullptr) co_return co_await run_single(statement, std::move(values), Repeat::never);
+  auto& gatherer = *loop_of(co_await boost::asio::this_coro::executor).gatherer;
+  co_return co_await gatherer.run(statement, std::move(values));
 }
 
 Task<Rows> PostgresDatabase::run_single(const Statement& statement, Values values, Repeat repeat) {
@@ -318,9 +324,9 @@ DatabaseState PostgresDatabase::state() const {
   return state;
 }
 
-ConnectionPool& PostgresDatabase::pool_on(const Executor& executor) {
+PostgresDatabase::Loop& PostgresDatabase::loop_of(const Executor& executor) {
   for (auto& one : loops_) {
-    if (one.loop == &executor.context()) return *one.pool;
+    if (one.loop == &executor.context()) return one;
   }
   throw std::logic_error("the database was opened without this event loop");
 }

@@ -13,6 +13,7 @@
 
 #include "sql/database.hpp"
 #include "sql/postgres/connector.hpp"
+#include "sql/postgres/gatherer.hpp"
 #include "sql/postgres/listener.hpp"
 #include "sql/postgres/pool.hpp"
 
@@ -48,6 +49,7 @@ class PostgresDatabase final : public Database {
   struct Loop {
     EventLoop* loop;
     std::shared_ptr<ConnectionPool> pool;
+    std::unique_ptr<Gatherer> gatherer;
   };
   enum class Repeat { never, when_lost };
 
@@ -57,7 +59,8 @@ class PostgresDatabase final : public Database {
   Task<bool> has_committed(std::string xid, std::uint32_t timeline, MonotonicTime deadline);
   Task<void> survey();
 
-  ConnectionPool& pool_on(const Executor& executor);
+  Loop& loop_of(const Executor& executor);
+  ConnectionPool& pool_on(const Executor& executor) { return *loop_of(executor).pool; }
   void set_state(Health health, std::chrono::microseconds latency, std::string reason);
 
   std::unique_ptr<Connector> connector_;
