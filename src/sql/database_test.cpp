@@ -4,7 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "base/run_task.hpp"
 #include "sql/testing_engines.hpp"
@@ -15,6 +18,10 @@ namespace {
 constexpr Statement kInsert{"INSERT INTO notes (id, text) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id"};
 constexpr Statement kInsertOrFail{"INSERT INTO notes (id, text) VALUES ($1, $2)"};
 constexpr Statement kUpdate{"UPDATE notes SET text = text || $2 WHERE id = $1"};
+constexpr Statement kReplace{
+    "UPDATE notes SET text = $2 WHERE id = $1 RETURNING id, text", nullptr,
+    "UPDATE notes n SET text = a.text FROM unnest($1::integer[], $2::text[]) WITH ORDINALITY AS a (id, text, number) "
+    "WHERE n.id = a.id RETURNING n.id, n.text, a.number"};
 constexpr Statement kCount{"SELECT count(*) FROM notes"};
 constexpr Statement kText{"SELECT text FROM notes WHERE id = $1"};
 constexpr Statement kBroken{"SELECT nonsense FROM nowhere"};
@@ -124,6 +131,39 @@ TEST_P(DatabaseTest, many_at_once_each_get_their_own_answer) {
     co_return rows.front().get<std::string>(0) == (id % 3 == 0 ? expected + "!" : expected);
   };
   for (int id = 0; id < 200; ++id) {
+    boost::asio::co_spawn(loop_, one(id), [&, id](std::exception_ptr failure, bool is_right) {
+      if (failure || !is_right) wrong.push_back(id);
+      if (--left == 0) loop_.stop();
+    });
+  }
+  loop_.restart();
+  loop_.run();
+  EXPECT_THAT(wrong, ::testing::IsEmpty());
+}
+
+// As they are written together where the engine gathers them: with what would end an array or an element of one, with
+// ids that are not there, and with a NULL that the table refuses.
+TEST_P(DatabaseTest, writes_that_are_gathered_each_get_their_own_answer_and_their_own_failure) {
+  const std::vector<std::optional<std::string>> texts{"plain",       "",  "NULL",      R"("{a,b}\\")",
+                                                      "line\nbreak", "é", std::nullopt};
+  constexpr int kIds = 300;
+  for (int id = 0; id < kIds; id += 2) run_task(loop_, database_.write(kInsertOrFail, id, "old"));
+  const auto one = [this, &texts](int id) -> Task<bool> {
+    const auto& text = texts[static_cast<std::size_t>(id) % texts.size()];
+    const bool is_there = id % 2 == 0;
+    try {
+      const auto rows = co_await database_.write(kReplace, id, text);
+      if (!is_there) co_return rows.empty() && rows.affected == 0;
+      co_return text&& rows.size() == 1 && rows.affected == 1 &&
+          rows.front().get<std::int64_t>(0) == id&& rows.front().get<std::string>(1) == *text;
+    } catch (const ConstraintViolation&) {
+      co_return is_there && !text;
+    }
+  };
+  std::vector<int> wrong;
+  int left = kIds;
+  const auto guard = boost::asio::make_work_guard(loop_);
+  for (int id = 0; id < kIds; ++id) {
     boost::asio::co_spawn(loop_, one(id), [&, id](std::exception_ptr failure, bool is_right) {
       if (failure || !is_right) wrong.push_back(id);
       if (--left == 0) loop_.stop();

@@ -68,30 +68,35 @@ Task<void> Gatherer::work(Queue& queue) {
   --queue.on_their_way;
 }
 
+std::string Gatherer::to_array(const Calls& calls, std::size_t parameter) {
+  std::string array = "{";
+  for (const auto& call : calls) {
+    if (array.size() > 1) array += ',';
+    append_element(array, call.values->at(parameter));
+  }
+  return array + '}';
+}
+
 Task<void> Gatherer::run_together(Queue& queue, Calls& calls) {
   Values arrays;
+  for (std::size_t parameter = 0; parameter < calls.front().values->size(); ++parameter) {
+    arrays.emplace_back(to_array(calls, parameter));
+  }
+  Rows answer;
   std::exception_ptr failure;
   try {
-    for (std::size_t parameter = 0; parameter < calls.front().values->size(); ++parameter) {
-      std::string array = "{";
-      for (const auto& call : calls) {
-        if (array.size() > 1) array += ',';
-        append_element(array, call.values->at(parameter));
-      }
-      arrays.emplace_back(array + '}');
-    }
-    auto answer = co_await run_(queue.together, std::move(arrays));
-    for (auto& row : answer.rows) {
-      auto& rows = *calls.at(static_cast<std::size_t>(row.get<std::int64_t>(row.size() - 1)) - 1).rows;
-      rows.rows.push_back(std::move(row));
-      ++rows.affected;
-    }
+    answer = co_await run_(queue.together, std::move(arrays));
   } catch (const std::exception&) {
     failure = std::current_exception();
   }
   if (failure && !is_unavailable(failure)) {
     for (auto& call : calls) co_await run_alone(queue, call);
     co_return;
+  }
+  for (auto& row : answer.rows) {
+    auto& rows = *calls.at(static_cast<std::size_t>(row.get<std::int64_t>(row.size() - 1)) - 1).rows;
+    rows.rows.push_back(std::move(row));
+    ++rows.affected;
   }
   for (auto& call : calls) call.waiting->resume(failure);
 }

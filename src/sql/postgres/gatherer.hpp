@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -43,6 +44,7 @@ class Gatherer {
     std::size_t on_their_way = 0;
   };
 
+  static std::string to_array(const Calls& calls, std::size_t parameter);
   Task<void> work(Queue& queue);
   Task<void> run_together(Queue& queue, Calls& calls);
   Task<void> run_alone(Queue& queue, Call& call);
