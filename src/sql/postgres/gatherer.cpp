@@ -78,13 +78,13 @@ std::string Gatherer::to_array(const Calls& calls, std::size_t parameter) {
 }
 
 Task<void> Gatherer::run_together(Queue& queue, Calls& calls) {
-  Values arrays;
-  for (std::size_t parameter = 0; parameter < calls.front().values->size(); ++parameter) {
-    arrays.emplace_back(to_array(calls, parameter));
-  }
   Rows answer;
   std::exception_ptr failure;
   try {
+    Values arrays;
+    for (std::size_t parameter = 0; parameter < calls.front().values->size(); ++parameter) {
+      arrays.emplace_back(to_array(calls, parameter));
+    }
     answer = co_await run_(queue.together, std::move(arrays));
   } catch (const std::exception&) {
     failure = std::current_exception();
