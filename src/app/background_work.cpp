@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include "base/pause.hpp"
+
 namespace safawinet::app {
 namespace {
 
@@ -23,12 +25,6 @@ constexpr milliseconds kKeyringInterval{2'000};
 constexpr milliseconds kSweepInterval{30'000};
 constexpr milliseconds kSweepIntervalWhenBehind{50};
 constexpr milliseconds kPauseAfterFailure{1'000};
-
-Task<void> pause_for(milliseconds duration) {
-  Timer timer(co_await boost::asio::this_coro::executor);
-  timer.expires_after(duration);
-  co_await timer.async_wait(use_task);
-}
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <utility>
 
+#include "base/pause.hpp"
 #include "sessions/session_store.hpp"
 
 namespace safawinet {
@@ -145,7 +146,6 @@ Task<void> RevocationFeed::catch_up() {
 
 Task<void> RevocationFeed::follow(std::function<void(const std::string&)> on_failure) {
   sql::ChangeMark seen;
-  Timer pause(co_await boost::asio::this_coro::executor);
   const auto interval = std::min(kFeedLongestWait, lease_ / 4);
   MonotonicTime renewal_due{};
   for (;;) {
@@ -164,8 +164,7 @@ Task<void> RevocationFeed::follow(std::function<void(const std::string&)> on_fai
     }
     if (failure.empty()) continue;
     on_failure(failure);
-    pause.expires_after(kPauseAfterFailure);
-    co_await pause.async_wait(use_task);
+    co_await pause_for(kPauseAfterFailure);
   }
 }
 

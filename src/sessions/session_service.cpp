@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/encoding.hpp"
+#include "base/pause.hpp"
 
 namespace safawinet {
 namespace {
@@ -68,9 +69,7 @@ Task<Result<IssuedTokens>> SessionService::refresh(const SecretText& token, Orig
     if (verdict == Verdict::same_successor) co_return issue(state->standing, presented->key_id, now);
     if (verdict == Verdict::reuse) co_await end_for_reuse(*state, now, origin);
     if (verdict != Verdict::try_again) co_return refuse(ErrorCode::unauthenticated);
-    Timer pause(co_await boost::asio::this_coro::executor);
-    pause.expires_after(wait);
-    co_await pause.async_wait(use_task);
+    co_await pause_for(wait);
   }
   throw Unavailable("somebody's transaction holds the session " + presented->session.text());
 }

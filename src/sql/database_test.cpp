@@ -113,6 +113,19 @@ TEST_P(DatabaseTest, after_a_statement_that_cannot_work_the_next_ones_do) {
   EXPECT_EQ(count(), 3);
 }
 
+TEST_P(DatabaseTest, after_a_value_that_cannot_be_sent_the_next_answers_are_their_own) {
+  static constexpr Statement kNeverPrepared{"SELECT text FROM notes WHERE text = $1"};
+  run_task(loop_, database_.write(kInsertOrFail, 1, "one"));
+  const std::string with_nul("o\0ne", 4);
+  try {
+    EXPECT_TRUE(run_task(loop_, database_.read(kNeverPrepared, with_nul)).empty());
+  } catch (const std::invalid_argument&) {
+    // PostgreSQL knows no such text.
+  }
+  EXPECT_EQ(text(1), "one");
+  EXPECT_EQ(run_task(loop_, database_.read(kNeverPrepared, "one")).size(), 1U);
+}
+
 TEST_P(DatabaseTest, many_at_once_each_get_their_own_answer) {
   std::vector<int> wrong;
   int left = 200;

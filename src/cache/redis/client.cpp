@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/encoding.hpp"
+#include "base/pause.hpp"
 #include "cache/redis/stream.hpp"
 
 namespace safawinet::redis {
@@ -120,11 +121,7 @@ Task<std::optional<std::int64_t>> Client::call(ScriptCall what) {
 }
 
 Task<void> Client::wait_for_first_try() {
-  Timer timer(co_await boost::asio::this_coro::executor);
-  while (!has_tried_) {
-    timer.expires_after(kFirstTryPoll);
-    co_await timer.async_wait(use_task);
-  }
+  while (!has_tried_) co_await pause_for(kFirstTryPoll);
 }
 
 ClientState Client::state() const {

@@ -13,11 +13,7 @@ const char* text_of(const Statement& statement) {
   return statement.postgresql != nullptr ? statement.postgresql : statement.text;
 }
 
-std::string last_error(const PGconn* connection) {
-  std::string text = PQerrorMessage(connection);
-  while (text.ends_with('\n')) text.pop_back();
-  return text;
-}
+std::string last_error(const PGconn* connection) { return without_line_end(PQerrorMessage(connection)); }
 
 std::exception_ptr failure_of(const PGresult& result) {
   const char* sqlstate = PQresultErrorField(&result, PG_DIAG_SQLSTATE);
@@ -83,41 +79,42 @@ Task<std::vector<Rows>> PostgresConnection::execute(std::span<const Step> steps)
 }
 
 void PostgresConnection::send(Exchange& exchange, std::span<const Step> steps) {
+  using Parameters = std::vector<std::optional<std::string>>;
+  // First of all: a value that cannot be sent must not leave half an exchange behind, whose answers would be taken for
+  // those of the next.
+  std::vector<Parameters> of_steps;
+  of_steps.reserve(steps.size());
   for (const auto& step : steps) {
-    const auto* text = text_of(*step.statement);
-    if (!prepared_.contains(text)) prepare(*step.statement, exchange);
-    std::vector<std::optional<std::string>> parameters;
-    std::vector<const char*> pointers;
+    auto& parameters = of_steps.emplace_back();
     parameters.reserve(step.values->size());
-    pointers.reserve(step.values->size());
-    for (const auto& value : *step.values) {
-      parameters.push_back(to_parameter(value));
-      pointers.push_back(parameters.back() ? parameters.back()->c_str() : nullptr);
-    }
+    for (const auto& value : *step.values) parameters.push_back(to_parameter(value));
+  }
+  std::vector<const char*> pointers;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const auto* text = text_of(*steps[i].statement);
+    if (!prepared_.contains(text)) prepare(*steps[i].statement, exchange);
+    pointers.clear();
+    for (const auto& parameter : of_steps[i]) pointers.push_back(parameter ? parameter->c_str() : nullptr);
     const auto& name = prepared_.at(text);
     if (PQsendQueryPrepared(handle_.get(), name.c_str(), static_cast<int>(pointers.size()), pointers.data(), nullptr,
                             nullptr, 0) == 0) {
-      const auto why = last_error(handle_.get());
-      end(why);
-      throw ConnectionLost("database: " + why);
+      fail_to_send();
     }
-    exchange.queries.push_back(step.statement);
+    exchange.queries.push_back(steps[i].statement);
   }
-  if (PQpipelineSync(handle_.get()) == 0) {
-    const auto why = last_error(handle_.get());
-    end(why);
-    throw ConnectionLost("database: " + why);
-  }
+  if (PQpipelineSync(handle_.get()) == 0) fail_to_send();
+}
+
+void PostgresConnection::fail_to_send() {
+  const auto why = last_error(handle_.get());
+  end(why);
+  throw ConnectionLost("database: " + why);
 }
 
 void PostgresConnection::prepare(const Statement& statement, Exchange& exchange) {
   const auto* text = text_of(statement);
   auto name = "s" + std::to_string(++names_given_);
-  if (PQsendPrepare(handle_.get(), name.c_str(), text, 0, nullptr) == 0) {
-    const auto why = last_error(handle_.get());
-    end(why);
-    throw ConnectionLost("database: " + why);
-  }
+  if (PQsendPrepare(handle_.get(), name.c_str(), text, 0, nullptr) == 0) fail_to_send();
   prepared_.emplace(text, std::move(name));
   exchange.queries.push_back(nullptr);
 }

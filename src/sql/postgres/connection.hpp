@@ -67,6 +67,7 @@ class PostgresConnection : public std::enable_shared_from_this<PostgresConnectio
 
   void send(Exchange& exchange, std::span<const Step> steps);
   void prepare(const Statement& statement, Exchange& exchange);
+  [[noreturn]] void fail_to_send();
   void flush();
   void wait_for_input();
   void wait_for_room();

@@ -27,10 +27,9 @@ Parameters parse_url(const std::string& url) {
   char* complaint = nullptr;
   const std::unique_ptr<PQconninfoOption, InfoDeleter> info(PQconninfoParse(url.c_str(), &complaint));
   if (!info) {
-    std::string why = complaint != nullptr ? complaint : "out of memory";
+    const std::string why = complaint != nullptr ? complaint : "out of memory";
     PQfreemem(complaint);
-    while (why.ends_with('\n')) why.pop_back();
-    throw std::invalid_argument(why);
+    throw std::invalid_argument(without_line_end(why));
   }
   Parameters parameters;
   for (const auto* option = info.get(); option->keyword != nullptr; ++option) {
@@ -157,8 +156,7 @@ class Attempt {
  private:
   void fail() {
     state_ = State::failed;
-    failure_ = handle_ ? PQerrorMessage(handle_.get()) : "out of memory";
-    while (failure_.ends_with('\n')) failure_.pop_back();
+    failure_ = without_line_end(handle_ ? PQerrorMessage(handle_.get()) : "out of memory");
   }
 
   const bool must_know_timeline_;

@@ -14,16 +14,30 @@ bool is_any_of(std::string_view text, std::initializer_list<std::string_view> ca
 
 // The server, not the statement, is the trouble: resources (53), operator intervention (57), system errors (58),
 // internal errors (XX), a lock that was not to be had in time (55P03).
-bool is_unavailable(std::string_view sqlstate) {
+bool is_trouble_of_the_server(std::string_view sqlstate) {
   const auto group = sqlstate.substr(0, 2);
   return is_any_of(group, {"08", "53", "57", "58", "XX"}) || sqlstate == "55P03";
 }
 
 }  // namespace
 
+bool is_unavailable(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Unavailable&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+std::string without_line_end(std::string message) {
+  while (message.ends_with('\n')) message.pop_back();
+  return message;
+}
+
 std::exception_ptr to_exception(std::string_view sqlstate, std::string_view message) {
-  auto text = "database: " + std::string(message);
-  while (text.ends_with('\n')) text.pop_back();
+  auto text = "database: " + without_line_end(std::string(message));
   text += " (SQLSTATE " + std::string(sqlstate) + ")";
   if (is_any_of(sqlstate, {"40001", "40P01"})) return std::make_exception_ptr(Conflicted(text));
   if (sqlstate == "23505") return std::make_exception_ptr(UniqueViolation(text));
@@ -34,7 +48,7 @@ std::exception_ptr to_exception(std::string_view sqlstate, std::string_view mess
   if (is_any_of(sqlstate, {"57P01", "57P02", "57P03", "57P05", "25P03"})) {
     return std::make_exception_ptr(ConnectionLost(text));
   }
-  if (is_unavailable(sqlstate)) return std::make_exception_ptr(Unavailable(text));
+  if (is_trouble_of_the_server(sqlstate)) return std::make_exception_ptr(Unavailable(text));
   return std::make_exception_ptr(std::runtime_error(text));
 }
 

@@ -33,6 +33,12 @@ class UniqueViolation : public ConstraintViolation {
   using ConstraintViolation::ConstraintViolation;
 };
 
+// Whether it is one of the above, or another kind of Unavailable.
+bool is_unavailable(const std::exception_ptr& failure);
+
+// What libpq says ends with a line end.
+std::string without_line_end(std::string message);
+
 // The exception for an error that the server reported. Its text carries the SQLSTATE and is for the log.
 std::exception_ptr to_exception(std::string_view sqlstate, std::string_view message);
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "base/error.hpp"
+#include "sql/postgres/failure.hpp"
 #include "sql/postgres/result.hpp"
 
 namespace safawinet::sql {
@@ -25,16 +25,6 @@ void append_element(std::string& array, const Value& value) {
     array += character;
   }
   array += '"';
-}
-
-bool is_unavailable(const std::exception_ptr& failure) {
-  try {
-    std::rethrow_exception(failure);
-  } catch (const Unavailable&) {
-    return true;
-  } catch (...) {
-    return false;
-  }
 }
 
 }  // namespace

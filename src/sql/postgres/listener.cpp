@@ -8,6 +8,8 @@
 
 #include <utility>
 
+#include "base/pause.hpp"
+
 namespace safawinet::sql {
 namespace {
 
@@ -34,7 +36,6 @@ void ChangeListener::drop_replaced() {
 
 Task<void> ChangeListener::run() {
   const auto self = shared_from_this();
-  Timer pause(loop_.get_executor());
   while (!is_closed_) {
     try {
       co_await listen_once();
@@ -42,8 +43,7 @@ Task<void> ChangeListener::run() {
       // The pools say why; whoever waits for changes looks by itself meanwhile.
     }
     connection_.reset();
-    pause.expires_after(kPauseAfterFailure);
-    co_await pause.async_wait(use_task);
+    co_await pause_for(kPauseAfterFailure);
   }
 }
 

@@ -5,10 +5,11 @@
 #include <boost/asio/redirect_error.hpp>
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
+#include "base/pause.hpp"
 #include "sql/postgres/failure.hpp"
+#include "sql/postgres/jitter.hpp"
 
 namespace safawinet::sql {
 namespace {
@@ -18,8 +19,7 @@ using std::chrono::milliseconds;
 // 10, 20, 40, … 500 ms, each between half and the whole, so that nodes do not come back in step.
 milliseconds reconnect_pause(unsigned failures) {
   const auto longest = std::min(milliseconds(10) * (1U << std::min(failures, 6U)), kLongestReconnectPause);
-  thread_local std::minstd_rand random{std::random_device{}()};
-  return milliseconds(std::uniform_int_distribution<std::int64_t>(longest.count() / 2, longest.count())(random));
+  return between(longest / 2, longest);
 }
 
 }  // namespace
@@ -88,11 +88,7 @@ Task<void> ConnectionPool::open(Purpose purpose) {
   const auto self = shared_from_this();
   std::string failure;
   try {
-    if (failures_in_a_row_ > 0) {
-      Timer pause(loop_.get_executor());
-      pause.expires_after(reconnect_pause(failures_in_a_row_));
-      co_await pause.async_wait(use_task);
-    }
+    if (failures_in_a_row_ > 0) co_await pause_for(reconnect_pause(failures_in_a_row_));
     auto opened = co_await connector_.open();
     auto connection = std::make_shared<PostgresConnection>(loop_, std::move(opened));
     connection->start([weak = weak_from_this(), address = connection.get()] {

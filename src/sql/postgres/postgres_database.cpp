@@ -6,11 +6,12 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <array>
-#include <random>
 #include <stdexcept>
 #include <utility>
 
+#include "base/pause.hpp"
 #include "sql/postgres/failure.hpp"
+#include "sql/postgres/jitter.hpp"
 
 namespace safawinet::sql {
 namespace {
@@ -86,26 +87,9 @@ Verdict judge(const std::exception_ptr& failure, unsigned attempt) {
   }
 }
 
-bool is_unavailable(const std::exception_ptr& failure) {
-  try {
-    std::rethrow_exception(failure);
-  } catch (const Unavailable&) {
-    return true;
-  } catch (...) {
-    return false;
-  }
-}
-
 // Before another try: longer with each, and never two in step.
 milliseconds pause_before(unsigned attempt) {
-  thread_local std::minstd_rand random{std::random_device{}()};
-  return milliseconds(std::uniform_int_distribution<int>(1, 5 * static_cast<int>(std::min(attempt, 8U)))(random));
-}
-
-Task<void> pause_for(milliseconds duration) {
-  Timer timer(co_await boost::asio::this_coro::executor);
-  timer.expires_after(duration);
-  co_await timer.async_wait(use_task);
+  return between(milliseconds(1), milliseconds(5) * std::min(attempt, 8U));
 }
 
 std::size_t share_of(std::size_t total, std::size_t parts) { return std::max<std::size_t>(1, total / parts); }
@@ -168,17 +152,17 @@ Task<Rows> PostgresDatabase::run_single(const Statement& statement, Values value
     } catch (const ConnectionLost&) {
       failure = repeat == Repeat::when_lost ? std::current_exception() : nullptr;
       if (!failure) {
-        ++errors_;
+        observed_.count_error();
         throw;
       }
     } catch (const Conflicted&) {
       failure = std::current_exception();
     } catch (const Unavailable&) {
-      ++errors_;
+      observed_.count_error();
       throw;
     }
     if (attempt >= kSingleTriesLimit || MonotonicClock::now() >= deadline) {
-      ++errors_;
+      observed_.count_error();
       std::rethrow_exception(failure);
     }
     co_await pause_for(pause_before(attempt));
@@ -195,7 +179,7 @@ Task<void> PostgresDatabase::run_transaction(TransactionBody body) {
       failure = std::current_exception();
     }
     if (failure) {
-      if (is_unavailable(failure)) ++errors_;
+      if (is_unavailable(failure)) observed_.count_error();
       std::rethrow_exception(failure);
     }
     co_await pause_for(pause_before(attempt));
@@ -290,7 +274,7 @@ Task<void> PostgresDatabase::probe() {
   } catch (const std::exception& error) {
     reason = error.what();
   }
-  set_state(health, std::chrono::duration_cast<std::chrono::microseconds>(MonotonicClock::now() - began), reason);
+  observed_.set(health, std::chrono::duration_cast<std::chrono::microseconds>(MonotonicClock::now() - began), reason);
 }
 
 Task<void> PostgresDatabase::survey() {
@@ -312,9 +296,7 @@ Task<void> PostgresDatabase::survey() {
 }
 
 DatabaseState PostgresDatabase::state() const {
-  const std::lock_guard lock(state_mutex_);
-  auto state = state_;
-  state.errors = errors_;
+  auto state = observed_.get();
   for (const auto& one : loops_) {
     const auto pool = one.pool->state();
     state.connections += pool.open;
@@ -329,13 +311,6 @@ PostgresDatabase::Loop& PostgresDatabase::loop_of(const Executor& executor) {
     if (one.loop == &executor.context()) return one;
   }
   throw std::logic_error("the database was opened without this event loop");
-}
-
-void PostgresDatabase::set_state(Health health, std::chrono::microseconds latency, std::string reason) {
-  const std::lock_guard lock(state_mutex_);
-  state_.health = health;
-  state_.latency = latency;
-  state_.reason = std::move(reason);
 }
 
 }  // namespace safawinet::sql

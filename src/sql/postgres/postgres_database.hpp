@@ -7,11 +7,11 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "sql/database.hpp"
+#include "sql/observed_state.hpp"
 #include "sql/postgres/connector.hpp"
 #include "sql/postgres/gatherer.hpp"
 #include "sql/postgres/listener.hpp"
@@ -61,16 +61,13 @@ class PostgresDatabase final : public Database {
 
   Loop& loop_of(const Executor& executor);
   ConnectionPool& pool_on(const Executor& executor) { return *loop_of(executor).pool; }
-  void set_state(Health health, std::chrono::microseconds latency, std::string reason);
 
   std::unique_ptr<Connector> connector_;
   std::unique_ptr<Connector> feed_connector_;
   std::vector<Loop> loops_;  // not changed after construction
   std::shared_ptr<ChangeListener> listener_;
   std::atomic<bool> is_synchronous_{true};  // until known: the stricter
-  mutable std::mutex state_mutex_;
-  DatabaseState state_;
-  std::atomic<std::uint64_t> errors_{0};
+  ObservedState observed_;
 };
 
 }  // namespace safawinet::sql

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/pause.hpp"
+
 namespace safawinet::sql {
 namespace {
 
@@ -76,8 +78,8 @@ class TransactionJob final : public WriteJob {
 
 SqliteDatabase::SqliteDatabase(const std::string& path, const std::vector<EventLoop*>& loops) {
   writer_ = std::make_unique<SqliteWriter>(path, [this](const std::string& reason) {
-    ++errors_;
-    set_state(Health::read_only, std::chrono::microseconds(0), reason);
+    observed_.count_error();
+    observed_.set(Health::read_only, std::chrono::microseconds(0), reason);
   });
   for (auto* loop : loops) {
     readers_.push_back({loop, std::make_unique<SqliteConnection>(path, OpenAs::reader, kReaderBusyTimeout)});
@@ -91,7 +93,7 @@ Task<Rows> SqliteDatabase::run_read(const Statement& statement, Values values) {
   try {
     co_return reader_on(executor).connection->execute(statement, values);
   } catch (const Unavailable&) {
-    ++errors_;
+    observed_.count_error();
     throw;
   }
 }
@@ -116,13 +118,11 @@ Task<void> SqliteDatabase::wait_for_change(ChangeMark& seen, std::chrono::millis
   const auto executor = co_await boost::asio::this_coro::executor;
   auto& connection = *reader_on(executor).connection;
   const auto deadline = MonotonicClock::now() + longest;
-  Timer timer(executor);
   for (;;) {
     const Values none;
     const auto version = connection.execute(kDataVersion, none).front().get<std::int64_t>(0);
     if (std::exchange(seen.value, version) != version || MonotonicClock::now() >= deadline) co_return;
-    timer.expires_after(kChangePollInterval);
-    co_await timer.async_wait(use_task);
+    co_await pause_for(kChangePollInterval);
   }
 }
 
@@ -138,28 +138,16 @@ Task<void> SqliteDatabase::probe() {
   } catch (const std::exception& error) {
     reason = error.what();
   }
-  set_state(health, std::chrono::duration_cast<std::chrono::microseconds>(MonotonicClock::now() - began), reason);
+  observed_.set(health, std::chrono::duration_cast<std::chrono::microseconds>(MonotonicClock::now() - began), reason);
 }
 
-DatabaseState SqliteDatabase::state() const {
-  const std::lock_guard lock(state_mutex_);
-  auto state = state_;
-  state.errors = errors_;
-  return state;
-}
+DatabaseState SqliteDatabase::state() const { return observed_.get(); }
 
 SqliteDatabase::Reader& SqliteDatabase::reader_on(const Executor& executor) {
   for (auto& reader : readers_) {
     if (reader.loop == &executor.context()) return reader;
   }
   throw std::logic_error("the database was opened without this event loop");
-}
-
-void SqliteDatabase::set_state(Health health, std::chrono::microseconds latency, std::string reason) {
-  const std::lock_guard lock(state_mutex_);
-  state_.health = health;
-  state_.latency = latency;
-  state_.reason = std::move(reason);
 }
 
 }  // namespace safawinet::sql

@@ -2,13 +2,12 @@
 // loop.
 #pragma once
 
-#include <atomic>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "sql/database.hpp"
+#include "sql/observed_state.hpp"
 #include "sql/sqlite/connection.hpp"
 #include "sql/sqlite/writer.hpp"
 
@@ -39,12 +38,9 @@ class SqliteDatabase final : public Database {
   };
 
   Reader& reader_on(const Executor& executor);
-  void set_state(Health health, std::chrono::microseconds latency, std::string reason);
 
   std::vector<Reader> readers_;  // not changed after construction; each used only on its loop
-  mutable std::mutex state_mutex_;
-  DatabaseState state_;
-  std::atomic<std::uint64_t> errors_{0};
+  ObservedState observed_;
   std::unique_ptr<SqliteWriter> writer_;
 };
 
