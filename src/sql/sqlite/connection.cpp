@@ -90,15 +90,16 @@ SqliteConnection::SqliteConnection(const std::string& path, OpenAs open_as, std:
   [[maybe_unused]] static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE |
                     (open_as == OpenAs::writer ? SQLITE_OPEN_CREATE : 0);
-  const int opened = sqlite3_open_v2(path.c_str(), &handle_, flags, nullptr);
+  sqlite3* handle = nullptr;
+  const int opened = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  handle_.reset(handle);  // also after a failure
   if (opened != SQLITE_OK) {
-    const std::string reason = handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(opened);
-    sqlite3_close(handle_);
+    const std::string reason = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(opened);
     throw Unavailable("cannot open the database " + path + ": " + reason);
   }
-  sqlite3_busy_timeout(handle_, static_cast<int>(busy_timeout.count()));
-  sqlite3_create_function(handle_, "now", 0, SQLITE_UTF8, nullptr, sql_now, nullptr, nullptr);
-  sqlite3_create_function(handle_, "in_network", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, nullptr, sql_in_network,
+  sqlite3_busy_timeout(handle, static_cast<int>(busy_timeout.count()));
+  sqlite3_create_function(handle, "now", 0, SQLITE_UTF8, nullptr, sql_now, nullptr, nullptr);
+  sqlite3_create_function(handle, "in_network", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, nullptr, sql_in_network,
                           nullptr, nullptr);
   // WAL: readers do not wait for the writer. FULL: a commit is on disk when it returns. recursive_triggers stays off.
   // Nothing here depends on foreign keys; they are on to catch our own mistakes.
@@ -107,48 +108,48 @@ SqliteConnection::SqliteConnection(const std::string& path, OpenAs open_as, std:
                                        : "PRAGMA query_only = ON; PRAGMA cache_size = -4000;");
 }
 
-SqliteConnection::~SqliteConnection() {
-  for (auto& [text, prepared] : prepared_) sqlite3_finalize(prepared.handle);
-  sqlite3_close(handle_);
-}
+void SqliteConnection::Closing::operator()(sqlite3* handle) const { sqlite3_close(handle); }
+
+void SqliteConnection::Finalizing::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
 Rows SqliteConnection::execute(const Statement& statement, const Values& values) {
   auto& prepared = prepare(statement);
-  const Resetting resetting(prepared.handle);
+  const Resetting resetting(prepared.handle.get());
   bind(prepared, values);
   Rows answer;
-  const auto changes_before = sqlite3_total_changes64(handle_);
-  const int columns = sqlite3_column_count(prepared.handle);
+  const auto changes_before = sqlite3_total_changes64(handle_.get());
+  const int columns = sqlite3_column_count(prepared.handle.get());
   for (;;) {
-    const int stepped = sqlite3_step(prepared.handle);
+    const int stepped = sqlite3_step(prepared.handle.get());
     if (stepped == SQLITE_DONE) break;
     if (stepped != SQLITE_ROW) fail(stepped, statement.text);
     std::vector<Cell> cells;
     cells.reserve(static_cast<std::size_t>(columns));
-    for (int column = 0; column < columns; ++column) cells.push_back(read_cell(prepared.handle, column));
+    for (int column = 0; column < columns; ++column) cells.push_back(read_cell(prepared.handle.get(), column));
     answer.rows.emplace_back(std::move(cells));
   }
-  if (sqlite3_total_changes64(handle_) != changes_before) answer.affected = sqlite3_changes64(handle_);
+  if (sqlite3_total_changes64(handle_.get()) != changes_before) answer.affected = sqlite3_changes64(handle_.get());
   return answer;
 }
 
 void SqliteConnection::run_script(const std::string& text) {
-  const int code = sqlite3_exec(handle_, text.c_str(), nullptr, nullptr, nullptr);
+  const int code = sqlite3_exec(handle_.get(), text.c_str(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) fail(code, text);
 }
 
-bool SqliteConnection::is_in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
+bool SqliteConnection::is_in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
 
 SqliteConnection::Prepared& SqliteConnection::prepare(const Statement& statement) {
   auto& prepared = prepared_[statement.text];
   if (prepared.handle != nullptr) return prepared;
-  const int code =
-      sqlite3_prepare_v3(handle_, statement.text, -1, SQLITE_PREPARE_PERSISTENT, &prepared.handle, nullptr);
+  sqlite3_stmt* handle = nullptr;
+  const int code = sqlite3_prepare_v3(handle_.get(), statement.text, -1, SQLITE_PREPARE_PERSISTENT, &handle, nullptr);
+  prepared.handle.reset(handle);
   if (code != SQLITE_OK) fail(code, statement.text);
   // SQLite numbers $1, $2, … by first appearance, not by the number.
-  const int count = sqlite3_bind_parameter_count(prepared.handle);
+  const int count = sqlite3_bind_parameter_count(handle);
   for (int n = 1; n <= count; ++n) {
-    const int index = sqlite3_bind_parameter_index(prepared.handle, ("$" + std::to_string(n)).c_str());
+    const int index = sqlite3_bind_parameter_index(handle, ("$" + std::to_string(n)).c_str());
     if (index == 0) throw std::logic_error(std::string("parameters are $1, $2, … without gaps: ") + statement.text);
     prepared.parameter_index.push_back(index);
   }
@@ -157,16 +158,16 @@ SqliteConnection::Prepared& SqliteConnection::prepare(const Statement& statement
 
 void SqliteConnection::bind(const Prepared& prepared, const Values& values) {
   if (values.size() != prepared.parameter_index.size()) {
-    throw std::logic_error(std::string("wrong number of parameters: ") + sqlite3_sql(prepared.handle));
+    throw std::logic_error(std::string("wrong number of parameters: ") + sqlite3_sql(prepared.handle.get()));
   }
   for (std::size_t n = 0; n < values.size(); ++n) {
-    const int code = std::visit(Binder{prepared.handle, prepared.parameter_index[n]}, values[n]);
+    const int code = std::visit(Binder{prepared.handle.get(), prepared.parameter_index[n]}, values[n]);
     if (code != SQLITE_OK) fail(code, "bind");
   }
 }
 
 void SqliteConnection::fail(int code, std::string_view doing) const {
-  const std::string reason = std::string(sqlite3_errmsg(handle_)) + " (" + sqlite3_errstr(code) + ")";
+  const std::string reason = std::string(sqlite3_errmsg(handle_.get())) + " (" + sqlite3_errstr(code) + ")";
   switch (code & 0xFF) {
     case SQLITE_CONSTRAINT:
       throw ConstraintViolation(reason);

@@ -24,7 +24,6 @@ enum class OpenAs { reader, writer };
 class SqliteConnection {
  public:
   SqliteConnection(const std::string& path, OpenAs open_as, std::chrono::milliseconds busy_timeout);
-  ~SqliteConnection();
   SqliteConnection(const SqliteConnection&) = delete;
   SqliteConnection& operator=(const SqliteConnection&) = delete;
 
@@ -35,8 +34,14 @@ class SqliteConnection {
   [[nodiscard]] bool is_in_transaction() const;
 
  private:
+  struct Closing {
+    void operator()(sqlite3* handle) const;
+  };
+  struct Finalizing {
+    void operator()(sqlite3_stmt* statement) const;
+  };
   struct Prepared {
-    sqlite3_stmt* handle = nullptr;
+    std::unique_ptr<sqlite3_stmt, Finalizing> handle;
     std::vector<int> parameter_index;  // [n - 1] is SQLite's index of $n
   };
 
@@ -44,7 +49,7 @@ class SqliteConnection {
   void bind(const Prepared& prepared, const Values& values);
   [[noreturn]] void fail(int code, std::string_view doing) const;
 
-  sqlite3* handle_ = nullptr;
+  std::unique_ptr<sqlite3, Closing> handle_;  // before the statements, which end first
   std::unordered_map<const char*, Prepared> prepared_;
 };
 

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "base/run_task.hpp"
 #include "sql/migrations.hpp"
@@ -101,6 +103,18 @@ TEST_F(SqliteDatabaseTest, a_locked_database_is_unavailable_and_heals) {
   run_task(loop_, database_.probe());
   EXPECT_EQ(database_.state().health, Health::ok);
   EXPECT_EQ(run_task(loop_, database_.write(kInsert, 1, "one")).affected, 1);
+}
+
+TEST_F(SqliteDatabaseTest, a_file_that_cannot_be_used_is_not_kept_open) {
+  const auto path = (file_.folder() / "not-a-database").string();
+  std::ofstream(path) << std::string(4096, 'x');
+  const auto open_files = [] {
+    const std::filesystem::directory_iterator files("/proc/self/fd");
+    return std::distance(begin(files), end(files));
+  };
+  const auto before = open_files();
+  EXPECT_THROW(SqliteConnection(path, OpenAs::writer, std::chrono::milliseconds(1)), Unavailable);
+  EXPECT_EQ(open_files(), before);
 }
 
 TEST_F(SqliteDatabaseTest, now_works_as_in_postgresql) {
