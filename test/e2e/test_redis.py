@@ -357,9 +357,14 @@ echo " $SECONDS"
 def test_a_name_server_that_does_not_answer_holds_up_neither_start_nor_end(tmp_path):
     settings = {"REDIS_URL": "redis://cache.example.com", "SAFAWINET_LISTEN": "127.0.0.1:8080",
                 "SAFAWINET_DATA_DIR": "data", "NAME_SERVER": NAME_SERVER_THAT_IS_SILENT, "BINARY": str(BINARY)}
-    done = subprocess.run(["unshare", "--map-root-user", "--mount", "--net", "bash", "-c", WITHOUT_NAME_SERVER],
+    # Whoever is not root becomes it inside, which a changed root directory does not let anybody do.
+    apart = ["unshare", "--mount", "--net"] + ([] if os.geteuid() == 0 else ["--map-root-user"])
+    if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no network and file system of one's own can be made here")
+    done = subprocess.run([*apart, "bash", "-c", WITHOUT_NAME_SERVER],
                           env=environment(settings), cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, (done, (tmp_path / "log").read_text())
+    log = tmp_path / "log"
+    assert done.returncode == 0, (done, log.read_text() if log.exists() else "it did not start")
     health, _, seconds = done.stdout.strip().rpartition(" ")
     assert json.loads(health)["status"] == "degraded"
     assert int(seconds) <= 2
