@@ -146,6 +146,19 @@ def database_status(node: Server) -> str:
     return node.api().get("/health").json["dependencies"]["database"]["status"]
 
 
+def test_nobody_is_refused_once_it_is_back(cluster, nodes):
+    """An event loop that nobody asked anything of, all the while that it was down, finds it as well as the others do."""
+    people = [signed_up_user(node) for node in nodes]
+    for _ in range(rounds(2)):
+        cluster.kill()
+        eventually(lambda: all(node.api().get("/health").status == 503 for node in nodes), "everybody knows")
+        time.sleep(3.5)  # longer than a call waits
+        cluster.revive()
+        eventually(lambda: all(node.api().get("/health").json["status"] == "ok" for node in nodes), "health is well")
+        # Each request has a connection of its own, so that all event loops are asked.
+        assert [person.api.me().status for person in people for _ in range(8)] == [200] * 8 * len(people)
+
+
 def test_what_was_ended_while_the_nodes_were_cut_off_is_ended_when_they_are_back(cluster, nodes):
     person, other = signed_up_user(nodes[0]), signed_up_user(nodes[1])
     cluster.set("listen_addresses", "")  # operators come by the socket

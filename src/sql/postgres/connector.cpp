@@ -300,6 +300,7 @@ void Connector::work() {
     try {
       *job.opened = open_connection(options_, highest_timeline_, job.choice, &is_stopping_);
       raise_timeline(job.opened->timeline);
+      last_opened_at_ = std::chrono::nanoseconds(MonotonicClock::now().time_since_epoch()).count();
     } catch (const std::exception&) {
       failure = std::current_exception();
     }

@@ -68,6 +68,10 @@ class Connector {
   // Throws Unavailable.
   Task<OpenedConnection> open() { return open(Choice::first_known); }
 
+  // When a connection was opened last, for whichever event loop.
+  [[nodiscard]] MonotonicTime last_opened_at() const {
+    return MonotonicTime(std::chrono::nanoseconds(last_opened_at_.load()));
+  }
   // Connections on a lower timeline belong to a primary that was replaced.
   [[nodiscard]] std::uint32_t highest_timeline() const { return highest_timeline_; }
   // No older one is to be used from now on.
@@ -90,6 +94,7 @@ class Connector {
   const PostgresOptions options_;
   const std::size_t hosts_;
   std::atomic<std::uint32_t> highest_timeline_{0};
+  std::atomic<std::int64_t> last_opened_at_{0};  // nanoseconds of MonotonicTime
   std::atomic<bool> is_stopping_{false};
   std::mutex mutex_;
   std::condition_variable arrived_;

@@ -65,7 +65,8 @@ void ConnectionPool::throw_if_hopeless(bool will_be_given_back, MonotonicTime de
   if (is_closed_) throw Unavailable("the database is closing");
   const auto now = MonotonicClock::now();
   const bool has_failed_for_long = failing_since_ && now >= *failing_since_ + kConnectionPatience;
-  if (has_failed_for_long && !will_be_given_back) throw Unavailable(failure_);
+  const bool is_back = connector_.last_opened_at() > last_failed_at_;
+  if (has_failed_for_long && !is_back && !will_be_given_back) throw Unavailable(failure_);
   if (now < deadline) return;
   throw Unavailable(failure_.empty() ? "database: all connections are busy" : failure_);
 }
@@ -110,11 +111,13 @@ Task<void> ConnectionPool::open(Purpose purpose) {
   if (!failure.empty()) {
     if (purpose == Purpose::transaction) --transactions_;
     failure_ = failure;
-    if (!failing_since_) failing_since_ = MonotonicClock::now();
+    last_failed_at_ = MonotonicClock::now();
+    if (!failing_since_) failing_since_ = last_failed_at_;
     ++failures_in_a_row_;
   }
   wake_all(wait_for_shared_);
   wake_all(wait_for_transaction_);
+  if (!failure.empty()) keep_ready();
   publish();
 }
 

@@ -2,7 +2,8 @@
 // transaction has for itself.
 //
 // They are opened when they are needed. While the database is away, calls wait for a short time, since a failover or a
-// restart is over in seconds, and then fail at once until it is back.
+// restart is over in seconds, and then fail at once until it is back: one attempt after the other goes on, whether or
+// not anybody calls, and as soon as one of another event loop succeeds, calls wait again.
 #pragma once
 
 #include <atomic>
@@ -114,6 +115,7 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   Waiting wait_for_transaction_;
   std::string failure_;
   std::optional<MonotonicTime> failing_since_;
+  MonotonicTime last_failed_at_{};
   unsigned failures_in_a_row_ = 0;
   struct {
     std::atomic<std::size_t> open{0};

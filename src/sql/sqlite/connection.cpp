@@ -99,8 +99,8 @@ SqliteConnection::SqliteConnection(const std::string& path, OpenAs open_as, std:
   }
   sqlite3_busy_timeout(handle, static_cast<int>(busy_timeout.count()));
   sqlite3_create_function(handle, "now", 0, SQLITE_UTF8, nullptr, sql_now, nullptr, nullptr);
-  sqlite3_create_function(handle, "in_network", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, nullptr, sql_in_network,
-                          nullptr, nullptr);
+  sqlite3_create_function(handle, "in_network", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, nullptr, sql_in_network, nullptr,
+                          nullptr);
   // WAL: readers do not wait for the writer. FULL: a commit is on disk when it returns. recursive_triggers stays off.
   // Nothing here depends on foreign keys; they are on to catch our own mistakes.
   run_script(open_as == OpenAs::writer ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = "
