@@ -18,7 +18,6 @@ using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using testing::SessionsAtWork;
-using ::testing::UnorderedElementsAre;
 
 class BulkLogoutTest : public ::testing::TestWithParam<sql::testing::Engine> {
  protected:
@@ -61,8 +60,9 @@ class BulkLogoutTest : public ::testing::TestWithParam<sql::testing::Engine> {
     const auto began = to_rfc3339(at_work_.clock.now() - hours(1));
     const auto ends = to_rfc3339(at_work_.clock.now() + days(1));
     for (int i = 0; i < count; ++i) {
-      script += (i == 0 ? "('" : ",('") + SessionId::make(at_work_.clock, at_work_.random).text() + "','" +
-                user.text() + "',1,'" + began + "','" + began + "','" + ends + "','" + ends + "')";
+      script.append(i == 0 ? "('" : ",('").append(SessionId::make(at_work_.clock, at_work_.random).text());
+      script.append("','").append(user.text()).append("',1,'").append(began).append("','").append(began);
+      script.append("','").append(ends).append("','").append(ends).append("')");
     }
     at_work_.by_hand(script);
   }

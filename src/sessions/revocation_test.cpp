@@ -221,7 +221,7 @@ TEST_P(RevocationTest, a_global_logout_that_a_restored_database_has_forgotten_is
 TEST_P(RevocationTest, a_reload_keeps_what_was_learned_while_it_read) {
   // Somebody ends a session, and another loop learns of it, between the answer to a reading and its arrival.
   struct SlowDatabase final : sql::Database {
-    SlowDatabase(sql::testing::TestDatabase& inner) : opened(inner) {}
+    explicit SlowDatabase(sql::testing::TestDatabase& inner) : opened(inner) {}
     Task<void> wait_for_change(sql::ChangeMark& seen, std::chrono::milliseconds longest) override {
       return opened.database().wait_for_change(seen, longest);
     }

@@ -147,8 +147,9 @@ struct SessionsAtWork {
     std::string script =
         "INSERT INTO refresh_sessions (id, user_id, epoch, created_at, rotated_at, expires_at, ends_at) VALUES ";
     for (int i = 0; i < count; ++i) {
-      script += (i == 0 ? "('" : ", ('") + SessionId::make(clock, random).text() + "', '" + user.text() + "', 1, ";
-      script += now + ", " + now + ", " + end + ", " + end + ")";
+      script.append(i == 0 ? "('" : ", ('").append(SessionId::make(clock, random).text());
+      script.append("', '").append(user.text()).append("', 1, ").append(now).append(", ").append(now);
+      script.append(", ").append(end).append(", ").append(end).append(")");
     }
     opened->run_by_hand(script);
   }

@@ -110,8 +110,9 @@ class PostgresCluster {
 
   [[nodiscard]] pid_t start(const std::vector<std::string>& command) const {
     const auto log = folder_ + "/log";
+    auto words = command;
     std::vector<char*> arguments;
-    for (const auto& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
+    for (auto& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     const auto child = ::fork();
     if (child != 0) return child;

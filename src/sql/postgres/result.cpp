@@ -81,8 +81,9 @@ std::optional<std::string> to_parameter(const Value& value) {
 
 Rows to_rows(const PGresult& result) {
   Rows rows;
-  const auto* affected = PQcmdTuples(const_cast<PGresult*>(&result));  // libpq does not change it
-  const bool is_select = std::string_view(PQcmdStatus(const_cast<PGresult*>(&result))).starts_with("SELECT");
+  auto* const readable = const_cast<PGresult*>(&result);  // NOLINT(cppcoreguidelines-pro-type-const-cast): only read
+  const auto* affected = PQcmdTuples(readable);
+  const bool is_select = std::string_view(PQcmdStatus(readable)).starts_with("SELECT");
   if (*affected != '\0' && !is_select) rows.affected = to_integer(affected);
   const int columns = PQnfields(&result);
   const int count = PQntuples(&result);

@@ -44,8 +44,8 @@ void SqliteWriter::submit(std::unique_ptr<WriteJob> job) {
       queue_.push_back(std::move(job));
     }
   }
-  if (refusal != nullptr) return job->complete(std::make_exception_ptr(Unavailable(refusal)));
-  arrived_.notify_one();
+  if (refusal == nullptr) return arrived_.notify_one();
+  job->complete(std::make_exception_ptr(Unavailable(refusal)));  // NOLINT(bugprone-use-after-move): it was not moved
 }
 
 void SqliteWriter::work() {
