@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "access/standing.hpp"
+
 namespace safawinet {
 namespace {
 
@@ -368,13 +370,15 @@ Task<std::optional<User>> AccountService::find(EmailAddress email) {
   co_return std::move(found->user);
 }
 
-Task<Status> AccountService::invite(Caller caller, EmailAddress email, Visitor visitor) {
+Task<Status> AccountService::invite(Operator acting, EmailAddress email, Visitor visitor) {
   const auto limited = co_await limit_mail(email, visitor);
   if (!limited) co_return limited;
   auto token = make_one_time_token(OneTimePurpose::invite, parts_.random);
   const auto kind = kind_of(OneTimePurpose::invite);
   const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const auto current = co_await confirm(transaction, acting, Permission::users_write, now);
+    if (!current) co_return std::unexpected(current.error());
     co_await store_.lock_invitations(transaction, email);
     NewToken row{.hash = token.hash, .purpose = kind.purpose, .email = email.text(), .expires_at = now + kind.lifetime};
     co_await store_.insert_token(transaction, std::nullopt, row, now);
@@ -382,14 +386,15 @@ Task<Status> AccountService::invite(Caller caller, EmailAddress email, Visitor v
     co_await parts_.outbox.enqueue(transaction, std::move(letter));
     AuditEntry entry{.action = "user.invited",
                      .outcome = AuditOutcome::done,
-                     .actor = Actor::user(caller.user),
+                     .actor = acting.actor,
                      .target = "email:" + email.key(),
                      .reason = {},
                      .origin = visitor.origin};
     co_await parts_.audit.record(transaction, std::move(entry));
     co_return true;
   };
-  co_await parts_.database.transact(std::move(body));
+  const auto invited = co_await parts_.database.transact(std::move(body));
+  if (!invited) co_return std::unexpected(invited.error());
   co_return Status{};
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "access/operator.hpp"
 #include "accounts/attempts.hpp"
 #include "accounts/email_address.hpp"
 #include "accounts/passwords.hpp"
@@ -101,7 +102,8 @@ class AccountService {
   // For staff.
   Task<std::vector<User>> search(std::string query, std::optional<UserId> before, std::int64_t limit);
   Task<std::optional<User>> find(EmailAddress email);
-  Task<Status> invite(Caller caller, EmailAddress email, Visitor visitor);
+  // Errors: forbidden, when the operator may no longer do it.
+  Task<Status> invite(Operator acting, EmailAddress email, Visitor visitor);
 
   Task<bool> has_superadmin();
   // Makes a superadmin unless there is one. Errors: invalid_fields (the password policy). True if it was made.

@@ -41,10 +41,8 @@ class InvitedAccountServiceTest : public ::testing::TestWithParam<sql::testing::
   }
 
   testing::AccountsAtWork at_work_{GetParam(), RegistrationMode::invite};
-  Caller operator_{.user = at_work_.add_user({.email = "operator@example.com", .role = "admin"}),
-                   .session = {},
-                   .role = Role::admin,
-                   .authenticated_at = {}};
+  Operator operator_ =
+      Operator::person(at_work_.add_user({.email = "operator@example.com", .role = "admin"}), SessionId{}, Role::admin);
 };
 
 // Signing up.

@@ -34,12 +34,12 @@ Task<Result<SessionPage>> AdminApi::list_sessions_of(Call& call) {
   auto sessions = co_await sessions_.list(*id, page->before, page->limit + 1);
   SessionPage answer;
   answer.next_cursor = cut_page(sessions, page->limit);
-  for (const auto& session : sessions) answer.items.push_back(to_item(session, call.caller->session));
+  for (const auto& session : sessions) answer.items.push_back(to_item(session, call.acting->session));
   co_return answer;
 }
 
 Task<Result<Accepted>> AdminApi::invite(Call& call, EmailInput input) {
-  const auto status = co_await accounts_.invite(*call.caller, std::move(input.email), call.visitor());
+  const auto status = co_await accounts_.invite(*call.acting, std::move(input.email), call.visitor());
   if (!status) co_return std::unexpected(status.error());
   co_return Accepted{};
 }
@@ -47,16 +47,6 @@ Task<Result<Accepted>> AdminApi::invite(Call& call, EmailInput input) {
 Task<Result<ForcedLogoutAnswer>> AdminApi::force_logout(Call& call, ForceLogoutInput input) {
   const auto user = co_await find_target(input);
   if (!user) co_return std::unexpected(user.error());
-  if (!call.caller->is_at_least(user->role)) {
-    AuditEntry entry{.action = "session.force-logout",
-                     .outcome = AuditOutcome::refused,
-                     .actor = Actor::user(call.caller->user),
-                     .target = "user:" + user->id.text(),
-                     .reason = "has a higher role",
-                     .origin = call.origin()};
-    co_await audit_.record(database_, std::move(entry));
-    co_return refuse(ErrorCode::forbidden, "This user has a higher role than yours.");
-  }
   co_return co_await end_sessions(call, user->id, input.reason, input.include_own_session.value_or(false));
 }
 
@@ -83,15 +73,16 @@ Task<Result<ForcedLogoutAnswer>> AdminApi::end_sessions(Call& call, std::optiona
                                                         const std::optional<BoundedText<0, 500>>& reason,
                                                         bool include_own) {
   ForcedLogout command{.user = user,
-                       .spared = include_own ? std::nullopt : std::optional(call.caller->session),
+                       .spared = include_own ? std::nullopt : call.acting->session,
                        .reason = reason ? reason->value : std::string(),
-                       .actor = Actor::user(call.caller->user),
+                       .acting = *call.acting,
                        .origin = call.origin()};
   const auto ended = co_await sessions_.force_logout(std::move(command));
+  if (!ended) co_return std::unexpected(ended.error());
   ForcedLogoutAnswer answer{
-      .sessions_ended = ended.sessions,
-      .spared_session = ended.spared,
-      .revocation = {.scope = user ? "user" : "global", .sequence = ended.revocation_sequence, .epoch = ended.epoch}};
+      .sessions_ended = ended->sessions,
+      .spared_session = ended->spared,
+      .revocation = {.scope = user ? "user" : "global", .sequence = ended->revocation_sequence, .epoch = ended->epoch}};
   co_return answer;
 }
 

@@ -4,16 +4,13 @@
 #include "accounts/account_service.hpp"
 #include "api/call.hpp"
 #include "api/types.hpp"
-#include "audit/audit_log.hpp"
 #include "sessions/session_service.hpp"
-#include "sql/database.hpp"
 
 namespace safawinet::api {
 
 class AdminApi {
  public:
-  AdminApi(AccountService& accounts, SessionService& sessions, AuditLog& audit, sql::Database& database)
-      : accounts_(accounts), sessions_(sessions), audit_(audit), database_(database) {}
+  AdminApi(AccountService& accounts, SessionService& sessions) : accounts_(accounts), sessions_(sessions) {}
 
   Task<Result<UserPage>> list_users(Call& call);
   Task<Result<AdminUserAnswer>> get_user(Call& call);
@@ -31,8 +28,6 @@ class AdminApi {
 
   AccountService& accounts_;
   SessionService& sessions_;
-  AuditLog& audit_;
-  sql::Database& database_;
 };
 
 }  // namespace safawinet::api

@@ -96,7 +96,7 @@ Task<Result<DoneOrBegun<BulkLogoutPreviewAnswer, BulkLogoutAnswer>>> BulkLogoutA
   auto faults = faults_of(input);
   if (!faults.empty()) co_return refuse(Error{.code = ErrorCode::invalid_fields, .fields = std::move(faults)});
   BulkLogoutRequest request{.criteria = normalized(std::move(input.criteria)),
-                            .caller = *call.caller,
+                            .acting = *call.acting,
                             .includes_own_session = input.include_own_session.value_or(false)};
   if (input.dry_run.value_or(false)) {
     const auto preview = co_await bulk_logouts_.preview(request);

@@ -62,6 +62,11 @@ std::unexpected<Error> bad_query(std::string_view name, std::string code, std::s
 
 }  // namespace
 
+Actor Call::actor() const {
+  if (acting) return acting->actor;
+  return caller ? Actor::user(caller->user) : Actor::anonymous();
+}
+
 Origin Call::origin() const {
   return {.ip_address = client.text(),
           .network = client.client_network(),

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "access/operator.hpp"
 #include "accounts/account_service.hpp"
 #include "base/address.hpp"
 #include "base/error.hpp"
@@ -20,9 +21,12 @@ struct Call {
   std::string request_id;
   IpAddress client;                    // behind trusted proxies
   bool is_exempt_from_limits = false;  // limits.exempt_networks
-  std::optional<Caller> caller;        // set for every route that is not public
+  std::optional<Caller> caller;        // who is signed in; set for every route that asks for a user
+  std::optional<Operator> acting{};    // who acts; set for every route that asks for a permission
   std::vector<std::string_view> parameters{};
 
+  // "user:<id>", "api-key:<id>", "os:<name>"; "anonymous" where nobody was asked.
+  [[nodiscard]] Actor actor() const;
   [[nodiscard]] Origin origin() const;
   [[nodiscard]] Visitor visitor() const;
   // The value of a query parameter, percent-decoded; none if absent. Errors: invalid_fields, when it is malformed.

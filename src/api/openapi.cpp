@@ -78,6 +78,7 @@ json::object responses_of(const Route& route) {
     responses["202"] = json::object{{"description", "Begun; Location says where to see how it goes on"},
                                     {"content", json_content("application/json", route.endpoint.begun->name)}};
   }
+  const auto permission = route.access.permission();
   const auto add = [&responses](std::string_view status, std::string_view description) {
     responses[status] =
         json::object{{"description", description}, {"content", json_content("application/problem+json", "Problem")}};
@@ -87,21 +88,28 @@ json::object responses_of(const Route& route) {
     add("415", "Not JSON");
     add("422", "Some fields are not valid");
   }
-  if (route.access != Access::public_) add("401", "No valid access token");
-  if (route.access > Access::user) add("403", "Not allowed for this role");
+  if (!route.access.is_public()) add("401", "No valid credential");
+  if (permission) add("403", "Without the permission");
   if (route.idempotency_key == IdempotencyKey::honoured) add("409", "The Idempotency-Key is of another request");
   if (route.rate_class == RateClass::mail || route.rate_class == RateClass::registration ||
-      route.rate_class == RateClass::login || route.access > Access::user) {
+      route.rate_class == RateClass::login || permission) {
     add("429", "Too often; Retry-After says when to come back");
   }
   add("503", "Busy or unavailable; Retry-After says when to come back");
   return responses;
 }
 
+std::string describe(const Route& route) {
+  std::string text = "Access: " + std::string(name_of(route.access));
+  if (const auto permission = route.access.permission()) {
+    text.append(", or an API key with ").append(name_of(*permission));
+  }
+  return text + ". Rate class: " + std::string(name_of(route.rate_class)) + ".";
+}
+
 json::object operation_of(const Route& route) {
-  json::object operation{{"summary", route.summary},
-                         {"description", "Access: " + std::string(name_of(route.access)) +
-                                             ". Rate class: " + std::string(name_of(route.rate_class)) + "."}};
+  const auto permission = route.access.permission();
+  json::object operation{{"summary", route.summary}, {"description", describe(route)}};
   auto parameters = parameters_of(route);
   if (!parameters.empty()) operation["parameters"] = std::move(parameters);
   if (route.endpoint.body) {
@@ -109,8 +117,10 @@ json::object operation_of(const Route& route) {
                                             {"content", json_content("application/json", route.endpoint.body->name)}};
   }
   operation["responses"] = responses_of(route);
-  if (route.access != Access::public_) {
-    operation["security"] = json::array{json::object{{"accessToken", json::array()}}};
+  if (!route.access.is_public()) {
+    json::array alternatives{json::object{{"accessToken", json::array()}}};
+    if (permission) alternatives.push_back(json::object{{"apiKey", json::array{name_of(*permission)}}});
+    operation["security"] = std::move(alternatives);
   }
   return operation;
 }
@@ -160,9 +170,13 @@ std::string openapi_document(const std::vector<Route>& routes, std::string_view 
       {"components",
        json::object{
            {"schemas", std::move(schemas)},
-           {"securitySchemes", json::object{{"accessToken", json::object{{"type", "http"},
-                                                                         {"scheme", "bearer"},
-                                                                         {"bearerFormat", "at+jwt (RFC 9068)"}}}}}}}};
+           {"securitySchemes",
+            json::object{{"accessToken",
+                          json::object{{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "at+jwt (RFC 9068)"}}},
+                         {"apiKey", json::object{{"type", "http"},
+                                                 {"scheme", "bearer"},
+                                                 {"bearerFormat", "sf_ak_…"},
+                                                 {"description", "also as the password of Basic"}}}}}}}};
   return json::serialize(document);
 }
 

@@ -28,19 +28,9 @@ constexpr std::string_view kStrictPolicy =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 constexpr std::string_view kTransportSecurity = "max-age=31536000; includeSubDomains";
 
-Role least_role(Access access) {
-  switch (access) {
-    case Access::public_:
-    case Access::user:
-      return Role::customer;
-    case Access::support:
-      return Role::support;
-    case Access::admin:
-      return Role::admin;
-    case Access::superadmin:
-      return Role::superadmin;
-  }
-  std::unreachable();
+// Of something that was understood: who acts may not, or it is not there, or something stands against it.
+bool is_refusal(ErrorCode code) {
+  return code == ErrorCode::forbidden || code == ErrorCode::not_found || code == ErrorCode::conflict;
 }
 
 bool has_field(const http::Response& response, std::string_view name) {
@@ -61,14 +51,21 @@ Pipeline::Pipeline(Parts parts, std::vector<Route> routes, PipelineOptions optio
   for (const auto& route : routes_) router_.add(route.method, route.path);
 }
 
-Task<http::Response> Pipeline::answer(http::Request& request) {
+Task<http::Response> Pipeline::answer(http::Request& request) { return answer_as(request, std::nullopt); }
+
+Task<http::Response> Pipeline::answer_local(http::Request& request, Operator acting) {
+  return answer_as(request, std::move(acting));
+}
+
+Task<http::Response> Pipeline::answer_as(http::Request& request, std::optional<Operator> local) {
   const auto began = parts_.clock.monotonic();
   const auto client = client_address(request);
   Call call{.request = request,
             .request_id = make_request_id(),
             .client = client,
-            .is_exempt_from_limits = any_contains(options_.exempt_networks, client),
-            .caller = {}};
+            .is_exempt_from_limits = local || any_contains(options_.exempt_networks, client),
+            .caller = {},
+            .acting = std::move(local)};
   Outcome outcome;
   auto response = co_await serve(call, outcome);
   finish(response, request, call.request_id);
@@ -133,12 +130,25 @@ Task<Result<http::Response>> Pipeline::call_handler(const Route& route, Call& ca
   if (!limited) co_return std::unexpected(limited.error());
   // The key is looked up last: what was refused above is refused again, whatever was answered before.
   const auto key = call.request.field("Idempotency-Key");
-  if (key && route.idempotency_key == IdempotencyKey::honoured) co_return co_await call_once(route, call, *key);
-  co_return co_await route.endpoint.handler(call);
+  const bool is_once = key && route.idempotency_key == IdempotencyKey::honoured;
+  std::optional<Result<http::Response>> response;
+  if (is_once) {
+    response = co_await call_once(route, call, *key);
+  } else {
+    response = co_await route.endpoint.handler(call);
+  }
+  const bool is_act = route.access.permission() && route.method != http::Method::get;
+  if (is_act && !*response && is_refusal(response->error().code)) {
+    const auto& error = response->error();
+    auto reason = error.detail.text.empty() ? std::string(http::problem_type(error.code).name) : error.detail.text;
+    const auto recorded = co_await record_refusal("operation.refused", route, call, std::move(reason), error.target);
+    if (!recorded) co_return std::unexpected(recorded.error());
+  }
+  co_return std::move(*response);
 }
 
 Task<Result<http::Response>> Pipeline::call_once(const Route& route, Call& call, std::string_view key) {
-  auto caller = call.caller ? Actor::user(call.caller->user).text : "network:" + call.client.client_network();
+  auto caller = call.caller || call.acting ? call.actor().text : "network:" + call.client.client_network();
   auto claim = co_await parts_.idempotency.claim(std::move(caller), key, call.request);
   if (!claim) co_return std::unexpected(std::move(claim.error()));
   if (claim->earlier_answer()) co_return *claim->earlier_answer();
@@ -159,26 +169,50 @@ Task<Result<http::Response>> Pipeline::call_once(const Route& route, Call& call,
 }
 
 Task<Status> Pipeline::authorize(const Route& route, Call& call) {
-  if (route.access == Access::public_) co_return Status{};
+  if (route.access.is_public()) co_return Status{};
+  const auto authenticated = co_await authenticate(call);
+  if (!authenticated) co_return std::unexpected(authenticated.error());
+  const auto permission = route.access.permission();
+  if (!permission) {
+    if (call.caller) co_return Status{};
+    co_return refuse(ErrorCode::forbidden, "This is for a person who is signed in.");
+  }
+  if (!call.acting) call.acting = Operator::person(call.caller->user, call.caller->session, call.caller->role);
+  if (call.acting->may(*permission)) co_return Status{};
+  auto refused =
+      co_await record_refusal("access.refused", route, call, "needs " + std::string(name_of(*permission)), {});
+  if (!refused) co_return refused;
+  co_return refuse(ErrorCode::forbidden);
+}
+
+// What an operator tried and was refused is on record, as what was done is. Who goes on asking for what is not theirs
+// is told to wait, and fills neither the disk nor the queue of writes.
+Task<Status> Pipeline::record_refusal(std::string_view action, const Route& route, const Call& call, std::string reason,
+                                      std::string target) {
+  if (!call.is_exempt_from_limits) {
+    const auto full = co_await parts_.limits.take(kRefusalsPerUser, call.actor().text);
+    if (full) co_return refuse(Error{.code = ErrorCode::too_many_requests, .retry_after = full});
+  }
+  auto name = "route:" + std::string(name_of(route.method)) + " " + std::string(route.path);
+  if (!target.empty()) reason = name + ": " + reason;
+  AuditEntry entry{.action = action,
+                   .outcome = AuditOutcome::refused,
+                   .actor = call.actor(),
+                   .target = target.empty() ? std::move(name) : std::move(target),
+                   .reason = std::move(reason),
+                   .origin = call.origin()};
+  co_await parts_.audit.record(parts_.database, std::move(entry));
+  co_return Status{};
+}
+
+Task<Status> Pipeline::authenticate(Call& call) {
+  if (call.acting) co_return Status{};  // at the machine itself
   const auto token = bearer_token(call.request);
   if (!token) co_return refuse(ErrorCode::unauthenticated);
   auto caller = parts_.guard.authenticate(*token);
   if (!caller) co_return std::unexpected(std::move(caller.error()));
   call.caller = *caller;
-  if (caller->is_at_least(least_role(route.access))) co_return Status{};
-  // Who goes on asking for what is not theirs is told to wait, and fills neither the disk nor the queue of writes.
-  if (!call.is_exempt_from_limits) {
-    const auto full = co_await parts_.limits.take(kRefusalsPerUser, caller->user.text());
-    if (full) co_return refuse(Error{.code = ErrorCode::too_many_requests, .retry_after = full});
-  }
-  AuditEntry entry{.action = "access.refused",
-                   .outcome = AuditOutcome::refused,
-                   .actor = Actor::user(caller->user),
-                   .target = "route:" + std::string(name_of(route.method)) + " " + std::string(route.path),
-                   .reason = "needs the role " + std::string(name_of(least_role(route.access))),
-                   .origin = call.origin()};
-  co_await parts_.audit.record(parts_.database, std::move(entry));
-  co_return refuse(ErrorCode::forbidden);
+  co_return Status{};
 }
 
 Task<Status> Pipeline::limit(const Route& route, const Call& call) {
@@ -257,6 +291,7 @@ void Pipeline::log_request(const http::Request& request, const http::Response& r
                            const Outcome& outcome, std::chrono::nanoseconds duration) {
   const auto path = shortened(request.path);  // never the query: the links of mails have tokens there
   const auto user = call.caller ? call.caller->user.text() : std::string();
+  const auto actor = call.acting && !call.caller ? call.acting->actor.text : std::string();  // else it is the user
   parts_.log.frequent("request", {{"method", name_of(request.method)},
                                   {"path", path},
                                   {"status", std::int64_t{response.status}},
@@ -264,6 +299,7 @@ void Pipeline::log_request(const http::Request& request, const http::Response& r
                                   {"requestId", call.request_id},
                                   {"ip", call.client.text()},
                                   {"user", user},
+                                  {"actor", actor},
                                   {"cause", outcome.cause}});
 }
 

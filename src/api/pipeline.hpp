@@ -50,16 +50,23 @@ class Pipeline {
   Pipeline(Parts parts, std::vector<Route> routes, PipelineOptions options);
 
   Task<http::Response> answer(http::Request& request);
+  // The same for somebody at the machine itself (`--local`), who needs no credential and meets no limits by network.
+  Task<http::Response> answer_local(http::Request& request, Operator acting);
   // For what never became a request.
   http::Response refuse_unreadable(unsigned status, std::string_view detail);
 
  private:
   struct Outcome;
 
+  Task<http::Response> answer_as(http::Request& request, std::optional<Operator> local);
   Task<http::Response> serve(Call& call, Outcome& outcome);
   Task<Result<http::Response>> call_handler(const Route& route, Call& call);
   Task<Result<http::Response>> call_once(const Route& route, Call& call, std::string_view key);
   Task<Status> authorize(const Route& route, Call& call);
+  Task<Status> authenticate(Call& call);
+  // `action` is a constant; without a target, the route is what the act was aimed at.
+  Task<Status> record_refusal(std::string_view action, const Route& route, const Call& call, std::string reason,
+                              std::string target);
   Task<Status> limit(const Route& route, const Call& call);
   [[nodiscard]] std::optional<std::string_view> allowed_origin(const http::Request& request) const;
   [[nodiscard]] http::Response preflight(const Call& call, std::string_view allowed_methods) const;

@@ -14,17 +14,13 @@ bool is_json(std::string_view content_type) {
 }  // namespace
 
 std::string_view name_of(Access access) {
-  switch (access) {
-    case Access::public_:
+  switch (access.kind()) {
+    case Access::Kind::public_:
       return "public";
-    case Access::user:
+    case Access::Kind::user:
       return "user";
-    case Access::support:
-      return "support";
-    case Access::admin:
-      return "admin";
-    case Access::superadmin:
-      return "superadmin";
+    case Access::Kind::permission:
+      return name_of(least_role(*access.permission()));
   }
   std::unreachable();
 }

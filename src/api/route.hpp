@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "access/permission.hpp"
 #include "api/call.hpp"
 #include "api/types.hpp"
 #include "base/error.hpp"
@@ -21,8 +22,32 @@
 
 namespace safawinet::api {
 
-// Who may call. A role includes the ones above it.
-enum class Access { public_, user, support, admin, superadmin };
+// Who may call: everybody, whoever is signed in, or who has a permission.
+class Access {
+ public:
+  enum class Kind { public_, user, permission };
+
+  // NOLINTNEXTLINE(google-explicit-constructor): a permission is what most lines of the route table say
+  constexpr Access(Permission permission) : kind_(Kind::permission), permission_(permission) {}
+  static constexpr Access to(Kind kind) { return Access(kind); }
+
+  [[nodiscard]] constexpr Kind kind() const { return kind_; }
+  [[nodiscard]] constexpr bool is_public() const { return kind_ == Kind::public_; }
+  // None unless it is asked for.
+  [[nodiscard]] constexpr std::optional<Permission> permission() const {
+    return kind_ == Kind::permission ? std::optional(permission_) : std::nullopt;
+  }
+  bool operator==(const Access&) const = default;
+
+ private:
+  constexpr explicit Access(Kind kind) : kind_(kind) {}
+
+  Kind kind_;
+  Permission permission_{};  // of Kind::permission
+};
+inline constexpr auto kForEverybody = Access::to(Access::Kind::public_);
+inline constexpr auto kForUsers = Access::to(Access::Kind::user);
+// "public", "user", or the least role that has the permission.
 std::string_view name_of(Access access);
 
 // What bounds the calls. The pipeline counts `mail` and `registration` by client network; the services count by address

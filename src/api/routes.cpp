@@ -2,10 +2,15 @@
 
 namespace safawinet::api {
 
-using enum Access;
+using enum Permission;
 using enum RateClass;
 using enum IdempotencyKey;
 using enum http::Method;
+
+namespace {
+constexpr auto public_ = kForEverybody;
+constexpr auto user = kForUsers;
+}  // namespace
 
 // clang-format off
 std::vector<Route> routes(const Apis& apis) {
@@ -32,17 +37,17 @@ std::vector<Route> routes(const Apis& apis) {
       {delete_, "/v1/sessions/{id}", user, write, ignored, "End one session", bind(sessions, &SessionsApi::end_one)},
 
       // Forced logout
-      {post, "/v1/auth/force-logout", support, operator_, honoured, "End all sessions of one user", bind(staff, &AdminApi::force_logout)},
-      {post, "/v1/auth/force-logout-all", admin, operator_, honoured, "End everybody's sessions", bind(staff, &AdminApi::force_logout_all)},
-      {post, "/v1/auth/force-logout-bulk", admin, operator_, honoured, "Preview, then end the sessions that match criteria", bind(bulk, &BulkLogoutApi::preview_or_order)},
-      {get, "/v1/auth/force-logout-bulk", admin, read, ignored, "Forced logouts by criteria that were ordered", bind(bulk, &BulkLogoutApi::list)},
-      {get, "/v1/auth/force-logout-bulk/{id}", admin, read, ignored, "How far one of them is", bind(bulk, &BulkLogoutApi::get)},
+      {post, "/v1/auth/force-logout", sessions_end, operator_, honoured, "End all sessions of one user", bind(staff, &AdminApi::force_logout)},
+      {post, "/v1/auth/force-logout-all", sessions_end_all, operator_, honoured, "End everybody's sessions", bind(staff, &AdminApi::force_logout_all)},
+      {post, "/v1/auth/force-logout-bulk", sessions_end_bulk, operator_, honoured, "Preview, then end the sessions that match criteria", bind(bulk, &BulkLogoutApi::preview_or_order)},
+      {get, "/v1/auth/force-logout-bulk", sessions_end_bulk, read, ignored, "Forced logouts by criteria that were ordered", bind(bulk, &BulkLogoutApi::list)},
+      {get, "/v1/auth/force-logout-bulk/{id}", sessions_end_bulk, read, ignored, "How far one of them is", bind(bulk, &BulkLogoutApi::get)},
 
       // Administration
-      {get, "/v1/admin/users", support, read, ignored, "Find users", bind(staff, &AdminApi::list_users)},
-      {get, "/v1/admin/users/{id}", support, read, ignored, "One user", bind(staff, &AdminApi::get_user)},
-      {get, "/v1/admin/users/{id}/sessions", support, read, ignored, "The sessions of one user", bind(staff, &AdminApi::list_sessions_of)},
-      {post, "/v1/admin/invitations", admin, mail, honoured, "Mail an invitation to sign up", bind(staff, &AdminApi::invite)},
+      {get, "/v1/admin/users", users_read, read, ignored, "Find users", bind(staff, &AdminApi::list_users)},
+      {get, "/v1/admin/users/{id}", users_read, read, ignored, "One user", bind(staff, &AdminApi::get_user)},
+      {get, "/v1/admin/users/{id}/sessions", sessions_read, read, ignored, "The sessions of one user", bind(staff, &AdminApi::list_sessions_of)},
+      {post, "/v1/admin/invitations", users_write, mail, honoured, "Mail an invitation to sign up", bind(staff, &AdminApi::invite)},
 
       // The pages behind the links in mails
       {get, "/verify-email", public_, read, ignored, "The page to confirm an address", bind(pages, &PagesApi::show_verify_email)},

@@ -124,7 +124,7 @@ struct ApiAtWork : AccountsAtWork {
   api::AuthApi auth_api{accounts, sessions, guard};
   api::UsersApi users_api{accounts};
   api::SessionsApi sessions_api{sessions};
-  api::AdminApi admin_api{accounts, sessions, audit, database};
+  api::AdminApi admin_api{accounts, sessions};
   BulkLogoutService bulk_logouts{{.database = database,
                                   .feed = feed,
                                   .audit = audit,

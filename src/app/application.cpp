@@ -405,7 +405,7 @@ void Application::Parts::make_api() {
   auth_api.emplace(*accounts, *sessions, *guard);
   users_api.emplace(*accounts);
   sessions_api.emplace(*sessions);
-  admin_api.emplace(*accounts, *sessions, *audit, *database);
+  admin_api.emplace(*accounts, *sessions);
   bulk_logout_api.emplace(*bulk_logouts);
   pages_api.emplace(*accounts);
   operations_api.emplace(metrics);

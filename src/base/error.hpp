@@ -51,8 +51,9 @@ struct FieldError {
 
 struct Error {
   ErrorCode code;
-  Detail detail{};  // shown to the client; empty: the standard sentence of the code
-  Cause cause{};    // written to the log, never shown
+  Detail detail{};       // shown to the client; empty: the standard sentence of the code
+  Cause cause{};         // written to the log, never shown
+  std::string target{};  // for the record of refusals: whom or what the act was aimed at ("user:<id>"); may be empty
   std::vector<FieldError> fields{};
   std::optional<std::chrono::seconds> retry_after{};
   std::vector<std::pair<std::string_view, std::int64_t>> figures{};  // for programs; each name is a constant

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "access/operator.hpp"
 #include "audit/origin.hpp"
 #include "base/json.hpp"
 #include "sessions/session.hpp"
@@ -47,12 +48,10 @@ BOOST_DESCRIBE_STRUCT(LogoutCriteria, (),
 // What an operator asks for.
 struct BulkLogoutRequest {
   LogoutCriteria criteria;
-  Caller caller;                      // nobody signs out those above themselves
+  Operator acting;                    // nobody signs out those above themselves
   bool includes_own_session = false;  // otherwise the session that asks is spared
 
-  [[nodiscard]] std::optional<SessionId> spared() const {
-    return includes_own_session ? std::nullopt : std::optional(caller.session);
-  }
+  [[nodiscard]] std::optional<SessionId> spared() const { return includes_own_session ? std::nullopt : acting.session; }
 };
 
 struct MatchedUser {

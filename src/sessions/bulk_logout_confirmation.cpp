@@ -40,12 +40,12 @@ Body body_of(const BulkLogoutConfirmation& confirmation) {
   return body;
 }
 
-// Parts before the criteria have one length each; so no two requests give the same bytes.
+// Parts before the criteria have one length each, or it stands in front; so no two requests give the same bytes.
 std::string signed_text(const std::uint8_t* body, const BulkLogoutRequest& request) {
   std::string text(kDomain);
   text.append(reinterpret_cast<const char*>(body), kBodyBytes);
-  text += request.caller.user.text();
-  text += static_cast<char>('0' + static_cast<int>(request.caller.role));
+  text += std::to_string(request.acting.actor.text.size()) + ':' + request.acting.actor.text;
+  text += static_cast<char>('0' + static_cast<int>(request.acting.rank));
   text += request.includes_own_session ? '1' : '0';
   append_json(text, request.criteria);
   return text;

@@ -24,8 +24,7 @@ class BulkLogoutConfirmationTest : public ::testing::Test {
   Time now_ = parse_rfc3339("2026-11-24T20:25:53.000001Z").value();
   BulkLogoutRequest request_{
       .criteria = {.role = "customer", .user_agent = "curl"},
-      .caller = {
-          .user = UserId{Uuid::version7(now_, random_)}, .session = {}, .role = Role::admin, .authenticated_at = {}}};
+      .acting = Operator::person(UserId{Uuid::version7(now_, random_)}, SessionId{}, Role::admin)};
   BulkLogoutConfirmation made_ = BulkLogoutConfirmation::make(now_, 41, random_);
   std::string text_ = made_.format(request_, key_);
 };
@@ -43,8 +42,8 @@ TEST_F(BulkLogoutConfirmationTest, it_confirms_no_other_request) {
       [](auto& r) { r.criteria.user_ids.emplace(); },
       [this](auto& r) { r.criteria.last_login_before = now_; },
       [](auto& r) { r.includes_own_session = true; },
-      [](auto& r) { r.caller.role = Role::superadmin; },
-      [this](auto& r) { r.caller.user = UserId{Uuid::version7(now_, random_)}; },
+      [](auto& r) { r.acting.rank = Role::superadmin; },
+      [this](auto& r) { r.acting.actor = Actor::user(UserId{Uuid::version7(now_, random_)}); },
   };
   for (std::size_t i = 0; i < changes.size(); ++i) {
     auto other = request_;
@@ -52,7 +51,7 @@ TEST_F(BulkLogoutConfirmationTest, it_confirms_no_other_request) {
     EXPECT_FALSE(is_accepted(text_, other)) << "change " << i;
   }
   auto other_session = request_;
-  other_session.caller.session = SessionId{Uuid::version7(now_, random_)};
+  other_session.acting.session = SessionId{Uuid::version7(now_, random_)};
   EXPECT_TRUE(is_accepted(text_, other_session)) << "who logged in again is the same caller";
 }
 

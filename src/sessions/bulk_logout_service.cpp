@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "access/standing.hpp"
 #include "sessions/bulk_logout_confirmation.hpp"
 
 namespace safawinet {
@@ -60,10 +61,10 @@ Task<Result<BulkLogout>> BulkLogoutService::order(BulkLogoutOrder order) {
             {"previewedSessions", confirmation->sessions}, {"sessions", figures.sessions}, {"users", figures.users}}};
     co_return refuse(std::move(error));
   }
-  const auto actor = Actor::user(request.caller.user);
+  const auto actor = request.acting.actor;
   const BulkLogout begun{.id = id,
                          .criteria = request.criteria,
-                         .highest_role = request.caller.role,
+                         .highest_role = request.acting.rank,
                          .reason = order.reason,
                          .actor = actor,
                          .spared = request.spared(),
@@ -73,6 +74,8 @@ Task<Result<BulkLogout>> BulkLogoutService::order(BulkLogoutOrder order) {
                          .created_at = now,
                          .finished_at = {}};
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const auto acting = co_await confirm(transaction, request.acting, Permission::sessions_end_bulk, now);
+    if (!acting) co_return std::unexpected(acting.error());
     const bool is_new = co_await store_.insert(transaction, begun);
     if (!is_new) co_return false;  // confirmed twice at once
     AuditEntry entry{.action = "session.force-logout-bulk",
@@ -86,7 +89,8 @@ Task<Result<BulkLogout>> BulkLogoutService::order(BulkLogoutOrder order) {
     co_return true;
   };
   const auto is_new = co_await parts_.database.transact(std::move(body));
-  if (is_new.value()) co_return begun;
+  if (!is_new) co_return std::unexpected(is_new.error());
+  if (*is_new) co_return begun;
   co_return co_await get(id);
 }
 

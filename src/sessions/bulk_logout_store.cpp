@@ -243,7 +243,7 @@ void add(BulkLogoutFigures& figures, const sql::Rows& slice) {
 }  // namespace
 
 Task<BulkLogoutFigures> BulkLogoutStore::count(sql::Database& database, const BulkLogoutRequest& request, Time now) {
-  const Asked asked{.highest_rank = static_cast<int>(request.caller.role),
+  const Asked asked{.highest_rank = static_cast<int>(request.acting.rank),
                     .spared = request.spared(),
                     .ordered_at = now,
                     .now = now,

@@ -28,11 +28,9 @@ class BulkLogoutTest : public ::testing::TestWithParam<sql::testing::Engine> {
     return at_work_.run(at_work_.sessions.start(user, 1, std::move(device))).value();
   }
 
-  [[nodiscard]] Caller caller() const {
-    return {.user = operator_, .session = at_work_.session_of(own_), .role = Role::admin, .authenticated_at = {}};
-  }
+  [[nodiscard]] Operator acting() const { return Operator::person(operator_, at_work_.session_of(own_), Role::admin); }
   [[nodiscard]] BulkLogoutRequest request(LogoutCriteria criteria) const {
-    return {.criteria = std::move(criteria), .caller = caller()};
+    return {.criteria = std::move(criteria), .acting = acting()};
   }
   BulkLogoutPreview preview(const BulkLogoutRequest& asked) { return at_work_.run(bulk_.preview(asked)); }
   std::vector<std::string> matched(LogoutCriteria criteria) {

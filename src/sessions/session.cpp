@@ -32,21 +32,7 @@ std::string_view find_known(const std::array<Known, Size>& known, std::string_vi
   return {};
 }
 
-constexpr std::array<std::pair<Role, std::string_view>, 4> kRoles{{{Role::customer, "customer"},
-                                                                   {Role::support, "support"},
-                                                                   {Role::admin, "admin"},
-                                                                   {Role::superadmin, "superadmin"}}};
-
 }  // namespace
-
-std::string_view name_of(Role role) { return kRoles.at(static_cast<std::size_t>(role)).second; }
-
-std::optional<Role> parse_role(std::string_view name) {
-  for (const auto& [role, role_name] : kRoles) {
-    if (role_name == name) return role;
-  }
-  return std::nullopt;
-}
 
 std::string describe_device(std::string_view user_agent) {
   const auto program = find_known(kPrograms, user_agent);

@@ -8,16 +8,12 @@
 #include <string_view>
 #include <vector>
 
+#include "access/role.hpp"
 #include "base/clock.hpp"
 #include "base/ids.hpp"
 #include "base/secret.hpp"
 
 namespace safawinet {
-
-// In ascending order: each may do what the ones before it may.
-enum class Role { customer, support, admin, superadmin };
-std::string_view name_of(Role role);
-std::optional<Role> parse_role(std::string_view name);
 
 // The signed-in device as it presented itself.
 struct Device {

@@ -81,9 +81,10 @@ TEST_P(SessionRacesTest, no_token_that_a_refresh_gave_out_survives_an_end_that_r
       ForcedLogout command{.user = everybody ? std::nullopt : std::optional(whose),
                            .spared = {},
                            .reason = {},
-                           .actor = Actor::system(),
+                           .acting = Operator::local("test"),
                            .origin = in.origin};
-      co_await in.sessions.force_logout(std::move(command));
+      const auto ended = co_await in.sessions.force_logout(std::move(command));
+      if (!ended) ADD_FAILURE() << "was refused";
       co_return refuse(ErrorCode::conflict);
     };
     const bool everybody = round % 2 == 1;
@@ -139,19 +140,19 @@ TEST_P(SessionRacesTest, racing_global_logouts_leave_at_most_one_session_and_eve
   std::int64_t epoch = 1;
   for (int round = 0; round < all_rounds; ++round) {
     std::vector<IssuedTokens> operators;
-    std::vector<Task<SessionsEnded>> tasks;
+    std::vector<Task<Result<SessionsEnded>>> tasks;
     for (int i = 0; i < 8; ++i) {
       const auto& tokens = operators.emplace_back(at_work.sign_in(user));
       ForcedLogout command{.user = {},
                            .spared = at_work.session_of(tokens),
                            .reason = {},
-                           .actor = Actor::user(user),
+                           .acting = at_work.trusted(user),
                            .origin = at_work.origin};
       tasks.push_back(at_work.sessions.force_logout(std::move(command)));
     }
     const auto ended = at_work.run_together(std::move(tasks));
     std::set<std::int64_t> epochs;
-    for (const auto& one : ended) epochs.insert(one.epoch.value());
+    for (const auto& one : ended) epochs.insert(one.value().epoch.value());
     ASSERT_THAT(epochs, SizeIs(8));
     ASSERT_EQ(*epochs.rbegin(), epoch + 8);
     epoch += 8;

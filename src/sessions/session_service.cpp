@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "access/standing.hpp"
 #include "base/encoding.hpp"
 #include "base/pause.hpp"
 
@@ -118,8 +119,17 @@ Task<std::int64_t> SessionService::end_others(UserId user, SessionId current) {
   co_return ended.value();
 }
 
-Task<SessionsEnded> SessionService::force_logout(ForcedLogout command) {
+Task<Result<SessionsEnded>> SessionService::force_logout(ForcedLogout command) {
+  const auto now = parts_.clock.now();
+  const auto permission = command.user ? Permission::sessions_end : Permission::sessions_end_all;
   auto body = [&](sql::Transaction& transaction) -> Task<Result<SessionsEnded>> {
+    const auto acting = co_await confirm(transaction, command.acting, permission, now);
+    if (!acting) co_return std::unexpected(acting.error());
+    if (command.user) {
+      const auto role = co_await store_.find_role(transaction, *command.user);
+      if (!role) co_return refuse(ErrorCode::not_found);
+      if (!acting->may_contain(*role)) co_return refuse(above_rank(*command.user));
+    }
     SessionsEnded ended{.sessions = 0, .spared = {}, .revocation_sequence = 0, .epoch = {}};
     // Before the look at the session to be spared: another global logout may be about to end it.
     if (!command.user) co_await store_.lock_epoch(transaction);
@@ -127,7 +137,7 @@ Task<SessionsEnded> SessionService::force_logout(ForcedLogout command) {
     if (command.spared) spared_owner = co_await store_.find_owner(transaction, *command.spared);
     if (spared_owner && (!command.user || *command.user == *spared_owner)) ended.spared = command.spared;
     const EndingReason reason{.reason = command.user ? "forced-logout" : "global-logout",
-                              .actor = command.actor.text,
+                              .actor = command.acting.actor.text,
                               .spared = ended.spared};
     co_await store_.set_reason(transaction, reason);
     if (command.user) {
@@ -139,19 +149,19 @@ Task<SessionsEnded> SessionService::force_logout(ForcedLogout command) {
     ended.revocation_sequence = co_await store_.newest_revocation(transaction);
     AuditEntry entry{.action = command.user ? "session.force-logout" : "session.force-logout-all",
                      .outcome = AuditOutcome::done,
-                     .actor = command.actor,
+                     .actor = command.acting.actor,
                      .target = command.user ? "user:" + command.user->text() : "everybody",
                      .reason = command.reason,
                      .origin = command.origin};
     co_await parts_.audit.record(transaction, std::move(entry));
     co_return ended;
   };
-  const auto now = parts_.clock.now();
   auto ended = co_await parts_.database.transact(std::move(body));
+  if (!ended) co_return std::unexpected(ended.error());
   co_await made_known();
   // In force by now: counting takes as long as there are sessions.
   if (ended->epoch) ended->sessions = co_await count_ended_by(*ended->epoch, now);
-  co_return ended.value();
+  co_return std::move(*ended);
 }
 
 Task<std::int64_t> SessionService::count_ended_by(std::int64_t epoch, Time now) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "access/operator.hpp"
 #include "audit/audit_log.hpp"
 #include "audit/origin.hpp"
 #include "base/clock.hpp"
@@ -39,7 +40,7 @@ struct ForcedLogout {
   std::optional<UserId> user;       // none: everybody's
   std::optional<SessionId> spared;  // the caller's own, unless asked otherwise
   std::string reason;
-  Actor actor;
+  Operator acting;
   Origin origin;
 };
 
@@ -84,8 +85,9 @@ class SessionService {
   // Refuses (not_found) when the user has no such session.
   Task<Status> end_one(UserId user, SessionId session, std::string reason);
   Task<std::int64_t> end_others(UserId user, SessionId current);
-  // Idempotent. The audit row is in the same transaction.
-  Task<SessionsEnded> force_logout(ForcedLogout command);
+  // Idempotent. The audit row is in the same transaction. Refuses (forbidden) an operator who may no longer do it, and
+  // one whose rank is below that of the user; (not_found) an unknown user.
+  Task<Result<SessionsEnded>> force_logout(ForcedLogout command);
 
   // For a transaction of another feature that must end sessions with what it does. Await `made_known` after it.
   Task<std::int64_t> end_all_of(sql::Transaction& transaction, UserId user, std::optional<SessionId> except,

@@ -58,6 +58,7 @@ constexpr Statement kList{
     "SELECT id, device_name, user_agent, ip_address, created_at, rotated_at, expires_at FROM refresh_sessions "
     "WHERE user_id = $1 AND expires_at > $2 AND epoch = (SELECT epoch FROM session_epoch) AND id < $3 "
     "ORDER BY id DESC LIMIT $4"};
+constexpr sql::Statement kRole{"SELECT role FROM users WHERE id = $1"};
 constexpr Statement kOwner{
     "SELECT user_id FROM refresh_sessions WHERE id = $1 AND epoch = (SELECT epoch FROM session_epoch)"};
 
@@ -230,6 +231,11 @@ Task<std::int64_t> SessionStore::delete_all_of(sql::Transaction& transaction, Us
                                                std::optional<SessionId> except) {
   const auto rows = co_await transaction.execute(kDeleteAllOf, user, except);
   co_return rows.affected;
+}
+
+Task<std::optional<Role>> SessionStore::find_role(sql::Transaction& transaction, UserId user) {
+  const auto rows = co_await transaction.execute(kRole, user);
+  co_return rows.empty() ? std::nullopt : parse_role(rows.front().get<std::string>(0));
 }
 
 Task<std::optional<UserId>> SessionStore::find_owner(sql::Transaction& transaction, SessionId id) {

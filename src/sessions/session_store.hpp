@@ -81,6 +81,8 @@ class SessionStore {
   // How many ended: sessions of an older epoch were dead already and do not count.
   Task<std::int64_t> delete_one(sql::Transaction& transaction, SessionId id, UserId user);
   Task<std::int64_t> delete_all_of(sql::Transaction& transaction, UserId user, std::optional<SessionId> except);
+  // None: there is no such user.
+  Task<std::optional<Role>> find_role(sql::Transaction& transaction, UserId user);
   // The user whose session this is; none if it has ended.
   Task<std::optional<UserId>> find_owner(sql::Transaction& transaction, SessionId id);
 
