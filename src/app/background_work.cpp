@@ -26,22 +26,31 @@ constexpr milliseconds kSweepInterval{30'000};
 constexpr milliseconds kSweepIntervalWhenBehind{50};
 constexpr milliseconds kPauseAfterFailure{1'000};
 
+void spawn(EventLoop& loop, Task<void> work) { boost::asio::co_spawn(loop, std::move(work), boost::asio::detached); }
+
 }  // namespace
 
 void BackgroundWork::start(Workers& workers) {
-  auto on_feed_failure = [this](const std::string& why) {
-    parts_.log.event(LogLevel::error, "revocation-feed-failed", {{"cause", why}});
-  };
-  const auto spawn = [](EventLoop& loop, Task<void> work) {
-    boost::asio::co_spawn(loop, std::move(work), boost::asio::detached);
-  };
-  spawn(workers.background(), parts_.feed.follow(std::move(on_feed_failure)));
+  follow_feed(workers);
   spawn(workers.background(), probe_database());
   spawn(workers.background(), watch_keyring());
   spawn(workers.background(), flush_log());
   spawn(workers.mail(), deliver_mail());
   spawn(workers.mail(), end_sessions_in_bulk());
   spawn(workers.mail(), sweep());  // looks at every session, and must not keep the feed waiting
+}
+
+void BackgroundWork::start_for_a_command(Workers& workers) {
+  follow_feed(workers);
+  spawn(workers.background(), flush_log());
+  spawn(workers.mail(), end_sessions_in_bulk());
+}
+
+void BackgroundWork::follow_feed(Workers& workers) {
+  auto on_feed_failure = [this](const std::string& why) {
+    parts_.log.event(LogLevel::error, "revocation-feed-failed", {{"cause", why}});
+  };
+  spawn(workers.background(), parts_.feed.follow(std::move(on_feed_failure)));
 }
 
 Task<void> BackgroundWork::deliver_mail() {

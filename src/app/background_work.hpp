@@ -34,8 +34,11 @@ class BackgroundWork {
 
   // Before the loops are started.
   void start(Workers& workers);
+  // Only what answering needs and what a command may order; mails and the sweep wait for a server.
+  void start_for_a_command(Workers& workers);
 
  private:
+  void follow_feed(Workers& workers);
   Task<void> deliver_mail();
   Task<void> probe_database();
   Task<void> watch_keyring();

@@ -39,6 +39,11 @@ void write_private_file(const std::filesystem::path& path, const std::string& co
 
 DataFolder::DataFolder(std::filesystem::path path, Use use) : path_(std::move(path)) {
   std::error_code error;
+  if (use == Use::for_a_command && !std::filesystem::exists(database_file(), error)) {
+    const auto why = error ? error.message() : "there is none";
+    throw StartFailure(kExitFailed, "no database in the data folder " + path_.string() + " (" + why +
+                                        "): go to the server's folder, or name its settings with --config FILE");
+  }
   if (std::filesystem::create_directories(path_, error)) {
     std::filesystem::permissions(path_, std::filesystem::perms::owner_all, error);
   }
@@ -52,6 +57,11 @@ DataFolder::DataFolder(std::filesystem::path path, Use use) : path_(std::move(pa
   if (lock_ < 0) throw StartFailure(kExitFailed, "cannot use the data folder " + path_.string() + ": " + reason());
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     ::close(lock_);
+    if (use == Use::for_a_command) {
+      throw StartFailure(kExitFailed, "the data folder " + path_.string() +
+                                          " is in use by a running server: speak to that, without --local "
+                                          "(safawinet context add NAME --url URL)");
+    }
     throw StartFailure(kExitFailed, "another safawinet is using the data folder " + path_.string() +
                                         ": stop it, or set storage.data_dir to another folder");
   }

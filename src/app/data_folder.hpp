@@ -15,8 +15,9 @@ namespace safawinet::app {
 // Makes the folder (0700) when there is none. Errors: StartFailure.
 class DataFolder {
  public:
-  // With the embedded database the folder is held for this process: a second server on it is refused.
-  enum class Use { alone, shared };
+  // With the embedded database the folder is held for this process: a second server on it is refused. For a command it
+  // is held too, but must be there, with its database.
+  enum class Use { alone, for_a_command, shared };
 
   explicit DataFolder(std::filesystem::path path, Use use = Use::alone);
   ~DataFolder();

@@ -1,0 +1,343 @@
+#include "app/services.hpp"
+
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include <array>
+#include <iostream>
+#include <thread>
+#include <utility>
+
+#include "api/openapi.hpp"
+#include "app/start_failure.hpp"
+#include "app/storage.hpp"
+#include "app/version.hpp"
+#include "base/encoding.hpp"
+#include "base/run_task.hpp"
+#include "cache/redis/stream.hpp"
+#include "config/config.hpp"
+
+namespace safawinet::app {
+namespace {
+
+constexpr std::string_view kFirstAdministratorEmail = "admin@localhost";
+
+unsigned or_cores(std::size_t count) {
+  return count != 0 ? static_cast<unsigned>(count) : std::max(1U, std::thread::hardware_concurrency());
+}
+
+SigningAlgorithm algorithm_of(config::SigningAlgorithm algorithm) {
+  switch (algorithm) {
+    case config::SigningAlgorithm::eddsa:
+      return SigningAlgorithm::eddsa;
+    case config::SigningAlgorithm::es256:
+      return SigningAlgorithm::es256;
+    case config::SigningAlgorithm::rs256:
+      return SigningAlgorithm::rs256;
+  }
+  std::unreachable();
+}
+
+RegistrationMode mode_of(config::Registration registration) {
+  switch (registration) {
+    case config::Registration::open:
+      return RegistrationMode::open;
+    case config::Registration::invite:
+      return RegistrationMode::invite;
+    case config::Registration::closed:
+      return RegistrationMode::closed;
+  }
+  std::unreachable();
+}
+
+LogLevel level_of(config::LogLevel level) {
+  switch (level) {
+    case config::LogLevel::debug:
+      return LogLevel::debug;
+    case config::LogLevel::info:
+      return LogLevel::info;
+    case config::LogLevel::warning:
+      return LogLevel::warning;
+    case config::LogLevel::error:
+      return LogLevel::error;
+  }
+  std::unreachable();
+}
+
+std::vector<IpNetwork> networks_of(const std::vector<std::string>& texts) {
+  std::vector<IpNetwork> networks;
+  for (const auto& text : texts) networks.push_back(IpNetwork::parse(text).value());  // checked by config/
+  return networks;
+}
+
+MasterKey find_master_key(const config::Settings& settings, const DataFolder& folder, Random& random) {
+  if (!settings.secrets.master_key) return folder.master_key(random);
+  return MasterKey::parse(to_base64(as_bytes(settings.secrets.master_key->reveal()))).value();
+}
+
+void prepare_schema(const config::Settings& settings, Log& log) {
+  const auto on_wait = [&log](std::string_view reason) {
+    log.event(LogLevel::warning, "waiting-for-database", {{"cause", reason}});
+    log.flush();
+  };
+  const auto version = app::prepare_schema(settings, on_wait);
+  if (version.before == version.after) return;
+  log.event(LogLevel::info, "migrated", {{"from", std::int64_t{version.before}}, {"to", std::int64_t{version.after}}});
+}
+
+SecretText generate_password(Random& random) {
+  std::array<std::uint8_t, 18> bytes{};
+  random.fill(std::as_writable_bytes(std::span(bytes)));
+  return SecretText(to_base64url(bytes));
+}
+
+LogLevel log_level_of(const config::Settings& settings, Purpose purpose) {
+  return purpose == Purpose::serving ? level_of(settings.log.level) : LogLevel::error;
+}
+
+DataFolder::Use use_of_folder(const config::Settings& settings, Purpose purpose) {
+  if (!settings.database.url.empty()) return DataFolder::Use::shared;
+  return purpose == Purpose::serving ? DataFolder::Use::alone : DataFolder::Use::for_a_command;
+}
+
+void prepare_schema_for_a_command(config::Settings settings) {
+  settings.database.migrate = config::Migration::check;
+  const auto on_wait = [](std::string_view reason) { std::cerr << "safawinet: waiting: " << reason << '\n'; };
+  app::prepare_schema(settings, on_wait);
+}
+
+}  // namespace
+
+Services::Services(const config::Settings& from, Purpose what_for)
+    : purpose(what_for),
+      settings(from),
+      log(log_level_of(settings, purpose)),
+      folder(settings.storage.data_dir, use_of_folder(settings, purpose)),
+      master_key(find_master_key(settings, folder, random)) {
+  if (purpose == Purpose::serving) {
+    prepare_schema(settings, log);
+  } else {
+    prepare_schema_for_a_command(settings);
+  }
+  workers = std::make_unique<Workers>(purpose == Purpose::serving ? or_cores(settings.workers.count) : 1U);
+  database = open_database(settings, workers->all());
+  hash_pool = std::make_unique<HashPool>(or_cores(settings.passwords.threads), settings.limits.max_wait);
+  load_keys();
+}
+
+Services::~Services() {
+  if (workers) stop();
+  workers.reset();
+}
+
+void Services::stop() {
+  workers->stop();
+  hash_pool.reset();
+  database.reset();
+  if (shared_limits != nullptr) shared_limits->client().abandon_waiting();
+  if (feed) feed->abandon_waiting();
+}
+
+void Services::load_keys() {
+  try {
+    auto load = load_keyring(*database, master_key, algorithm_of(settings.tokens.algorithm), clock, random);
+    keyring.emplace(run_task(workers->background(), std::move(load)));
+  } catch (const WrongMasterKey& error) {
+    throw StartFailure(kExitFailed, std::string(error.what()) + ": set SAFAWINET_MASTER_KEY (or put back master.key)");
+  } catch (const Unavailable& error) {
+    throw StartFailure(kExitFailed, error.what());
+  }
+}
+
+void Services::make(std::uint16_t port) {
+  public_url = config::public_url(settings, port);
+  const auto audience = settings.tokens.audience.empty() ? public_url : settings.tokens.audience;
+  feed.emplace(*database, clock, settings.revocation.lease, &clock);
+  audit.emplace(clock, random, MacKey(master_key.derive("audit")));
+  outbox.emplace(clock, random, master_key);
+  letters.emplace(public_url);
+  try {
+    transport = std::make_unique<FileTransport>(settings.mail.directory, settings.mail.from);
+  } catch (const std::exception& error) {
+    throw StartFailure(kExitFailed, std::string("cannot use the mail folder (mail.directory): ") + error.what());
+  }
+  mail_worker.emplace(*database, clock, master_key, *transport);
+  const SessionRules rules{.refresh_grace = settings.sessions.refresh_grace,
+                           .idle = settings.sessions.idle,
+                           .absolute = settings.sessions.absolute,
+                           .access_lifetime = settings.tokens.access_lifetime,
+                           .issuer = public_url,
+                           .audience = audience};
+  const SessionService::Parts session_parts{.database = *database,
+                                            .feed = *feed,
+                                            .keyring = *keyring,
+                                            .audit = *audit,
+                                            .outbox = *outbox,
+                                            .letters = *letters,
+                                            .clock = clock,
+                                            .random = random};
+  sessions.emplace(session_parts, rules);
+  bulk_logouts.emplace(
+      BulkLogoutService::Parts{.database = *database,
+                               .feed = *feed,
+                               .audit = *audit,
+                               .clock = clock,
+                               .random = random,
+                               .slow_loop = workers->mail(),
+                               .confirmation_key = MacKey(master_key.derive("bulk-logout-confirmation"))});
+  guard.emplace(*keyring, *feed, clock, public_url, audience);
+  passwords.emplace(*hash_pool, PasswordPolicy(settings.passwords.minimum_length));
+  attempts.emplace(*database, clock, MacKey(master_key.derive("attempts")));
+  make_limits();
+  accounts.emplace(
+      AccountService::Parts{.database = *database,
+                            .sessions = *sessions,
+                            .passwords = *passwords,
+                            .attempts = *attempts,
+                            .limits = *limits,
+                            .audit = *audit,
+                            .outbox = *outbox,
+                            .letters = *letters,
+                            .clock = clock,
+                            .random = random,
+                            .slow_loop = workers->mail(),
+                            .registration = mode_of(settings.accounts.registration),
+                            .on_superadmin_password_changed = [this] { folder.delete_first_administrator(); }});
+}
+
+void Services::make_limits() {
+  const auto& url = settings.cache.redis;
+  if (!url || purpose == Purpose::one_command) {
+    limits = std::make_unique<MemoryRateLimiter>(clock);
+    return;
+  }
+  redis::ServerAddress address{.host = url->host,
+                               .port = url->port,
+                               .user = url->user,
+                               .password = url->password,
+                               .database = url->database,
+                               .tls = {}};
+  try {
+    if (url->is_tls) address.tls = redis::make_client_tls(settings.tls.ca_file.string());
+  } catch (const std::exception& error) {
+    throw StartFailure(kExitFailed, error.what());
+  }
+  auto shared = std::make_unique<RedisRateLimiter>(workers->background(), std::move(address),
+                                                   MacKey(master_key.derive("rate-limits")), clock, random);
+  shared_limits = shared.get();
+  limits = std::move(shared);
+}
+
+void Services::connect_to_cache() {
+  if (shared_limits == nullptr) return;
+  auto& loop = workers->background();
+  auto on_change = [this](bool is_up, std::string_view cause) {
+    log.event(is_up ? LogLevel::info : LogLevel::warning, is_up ? "cache-healed" : "cache-down", {{"cause", cause}});
+  };
+  boost::asio::co_spawn(loop, shared_limits->client().run(std::move(on_change)), boost::asio::detached);
+  run_task(loop, shared_limits->client().wait_for_first_try());
+}
+
+void Services::make_first_administrator() {
+  auto& loop = workers->background();
+  if (run_task(loop, accounts->has_superadmin())) return;
+  const auto text =
+      settings.accounts.admin_email.empty() ? std::string(kFirstAdministratorEmail) : settings.accounts.admin_email;
+  auto email = EmailAddress::parse(text);
+  if (!email)
+    throw StartFailure(kExitUsage, "SAFAWINET_ADMIN_EMAIL (accounts.admin_email) is no e-mail address: " + text);
+  const bool is_generated = settings.accounts.admin_password.empty();
+  const auto password = is_generated ? generate_password(random) : settings.accounts.admin_password;
+  // Told before it is the password: the other way round, a crash in between would leave one that nobody knows.
+  const auto file = is_generated ? hand_over(*email, password) : std::filesystem::path();
+  const auto made = run_task(loop, accounts->ensure_superadmin(*email, password));
+  if (!made) {
+    folder.delete_first_administrator();
+    std::string why = made.error().detail.text;
+    for (const auto& field : made.error().fields) why += (why.empty() ? "" : "; ") + field.detail;
+    throw StartFailure(kExitUsage, "SAFAWINET_ADMIN_PASSWORD (accounts.admin_password) cannot be used: " + why);
+  }
+  if (!*made) {
+    // Another node was faster, with a password of its own.
+    if (is_generated) folder.delete_first_administrator();
+    log.event(LogLevel::info, "first-administrator-made-elsewhere", {{"email", email->text()}});
+    return;
+  }
+  if (file.empty()) return;
+  log.event(LogLevel::info, "first-administrator-made", {{"email", email->text()}, {"passwordFile", file.string()}});
+}
+
+// To the terminal if there is somebody to read it, else to a file, which is returned; never to the log.
+std::filesystem::path Services::hand_over(const EmailAddress& email, const SecretText& password) const {
+  if (isatty(STDOUT_FILENO) == 0) return folder.write_first_administrator(email.text(), password);
+  const auto message =
+      "First administrator: " + email.text() + "\nPassword:            " + std::string(password.reveal()) + "\n";
+  [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, message.data(), message.size());
+  return {};
+}
+
+void Services::make_api() {
+  auth_api.emplace(*accounts, *sessions, *guard);
+  users_api.emplace(*accounts);
+  sessions_api.emplace(*sessions);
+  admin_api.emplace(*accounts, *sessions);
+  bulk_logout_api.emplace(*bulk_logouts);
+  pages_api.emplace(*accounts);
+  idempotency.emplace(*database, clock, MacKey(master_key.derive("idempotency")));
+  const auto described = api::routes(api::Apis{});
+  const auto operations = api::operations_routes(nullptr);
+  public_api.emplace(api::PublicApi::Parts{.database = *database,
+                                           .feed = *feed,
+                                           .keyring = *keyring,
+                                           .limits = *limits,
+                                           .process = process,
+                                           .issuer = public_url,
+                                           .jwks_url = public_url + "/.well-known/jwks.json",
+                                           .openapi = api::openapi_document(described, public_url, kVersion),
+                                           .docs_page = api::docs_page(described, operations, kVersion)});
+  request_metrics.emplace(api::route_names(described));
+  const api::Apis apis{.auth = &*auth_api,
+                       .users = &*users_api,
+                       .sessions = &*sessions_api,
+                       .admin = &*admin_api,
+                       .bulk_logouts = &*bulk_logout_api,
+                       .pages = &*pages_api,
+                       .open = &*public_api};
+  pipeline.emplace(make_pipeline(api::routes(apis), *request_metrics));
+  keyring_watch.emplace(KeyringWatch::Parts{.database = *database,
+                                            .master_key = master_key,
+                                            .algorithm = algorithm_of(settings.tokens.algorithm),
+                                            .clock = clock,
+                                            .random = random,
+                                            .published = *keyring});
+  background.emplace(BackgroundWork::Parts{.database = *database,
+                                           .feed = *feed,
+                                           .keyring = *keyring_watch,
+                                           .mail = *mail_worker,
+                                           .sessions = *sessions,
+                                           .bulk_logouts = *bulk_logouts,
+                                           .accounts = *accounts,
+                                           .idempotency = *idempotency,
+                                           .process = process,
+                                           .log = log});
+}
+
+api::Pipeline Services::make_pipeline(std::vector<api::Route> routes, RequestMetrics& figures) {
+  const api::Pipeline::Parts with{.guard = *guard,
+                                  .limits = *limits,
+                                  .idempotency = *idempotency,
+                                  .audit = *audit,
+                                  .database = *database,
+                                  .metrics = figures,
+                                  .log = log,
+                                  .clock = clock,
+                                  .random = random};
+  api::PipelineOptions options{.trusted_proxies = networks_of(settings.http.trusted_proxies),
+                               .exempt_networks = networks_of(settings.limits.exempt_networks),
+                               .cors_origins = settings.http.cors_origins};
+  return api::Pipeline(with, std::move(routes), std::move(options));
+}
+
+}  // namespace safawinet::app

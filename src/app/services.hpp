@@ -1,0 +1,108 @@
+// What answers requests, made from the settings, top to bottom; with or without a server that listens for them.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "accounts/account_service.hpp"
+#include "api/pipeline.hpp"
+#include "api/routes.hpp"
+#include "app/background_work.hpp"
+#include "app/data_folder.hpp"
+#include "base/clock.hpp"
+#include "base/published.hpp"
+#include "base/random.hpp"
+#include "cache/redis/redis_rate_limiter.hpp"
+#include "config/settings.hpp"
+#include "mail/outbox.hpp"
+#include "mail/transport.hpp"
+#include "observe/log.hpp"
+#include "observe/metrics.hpp"
+#include "runtime/hash_pool.hpp"
+#include "runtime/workers.hpp"
+#include "sessions/bulk_logout_service.hpp"
+#include "sessions/keyring_store.hpp"
+#include "sessions/revocation_feed.hpp"
+#include "sessions/session_service.hpp"
+#include "sql/database.hpp"
+
+namespace safawinet::app {
+
+enum class Purpose {
+  serving,      // a node: it makes and migrates what is not there yet
+  one_command,  // `--local`: what is there is used as it is; no cache is asked, and only failures are logged
+};
+
+// Threading: made, stopped and destroyed by one thread; the services are used on the loops of `workers`.
+struct Services {
+  // Opens the data folder, the master key, the database and the keyring. Throws StartFailure.
+  Services(const config::Settings& from, Purpose what_for);
+  ~Services();
+  Services(const Services&) = delete;
+  Services& operator=(const Services&) = delete;
+
+  // Makes the services. `port`: the one of the public URL, where the settings have none. Throws StartFailure.
+  void make(std::uint16_t port);
+  // Makes the API with its pipeline, and what goes on beside the requests; after make().
+  void make_api();
+  api::Pipeline make_pipeline(std::vector<api::Route> routes, RequestMetrics& figures);
+  // Gives the cache a moment to be there for the first requests. Without it we start all the same.
+  void connect_to_cache();
+  void make_first_administrator();
+  // Ends the threads, so that nothing runs any more, and what posts to the loops. What still waits in the loops, and
+  // refers to the services, is destroyed with the loops by ~Services; servers go in between. May be repeated.
+  void stop();
+
+  const Purpose purpose;
+  const config::Settings settings;
+  Log log;
+  SystemClock machine_clock;
+  DatabaseClock clock{machine_clock};  // with a database server: its time, whatever this machine's clock says
+  SystemRandom random;
+  DataFolder folder;
+  MasterKey master_key;
+  api::ProcessState process;
+  std::unique_ptr<Workers> workers;
+  std::unique_ptr<sql::Database> database;
+  std::unique_ptr<HashPool> hash_pool;
+
+  std::optional<Published<Keyring>> keyring;
+  std::string public_url;
+  std::optional<RevocationFeed> feed;
+  std::optional<AuditLog> audit;
+  std::optional<Outbox> outbox;
+  std::optional<Letters> letters;
+  std::unique_ptr<MailTransport> transport;
+  std::optional<MailWorker> mail_worker;
+  std::optional<SessionService> sessions;
+  std::optional<BulkLogoutService> bulk_logouts;
+  std::optional<AccessGuard> guard;
+  std::optional<Passwords> passwords;
+  std::optional<Attempts> attempts;
+  std::unique_ptr<RateLimiter> limits;
+  RedisRateLimiter* shared_limits = nullptr;  // the same object, if it counts in Redis
+  std::optional<AccountService> accounts;
+
+  std::optional<api::AuthApi> auth_api;
+  std::optional<api::UsersApi> users_api;
+  std::optional<api::SessionsApi> sessions_api;
+  std::optional<api::AdminApi> admin_api;
+  std::optional<api::BulkLogoutApi> bulk_logout_api;
+  std::optional<api::PagesApi> pages_api;
+  std::optional<api::PublicApi> public_api;
+  std::optional<api::Idempotency> idempotency;
+  std::optional<RequestMetrics> request_metrics;
+  std::optional<api::Pipeline> pipeline;
+  std::optional<KeyringWatch> keyring_watch;
+  std::optional<BackgroundWork> background;
+
+ private:
+  void load_keys();
+  void make_limits();
+  [[nodiscard]] std::filesystem::path hand_over(const EmailAddress& email, const SecretText& password) const;
+};
+
+}  // namespace safawinet::app
