@@ -2,16 +2,30 @@
 // failed, 2 wrong usage.
 #pragma once
 
+#include <string>
+
 namespace CLI {
 class App;
 }
 
 namespace safawinet::cli {
 
+// The whole command line. `exit_code` outlives the application.
+void add_commands(CLI::App& app, int& exit_code);
+
+// The server and its machine
 void add_serve(CLI::App& app, int& exit_code);
 void add_migrate(CLI::App& app, int& exit_code);
 void add_config(CLI::App& app, int& exit_code);
 void add_routes(CLI::App& app, int& exit_code);
 void add_version(CLI::App& app, int& exit_code);
+// What is done through the API
+void add_context(CLI::App& app, int& exit_code);
+void add_user(CLI::App& app, int& exit_code);
+// The shell
+void add_completion(CLI::App& app, int& exit_code);
+
+// Whether an argument has the form of a token or key. Arguments are seen by everybody on the machine.
+bool looks_like_token(const std::string& argument);
 
 }  // namespace safawinet::cli

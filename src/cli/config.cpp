@@ -6,6 +6,7 @@
 
 #include "app/start_failure.hpp"
 #include "cli/commands.hpp"
+#include "cli/desk.hpp"
 #include "cli/settings_option.hpp"
 
 namespace safawinet::cli {
@@ -54,6 +55,10 @@ void add_config(CLI::App& app, int& exit_code) {
     std::cout << config::example_text();
     exit_code = 0;
   });
+  group->footer(example_footer("safawinet config show"));
+  check_command->footer(example_footer("safawinet config check --config /etc/safawinet/safawinet.toml"));
+  show_command->footer(example_footer("safawinet config show --json"));
+  example_command->footer(example_footer("safawinet config example > safawinet.toml"));
   for (auto* command : {check_command, show_command, example_command}) command->fallthrough();
 }
 

@@ -1,19 +1,22 @@
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <iostream>
+#include <string>
+
 #include "app/start_failure.hpp"
 #include "cli/commands.hpp"
 
 int main(int argument_count, char** arguments) {
   using namespace safawinet;
+  if (std::any_of(arguments + 1, arguments + argument_count, cli::looks_like_token)) {
+    std::cerr << "safawinet: an argument looks like a token, and arguments are seen by everybody on this machine\n"
+                 "  try: safawinet session find, which reads it from stdin or --file; it should not be used any more\n";
+    return app::kExitUsage;
+  }
   CLI::App app("Accounts and sessions, and the operations desk for them.", "safawinet");
-  app.require_subcommand(1);
-  app.get_formatter()->column_width(28);
   int exit_code = 0;
-  cli::add_serve(app, exit_code);
-  cli::add_migrate(app, exit_code);
-  cli::add_config(app, exit_code);
-  cli::add_routes(app, exit_code);
-  cli::add_version(app, exit_code);
+  cli::add_commands(app, exit_code);
   try {
     app.parse(argument_count, arguments);
   } catch (const CLI::ParseError& error) {

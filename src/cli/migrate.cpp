@@ -6,6 +6,7 @@
 #include "app/start_failure.hpp"
 #include "app/storage.hpp"
 #include "cli/commands.hpp"
+#include "cli/desk.hpp"
 #include "cli/settings_option.hpp"
 
 namespace safawinet::cli {
@@ -41,6 +42,7 @@ int migrate(const std::string& file, bool is_json) {
 
 void add_migrate(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("migrate", "Bring the database to the schema of this binary");
+  command->footer(example_footer("safawinet migrate --json"));
   const auto file = add_settings_option(*command);
   const auto is_json = std::make_shared<bool>(false);
   command->add_flag("--json", *is_json, "Print JSON");

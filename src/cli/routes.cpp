@@ -6,11 +6,13 @@
 
 #include "api/openapi.hpp"
 #include "cli/commands.hpp"
+#include "cli/desk.hpp"
 
 namespace safawinet::cli {
 
 void add_routes(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("routes", "List every route: method, path, who may call it, rate class");
+  command->footer(example_footer("safawinet routes --json"));
   const auto is_json = std::make_shared<bool>(false);
   command->add_flag("--json", *is_json, "Print JSON");
   command->callback([is_json, &exit_code] {

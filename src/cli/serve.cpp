@@ -5,6 +5,7 @@
 #include "app/application.hpp"
 #include "app/start_failure.hpp"
 #include "cli/commands.hpp"
+#include "cli/desk.hpp"
 #include "cli/settings_option.hpp"
 
 namespace safawinet::cli {
@@ -31,7 +32,8 @@ int serve(const std::string& file) {
 
 void add_serve(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("serve", "Start the server");
-  command->footer("Serves until SIGINT or SIGTERM. Logs are JSON lines on stderr.");
+  command->footer("Serves until SIGINT or SIGTERM. Logs are JSON lines on stderr.\n\n" +
+                  example_footer("safawinet serve --config /etc/safawinet/safawinet.toml"));
   const auto file = add_settings_option(*command);
   command->callback([file, &exit_code] { exit_code = serve(*file); });
 }

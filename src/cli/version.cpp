@@ -5,11 +5,13 @@
 #include <iostream>
 
 #include "cli/commands.hpp"
+#include "cli/desk.hpp"
 
 namespace safawinet::cli {
 
 void add_version(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("version", "Print the version");
+  command->footer(example_footer("safawinet version --json"));
   const auto is_json = std::make_shared<bool>(false);
   command->add_flag("--json", *is_json, "Print JSON");
   command->callback([is_json, &exit_code] {

@@ -1,0 +1,89 @@
+#include "app/local_api.hpp"
+
+#include <signal.h>
+
+#include <boost/asio/co_spawn.hpp>
+
+#include <future>
+#include <stdexcept>
+#include <utility>
+
+#include "access/operator.hpp"
+#include "app/services.hpp"
+#include "app/start_failure.hpp"
+#include "base/run_task.hpp"
+
+namespace safawinet::app {
+namespace {
+
+// Signals are for the thread that waits for answers, not for the loops.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace
+
+struct LocalApi::Parts {
+  Parts(const config::Settings& settings, std::string account)
+      : acting(Operator::local(std::move(account))), services(settings, Purpose::one_command) {}
+
+  Operator acting;
+  Services services;
+};
+
+LocalApi::LocalApi(const config::Settings& settings, std::string account) {
+  const SignalsBlocked while_threads_are_made;
+  parts_ = std::make_unique<Parts>(settings, std::move(account));
+  auto& services = parts_->services;
+  services.make(settings.http.listen.port);
+  services.make_api();
+  try {
+    run_task(services.workers->background(), services.feed->catch_up());
+  } catch (const Unavailable& error) {
+    throw StartFailure(kExitFailed, error.what());
+  }
+  services.background->start_for_a_command(*services.workers);
+  services.workers->start();
+}
+
+LocalApi::~LocalApi() = default;
+
+http::Response LocalApi::answer(http::Method method, std::string_view target, std::string_view body,
+                                std::string_view once_key) {
+  const auto question = target.find('?');
+  http::Request request;
+  request.method = method;
+  request.target = target;
+  request.path = target.substr(0, question);
+  request.query = question == std::string_view::npos ? std::string_view() : target.substr(question + 1);
+  request.body = body;
+  request.peer = IpAddress{.bytes = {127, 0, 0, 1}, .is_v6 = false};
+  if (!body.empty()) request.fields.push_back({"Content-Type", "application/json"});
+  if (!once_key.empty()) request.fields.push_back({"Idempotency-Key", once_key});
+
+  std::promise<http::Response> promise;
+  auto answered = promise.get_future();
+  auto& loop = *parts_->services.workers->request_loops().front();
+  boost::asio::co_spawn(loop, parts_->services.pipeline->answer_local(request, parts_->acting),
+                        [&promise](std::exception_ptr failure, http::Response response) {
+                          if (failure) {
+                            promise.set_exception(failure);
+                          } else {
+                            promise.set_value(std::move(response));
+                          }
+                        });
+  return answered.get();
+}
+
+}  // namespace safawinet::app

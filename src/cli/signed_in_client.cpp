@@ -1,0 +1,117 @@
+#include "cli/signed_in_client.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include "base/json.hpp"
+#include "cli/console.hpp"
+#include "cli/failure.hpp"
+#include "cli/private_file.hpp"
+
+namespace safawinet::cli {
+namespace {
+
+constexpr std::chrono::seconds kExpiresSoon{20};
+constexpr std::string_view kApiKeyPrefix = "sf_ak_";
+
+Time now() { return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()); }
+
+std::string login_hint(const Context& context) { return "safawinet context login " + context.name; }
+
+}  // namespace
+
+void keep_tokens(const std::filesystem::path& file, const Tokens& tokens) {
+  const SecretText text(to_json(tokens) + "\n");
+  write_private_file(file, text.reveal());
+}
+
+std::optional<Tokens> read_tokens(const std::filesystem::path& file) {
+  const auto text = read_private_file(file);
+  if (!text) return std::nullopt;
+  const auto json = parse_json(text->reveal());
+  auto tokens = json ? from_json<Tokens>(*json) : Result<Tokens>(std::unexpected(json.error()));
+  if (!tokens) throw Failure(file.string() + " cannot be understood", "log in again: safawinet context login");
+  return std::move(*tokens);
+}
+
+Tokens tokens_from(const ApiResponse& answer) {
+  const auto json = parse_json(answer.body);
+  const auto* object = json ? json->if_object() : nullptr;
+  const auto text_at = [&](const char* name) -> std::string {
+    const auto* value = object != nullptr ? object->if_contains(name) : nullptr;
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+  };
+  Tokens tokens{.access_token = SecretText(text_at("accessToken")),
+                .access_expires_at = now(),
+                .refresh_token = SecretText(text_at("refreshToken"))};
+  const auto* lifetime = object != nullptr ? object->if_contains("expiresIn") : nullptr;
+  if (tokens.access_token.empty() || tokens.refresh_token.empty() || lifetime == nullptr || !lifetime->is_int64()) {
+    throw Failure("the server's answer to a login cannot be understood", "is the URL that of a Safawinet?");
+  }
+  tokens.access_expires_at += std::chrono::seconds(lifetime->get_int64());
+  return tokens;
+}
+
+SecretText read_api_key(const std::filesystem::path& file) {
+  const auto content = read_private_file(file);
+  if (!content) throw Failure("there is no API key in " + file.string(), "put it there, and chmod 600 the file");
+  auto text = content->reveal();
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.remove_suffix(1);
+  if (!text.starts_with(kApiKeyPrefix) || text.find_first_of(" \r\n\t") != std::string_view::npos) {
+    throw Failure(file.string() + " holds no API key: it would begin with " + std::string(kApiKeyPrefix));
+  }
+  return SecretText(std::string(text));
+}
+
+SignedInClient::SignedInClient(ApiClient& server, const Context& context, std::filesystem::path tokens_file)
+    : server_(server), context_(context), tokens_file_(std::move(tokens_file)) {}
+
+ApiResponse SignedInClient::send(const ApiRequest& request) {
+  auto signed_request = request;
+  if (context_.api_key_file) {
+    signed_request.credential = read_api_key(*context_.api_key_file);
+    auto response = server_.send(signed_request);
+    if (response.status == 401) {
+      throw Failure("the API key is not valid, not valid any more, or not valid from here",
+                    "put another one into " + *context_.api_key_file);
+    }
+    return response;
+  }
+  auto tokens = get_tokens();
+  if (tokens.access_expires_at - kExpiresSoon <= now()) tokens = refresh(tokens);
+  signed_request.credential = tokens.access_token;
+  auto response = server_.send(signed_request);
+  if (response.status != 401) return response;
+  // Its life may have ended early: by a new role, or because the clocks differ.
+  tokens = refresh(tokens);
+  signed_request.credential = tokens.access_token;
+  response = server_.send(signed_request);
+  if (response.status == 401) throw Failure("the session has ended", login_hint(context_));
+  return response;
+}
+
+Tokens SignedInClient::get_tokens() const {
+  auto tokens = read_tokens(tokens_file_);
+  if (!tokens) throw Failure("nobody is logged in to " + context_.name, login_hint(context_));
+  return std::move(*tokens);
+}
+
+Tokens SignedInClient::refresh(const Tokens& used) {
+  const FileLock lock(tokens_file_.string() + ".lock");
+  auto kept = get_tokens();
+  if (kept.access_token.reveal() != used.access_token.reveal()) return kept;
+  const InterruptsPutOff until_kept;
+  const boost::json::object body{{"refreshToken", std::string(kept.refresh_token.reveal())}};
+  const auto answer =
+      server_.send({.method = "POST", .target = "/v1/auth/refresh", .body = SecretText(boost::json::serialize(body))});
+  if (answer.status == 401) throw Failure("the session has ended", login_hint(context_));
+  if (answer.status != 200) {
+    throw Failure("the session could not be continued (status " + std::to_string(answer.status) + ")",
+                  "try again in a moment");
+  }
+  kept = tokens_from(answer);
+  keep_tokens(tokens_file_, kept);
+  return kept;
+}
+
+}  // namespace safawinet::cli
