@@ -25,6 +25,11 @@ GRANT SELECT, UPDATE ON session_epoch, database_probe TO safawinet_server;
 GRANT SELECT, UPDATE (seen_at), DELETE ON revocations TO safawinet_server;
 GRANT SELECT, DELETE ON ended_sessions TO safawinet_server;
 
-GRANT SELECT, INSERT ON audit_log TO safawinet_server;
+-- The audit log and its chain are only added to. What is erased or has been kept long enough goes through two functions,
+-- which run as their owner, leave a record, and take nothing that is younger than thirty days. (A trigger fills the queue.)
+GRANT SELECT, INSERT ON audit_log, audit_chain, audit_erasures TO safawinet_server;
+GRANT SELECT, DELETE ON audit_queue TO safawinet_server;
+GRANT SELECT ON audit_anchor TO safawinet_server;
+GRANT EXECUTE ON FUNCTION erase_audit_entries(uuid[]), purge_audit_log(bigint, text, text) TO safawinet_server;
 
 COMMIT;

@@ -1,0 +1,261 @@
+#include "audit/audit_chain.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <utility>
+
+#include "base/pause.hpp"
+
+namespace safawinet {
+namespace {
+
+void append(std::vector<AuditFinding>& to, std::vector<AuditFinding> from) {
+  for (auto& finding : from) to.push_back(std::move(finding));
+}
+
+AuditEntry record_of(const AuditErasure& erasure, std::size_t entries) {
+  return {.action = "audit.erased",
+          .outcome = AuditOutcome::done,
+          .actor = erasure.actor,
+          .target = "user:" + erasure.user.text(),
+          .reason = erasure.reason + " (entries: " + std::to_string(entries) + ")",
+          .origin = erasure.origin};
+}
+
+AuditEntry record_of_purge(std::int64_t first, std::int64_t last) {
+  return {.action = "audit.purged",
+          .outcome = AuditOutcome::done,
+          .actor = Actor::system(),
+          .target = "audit",
+          .reason = "kept long enough: positions " + std::to_string(first) + " to " + std::to_string(last),
+          .origin = {}};
+}
+
+}  // namespace
+
+Task<std::int64_t> AuditChain::link_waiting() {
+  auto body = [this](sql::Transaction& transaction) -> Task<Result<std::int64_t>> {
+    if (!co_await store_.try_to_lock_chain(transaction)) co_return std::int64_t{0};
+    const auto waiting = co_await store_.waiting(transaction);
+    if (waiting.empty()) co_return std::int64_t{0};
+    auto end = co_await store_.newest(transaction);
+    if (!end) {
+      const auto anchor = co_await store_.anchor(transaction);
+      end = anchor ? anchor->point : ChainPoint();
+    }
+    const auto now = parts_.clock.now();
+    std::set<std::string> ids;
+    std::vector<ChainRow> rows;
+    for (const auto& entry : waiting) {
+      if (entry.is_linked || !ids.insert(entry.id).second) continue;
+      ChainRow row{.position = end->position + 1,
+                   .entry_seq = entry.seq,
+                   .entry_id = entry.id,
+                   .entry_mac = entry.mac,
+                   .linked_at = now,
+                   .link = {}};
+      row.link = link_of(parts_.keys.chain, end->link, row);
+      *end = ChainPoint{.position = row.position, .link = row.link};
+      rows.push_back(std::move(row));
+    }
+    co_await store_.append(transaction, rows);
+    co_await store_.leave_queue(transaction, waiting);
+    co_return static_cast<std::int64_t>(waiting.size());
+  };
+  const bool has_waiting = co_await store_.has_waiting(parts_.database);
+  if (!has_waiting) co_return 0;
+  const auto linked = co_await parts_.database.transact(std::move(body));
+  co_return linked.value();
+}
+
+Task<ChainPoint> AuditChain::head() {
+  auto newest = co_await store_.newest(parts_.database);
+  if (newest) co_return std::move(*newest);
+  auto anchor = co_await store_.anchor(parts_.database);
+  if (anchor) co_return std::move(anchor->point);
+  co_return ChainPoint{};
+}
+
+Task<bool> AuditChain::still_has(ChainPoint point) {
+  const auto row = co_await store_.chain_row(parts_.database, point.position);
+  if (row) co_return row->link == point.link;
+  const auto anchor = co_await store_.anchor(parts_.database);
+  co_return anchor&& point.position <= anchor->point.position;
+}
+
+Task<AuditVerification> AuditChain::verify(std::optional<std::int64_t> from, std::vector<AuditCheckpoint> checkpoints) {
+  auto verifying = verify_here(from, std::move(checkpoints));
+  co_return co_await boost::asio::co_spawn(parts_.slow_loop, std::move(verifying), use_task);
+}
+
+Task<AuditVerification> AuditChain::verify_here(std::optional<std::int64_t> from,
+                                                std::vector<AuditCheckpoint> checkpoints) {
+  AuditVerification verified;
+  auto start = co_await find_start(from, verified.findings);
+  const auto first_seq = co_await store_.seq_at(parts_.database, start.position);
+  verified.from = start.position + 1;
+  ChainWalk walk(parts_.keys, start.position, std::move(start.link));
+  while (!verified.is_complete && walk.rows() < kVerifiedAtOnce && walk.findings().size() < kAuditFindingsLimit) {
+    const auto page = co_await store_.linked(parts_.database, walk.position(), AuditStore::kReadAtOnce);
+    for (const auto& row : page) {
+      walk.look_at(row);
+      if (walk.findings().size() >= kAuditFindingsLimit) break;
+    }
+    verified.is_complete = static_cast<std::int64_t>(page.size()) < AuditStore::kReadAtOnce &&
+                           walk.findings().size() < kAuditFindingsLimit;
+    co_await pause_for(std::chrono::milliseconds(0));  // others are waiting for this loop
+  }
+  append(verified.findings, std::move(walk.findings()));
+  verified.verified_up_to = walk.position();
+  verified.rows = walk.rows();
+  verified.head = co_await head();
+  auto last_seq = co_await store_.seq_at(parts_.database, walk.position());
+  if (verified.is_complete) last_seq = co_await store_.newest_seq(parts_.database);
+  // The first rows also answer for whatever was numbered below them.
+  constexpr auto kBelowAll = std::numeric_limits<std::int64_t>::min();
+  const auto after = from ? first_seq.value_or(kBelowAll) : kBelowAll;
+  const auto up_to = last_seq.value_or(kBelowAll);
+  co_await find_unlinked(after, up_to, verified.findings);
+  if (verified.is_complete) co_await compare(checkpoints, verified.head, verified.findings);
+  co_return verified;
+}
+
+// Behind which position to begin. A beginning in the middle takes the link there as it is.
+Task<AuditChain::End> AuditChain::find_start(std::optional<std::int64_t> from, std::vector<AuditFinding>& findings) {
+  const auto anchor = co_await store_.anchor(parts_.database);
+  End start{.position = 0, .link = std::string()};
+  if (anchor) {
+    start = End{.position = anchor->point.position, .link = anchor->point.link};
+    if (anchor_mac(parts_.keys.chain, anchor->point) != anchor->mac) {
+      findings.push_back({.kind = "anchor-forged",
+                          .position = anchor->point.position,
+                          .entry_id = {},
+                          .detail = "where the chain begins was changed by other hands"});
+    }
+  }
+  if (!from || *from <= start.position + 1) co_return start;
+  const auto row = co_await store_.chain_row(parts_.database, *from - 1);
+  End later{.position = *from - 1, .link = {}};
+  if (row) later.link = row->link;
+  co_return later;
+}
+
+Task<void> AuditChain::find_unlinked(std::int64_t after, std::int64_t up_to, std::vector<AuditFinding>& findings) {
+  const auto waiting_since = parts_.clock.now() - kLinkedWithin;
+  while (findings.size() < kAuditFindingsLimit) {
+    const auto end = co_await store_.end_of_entries(parts_.database, after, up_to);
+    if (!end) co_return;
+    const auto room = static_cast<std::int64_t>(kAuditFindingsLimit - findings.size());
+    const auto ids = co_await store_.unlinked(parts_.database, after, *end, waiting_since, room);
+    for (const auto& id : ids) {
+      findings.push_back({.kind = "entry-not-linked",
+                          .position = {},
+                          .entry_id = id,
+                          .detail = "the entry is in the log and not in the chain"});
+    }
+    after = *end;
+    co_await pause_for(std::chrono::milliseconds(0));
+  }
+}
+
+// One finding says enough: of what was cut off, the newest checkpoint; of what was rewritten, the oldest.
+Task<void> AuditChain::compare(const std::vector<AuditCheckpoint>& checkpoints, const ChainPoint& head,
+                               std::vector<AuditFinding>& findings) {
+  std::optional<AuditFinding> cut;
+  std::optional<AuditFinding> rewritten;
+  for (const auto& checkpoint : checkpoints) {
+    const auto& point = checkpoint.point;
+    AuditFinding finding{.kind = {}, .position = point.position, .entry_id = {}, .detail = {}};
+    const auto at = to_rfc3339(checkpoint.at);
+    if (!parts_.checkpoint_key.verify(checkpoint)) {
+      finding.kind = "checkpoint-forged";
+      finding.detail = "the checkpoint was not signed with our key, or was changed";
+      findings.push_back(std::move(finding));
+      continue;
+    }
+    if (point.position > head.position) {
+      finding.kind = "chain-cut";
+      finding.detail = "the chain reached this position at " + at + ", and ends before it now";
+      if (!cut || *cut->position < point.position) cut = std::move(finding);
+      continue;
+    }
+    const auto row = co_await store_.chain_row(parts_.database, point.position);
+    if (!row || row->link == point.link) continue;  // a row that is missing is found by walking
+    finding.kind = "chain-rewritten";
+    finding.detail = "the chain had another link at this position at " + at;
+    if (!rewritten || *rewritten->position > point.position) rewritten = std::move(finding);
+  }
+  if (cut) findings.push_back(std::move(*cut));
+  if (rewritten) findings.push_back(std::move(*rewritten));
+}
+
+Task<std::vector<LinkedEntry>> AuditChain::read(std::int64_t after, std::int64_t limit) {
+  auto reading = store_.linked(parts_.database, after, limit);
+  co_return co_await boost::asio::co_spawn(parts_.slow_loop, std::move(reading), use_task);
+}
+
+Task<std::vector<AuditRow>> AuditChain::list(AuditFilter filter, std::optional<AuditEntryId> before,
+                                             std::int64_t limit) {
+  auto listing = store_.list(parts_.database, filter, before, limit);
+  co_return co_await boost::asio::co_spawn(parts_.slow_loop, std::move(listing), use_task);
+}
+
+Task<Result<std::int64_t>> AuditChain::erase(AuditErasure erasure, Approval approval) {
+  std::int64_t erased = 0;
+  for (;;) {
+    auto body = [&](sql::Transaction& transaction) -> Task<Result<std::size_t>> {
+      const auto approved = co_await approval(transaction);
+      if (!approved) co_return std::unexpected(approved.error());
+      const auto entries = co_await store_.entries_of(transaction, erasure.user);
+      if (entries.empty() && erased > 0) co_return std::size_t{0};
+      const auto now = parts_.clock.now();
+      std::vector<std::string> macs;
+      for (const auto& entry : entries) macs.push_back(erasure_mac(parts_.keys.chain, entry, now));
+      co_await store_.insert_erasures(transaction, entries, macs, now);
+      co_await store_.blank(transaction, entries);
+      auto record = record_of(erasure, entries.size());
+      co_await parts_.audit.record(transaction, std::move(record));
+      co_return entries.size();
+    };
+    const auto batch = co_await parts_.database.transact(std::move(body));
+    if (!batch) co_return std::unexpected(batch.error());
+    erased += static_cast<std::int64_t>(*batch);
+    if (static_cast<std::int64_t>(*batch) < AuditStore::kErasedAtOnce) co_return erased;
+  }
+}
+
+Task<AuditPurge> AuditChain::purge(Time before) {
+  AuditPurge purge;
+  const auto anchor = co_await store_.anchor(parts_.database);
+  auto start = co_await find_start(std::nullopt, purge.findings);
+  const auto first = start.position + 1;
+  ChainWalk walk(parts_.keys, start.position, std::move(start.link));
+  const auto page = co_await store_.linked(parts_.database, walk.position(), AuditStore::kReadAtOnce);
+  ChainAnchor next;
+  for (const auto& row : page) {
+    if (row.chain && row.chain->linked_at >= before) break;
+    walk.look_at(row);
+    if (row.chain) next.point = ChainPoint{.position = row.position, .link = row.chain->link};
+  }
+  append(purge.findings, std::move(walk.findings()));
+  if (walk.rows() == 0 || !purge.findings.empty()) co_return purge;
+  next.mac = anchor_mac(parts_.keys.chain, next.point);
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    co_await store_.lock_chain(transaction);
+    const auto current = co_await store_.anchor(transaction);
+    const auto began = anchor ? anchor->point.position : 0;
+    if ((current ? current->point.position : 0) != began) co_return false;  // another node has just done it
+    co_await store_.purge(transaction, next);
+    auto record = record_of_purge(first, next.point.position);
+    co_await parts_.audit.record(transaction, std::move(record));
+    co_return true;
+  };
+  const auto is_done = co_await parts_.database.transact(std::move(body));
+  if (is_done.value()) purge.rows = walk.rows();
+  co_return purge;
+}
+
+}  // namespace safawinet
