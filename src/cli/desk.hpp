@@ -97,6 +97,8 @@ void print_list(Desk& desk, std::string_view path, Query query, std::size_t limi
 
 // A user named by id or e-mail address, as the API answers. Throws Failure when there is none.
 boost::json::object find_user(Api& api, std::string_view id_or_email);
+// Where a user is signed in, as a list.
+void print_sessions(Desk& desk, const std::string& user, std::size_t limit);
 // "ada@example.com (customer)"
 std::string name_of_user(const boost::json::object& user);
 

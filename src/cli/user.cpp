@@ -55,12 +55,40 @@ void add_show(CLI::App& noun, int& exit_code) {
   verb.add_option("user", *user, "Id or e-mail address")->type_name("USER")->required();
 }
 
+void add_sessions(CLI::App& noun, int& exit_code) {
+  auto user = std::make_shared<std::string>();
+  auto limit = std::make_shared<std::shared_ptr<std::size_t>>();
+  auto& verb = add_verb(noun, exit_code,
+                        {.name = "sessions",
+                         .description = "List where a user is signed in: the same as session list",
+                         .example = "safawinet user sessions ada@example.com"},
+                        [=](Desk& desk) { print_sessions(desk, *user, **limit); });
+  verb.add_option("user", *user, "Id or e-mail address")->type_name("USER")->required();
+  *limit = add_limit(verb);
+}
+
+void add_invite(CLI::App& noun, int& exit_code) {
+  auto email = std::make_shared<std::string>();
+  auto& verb = add_verb(noun, exit_code,
+                        {.name = "invite",
+                         .description = "Mail an invitation to sign up",
+                         .example = "safawinet user invite grace@example.com"},
+                        [email](Desk& desk) {
+                          desk.api().post("/v1/admin/invitations", {{"email", *email}});
+                          desk.print_done("Invited " + *email + "; the mail is on its way.",
+                                          boost::json::object{{"invited", *email}});
+                        });
+  verb.add_option("email", *email, "The address")->type_name("ADDRESS")->required();
+}
+
 }  // namespace
 
 void add_user(CLI::App& app, int& exit_code) {
   auto& noun = add_noun(app, "user", "Accounts: find and look at them", "safawinet user show ada@example.com");
   add_list(noun, exit_code);
   add_show(noun, exit_code);
+  add_sessions(noun, exit_code);
+  add_invite(noun, exit_code);
 }
 
 }  // namespace safawinet::cli
