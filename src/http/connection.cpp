@@ -26,6 +26,60 @@ constexpr std::size_t lingering_bytes_at_most = 1024 * 1024;
 
 }  // namespace
 
+// The body that is being streamed on a connection.
+class Connection::Sink final : public BodySink {
+ public:
+  Sink(Connection& connection, StreamFraming framing) : connection_(connection), framing_(framing) {}
+
+  Task<bool> send(std::string_view piece) override {
+    if (is_over()) co_return false;
+    if (piece.empty()) co_return true;
+    co_await put(piece);
+    co_return !is_over();
+  }
+
+  Task<bool> wait(std::chrono::milliseconds at_most) override {
+    if (is_over()) co_return false;
+    co_await connection_.stream_->wait(at_most);
+    co_return !is_over();
+  }
+
+  [[nodiscard]] std::function<void()> waker() override { return connection_.stream_->waker(); }
+
+  // Ends a body that its producer has finished, or that the drain has ended. False: it was cut off.
+  Task<bool> finish() {
+    if (framing_ == StreamFraming::chunked && !is_broken_) {
+      connection_.out_.assign(last_chunk);
+      co_await write_out();
+    }
+    co_return !is_broken_;
+  }
+
+ private:
+  [[nodiscard]] bool is_over() const { return is_broken_ || connection_.stream_->is_over(); }
+
+  Task<void> put(std::string_view piece) {
+    connection_.out_.clear();
+    if (framing_ == StreamFraming::chunked) {
+      append_chunk(connection_.out_, piece);
+    } else {
+      connection_.out_.append(piece);
+    }
+    co_await write_out();
+  }
+
+  Task<void> write_out() {
+    const bool is_written = co_await connection_.write(connection_.out_);
+    if (!is_written) is_broken_ = true;
+    if (connection_.out_.capacity() > kept_output_bytes) connection_.out_ = std::string();
+    if (is_written) connection_.enter(Phase::streaming);
+  }
+
+  Connection& connection_;
+  const StreamFraming framing_;
+  bool is_broken_ = false;  // the client has gone, or was too slow
+};
+
 Connection::Connection(std::shared_ptr<LoopServer> server, Socket socket, const IpAddress& peer)
     : server_(std::move(server)),
       socket_(std::move(socket)),
@@ -52,6 +106,10 @@ Task<void> Connection::run(std::unique_ptr<Connection> connection) {
 }
 
 void Connection::sweep(SteadyTime now) {
+  if (stream_ && presence_->has_gone()) {
+    stream_->end();
+    deadline_ = now;
+  }
   if (now < deadline_) return;
   has_expired_ = true;
   error_code ignored;
@@ -59,6 +117,11 @@ void Connection::sweep(SteadyTime now) {
 }
 
 void Connection::begin_drain() {
+  if (stream_) {
+    stream_->end();
+    // A piece that is on its way may still arrive, or the client could not tell where the body ends.
+    deadline_ = std::min(deadline_, std::chrono::steady_clock::now() + server_->core().options.timeouts.linger);
+  }
   if (!is_idle()) return;
   int readable_bytes = 0;
   const bool is_request_there = ::ioctl(socket_.native_handle(), FIONREAD, &readable_bytes) == 0 && readable_bytes > 0;
@@ -72,6 +135,7 @@ void Connection::begin_drain() {
 void Connection::abort() {
   phase_ = Phase::aborted;
   presence_->closed();
+  if (stream_) stream_->end();
   error_code ignored;
   socket_.close(ignored);
 }
@@ -79,7 +143,7 @@ void Connection::abort() {
 void Connection::enter(Phase phase) {
   phase_ = phase;
   has_expired_ = false;
-  if (phase == Phase::handling) {
+  if (phase == Phase::handling || phase == Phase::streaming) {
     deadline_ = SteadyTime::max();
     return;
   }
@@ -100,6 +164,7 @@ std::chrono::milliseconds Connection::timeout_of(Phase phase) const {
     case Phase::reading_body:
       return timeouts.body;
     case Phase::handling:
+    case Phase::streaming:
     case Phase::writing:
       return timeouts.write;
     case Phase::lingering:
@@ -191,21 +256,53 @@ Task<bool> Connection::answer() {
     response = core.refuse(500, {});
   }
   out_.clear();
+  const StreamFraming framing = reader_.is_http_1_0() ? StreamFraming::until_close : StreamFraming::chunked;
+  if (response.stream && framing == StreamFraming::until_close) response.close = true;
   Persistence persistence = persistence_after(response);
   try {
-    server_->writer().append(out_, response, request_.method, persistence);
+    server_->writer().append(out_, response, request_.method, persistence, framing);
   } catch (const std::invalid_argument& error) {
     core.log("the handler gave an answer that cannot be sent: " + describe_request(), error.what());
     const Response bare = core.refuse(500, {});
     persistence = Persistence::close;
     server_->writer().append(out_, bare, request_.method, persistence);
+    response.stream = nullptr;
   }
   has_answered_ = true;
+  const bool has_streamed_body = response.stream && request_.method != Method::head;
   reader_.next();
-  const bool is_written = co_await write(out_);
+  bool is_written = co_await write(out_);
   if (out_.capacity() > kept_output_bytes) out_ = std::string();
+  if (is_written && has_streamed_body) {
+    is_written = co_await stream_body(response, framing);
+    if (server_->is_draining()) persistence = Persistence::close;
+  }
   if (is_written && persistence == Persistence::close) co_await linger();
   co_return is_written&& persistence != Persistence::close;
+}
+
+// False: the body was cut off, so that nothing may follow it.
+Task<bool> Connection::stream_body(const Response& response, StreamFraming framing) {
+  stream_ = std::make_shared<StreamWait>(socket_.get_executor());
+  if (server_->is_draining()) stream_->end();
+  enter(Phase::streaming);
+  Sink sink(*this, framing);
+  std::string failure;
+  try {
+    co_await response.stream(sink);
+  } catch (const std::exception& error) {
+    failure = error.what();
+  } catch (...) {
+    failure = "an exception of an unknown type";
+  }
+  bool is_whole = false;
+  if (failure.empty()) {
+    is_whole = co_await sink.finish();
+  } else {
+    server_->core().log("a streamed body was cut off", failure);
+  }
+  stream_.reset();
+  co_return is_whole;
 }
 
 Task<void> Connection::refuse(unsigned status, std::string_view detail) {

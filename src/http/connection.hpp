@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/body_stream.hpp"
 #include "http/presence.hpp"
 #include "http/reader.hpp"
 #include "http/server.hpp"
@@ -36,12 +37,24 @@ class Connection : public boost::intrusive::list_base_hook<boost::intrusive::lin
   // Whether it waits for a request of which nothing has come.
   [[nodiscard]] bool is_idle() const { return phase_ == Phase::idle; }
   // Closes it if it is idle after an answer. One that has had no answer yet may still send its first request for a
-  // moment.
+  // moment. A streamed body ends.
   void begin_drain();
   void abort();
 
  private:
-  enum class Phase { accepted, handshaking, idle, reading_head, reading_body, handling, writing, lingering, aborted };
+  enum class Phase {
+    accepted,
+    handshaking,
+    idle,
+    reading_head,
+    reading_body,
+    handling,
+    streaming,
+    writing,
+    lingering,
+    aborted
+  };
+  class Sink;
   using TlsStream = boost::asio::ssl::stream<Socket&>;
 
   void enter(Phase phase);
@@ -52,6 +65,7 @@ class Connection : public boost::intrusive::list_base_hook<boost::intrusive::lin
   Task<bool> receive();
   Task<bool> begin_body();
   Task<bool> answer();
+  Task<bool> stream_body(const Response& response, StreamFraming framing);
   Task<void> refuse(unsigned status, std::string_view detail);
   Task<bool> write(std::string_view bytes);
   Task<void> linger();
@@ -69,6 +83,7 @@ class Connection : public boost::intrusive::list_base_hook<boost::intrusive::lin
   Reader reader_;
   Request request_;
   std::string out_;
+  std::shared_ptr<StreamWait> stream_;  // while a body is streamed
 };
 
 }  // namespace safawinet::http

@@ -1,6 +1,7 @@
 // One request and its answer, as the router and the handlers see them.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -48,10 +49,29 @@ struct Request {
   [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const;
 };
 
+// Where a body goes that is produced piece by piece. It is over when the client has gone or is too slow, and when the
+// server drains; then the producer ends. Threading: the event loop of the connection.
+class BodySink {
+ public:
+  virtual ~BodySink() = default;
+  // Sends a piece and returns when the kernel has all of it, so that no more than one piece is kept here; the client
+  // has Timeouts::write to take it. An empty one sends nothing. False: it is over.
+  virtual Task<bool> send(std::string_view piece) = 0;
+  // Returns when somebody has called a waker since the last wait, after `at_most`, or when it is over: false.
+  virtual Task<bool> wait(std::chrono::milliseconds at_most) = 0;
+  // Ends a wait early. May be called from any thread, and when it is long over.
+  [[nodiscard]] virtual std::function<void()> waker() = 0;
+};
+
+// Produces a body until it returns. It runs after the handler, on the same event loop: it owns what it needs, and knows
+// nothing of the request any more. An exception cuts the body off, so that the client can tell.
+using BodyProducer = std::function<Task<void>(BodySink&)>;
+
 struct Response {
   unsigned status = 200;
   std::string content_type{};  // empty: none is sent (204, 304, redirections)
   std::string body{};
+  BodyProducer stream{};  // in place of `body`; not called for HEAD
   std::vector<std::pair<std::string, std::string>> fields{};
   // Fields that many answers share, as they go on the wire: complete lines with their CRLF. Must outlive the answer.
   std::string_view common_fields{};

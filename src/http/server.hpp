@@ -25,7 +25,7 @@ struct Timeouts {
   std::chrono::milliseconds tls_handshake{10'000};
   std::chrono::milliseconds head{10'000};   // from the first byte of a request; passed: 408
   std::chrono::milliseconds body{30'000};   // from the end of the head; passed: 408
-  std::chrono::milliseconds write{30'000};  // of one answer
+  std::chrono::milliseconds write{30'000};  // of one answer, or of one piece of a streamed one
   std::chrono::milliseconds idle{75'000};   // between requests, and before the first
   std::chrono::milliseconds linger{
       2'000};  // how long what the client still sends is thrown away, so that it reads the answer
@@ -77,7 +77,8 @@ class Server {
   [[nodiscard]] const std::string& address() const { return address_; }
   [[nodiscard]] std::size_t connections() const;
 
-  // Accepts no more, closes idle connections at once, and answers what is in flight with "Connection: close". True: all
+  // Accepts no more, closes idle connections and ends streamed bodies at once, and answers what is in flight with
+  // "Connection: close". True: all
   // have ended; false: `at_most` has passed before (stop() then closes the rest). Runs on the loop of its caller.
   Task<bool> drain(std::chrono::milliseconds at_most);
   // Closes everything at once. Handlers that are suspended run to their end, but nobody gets their answer.

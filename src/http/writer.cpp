@@ -69,6 +69,8 @@ void append_padded(std::string& out, unsigned number) {
   out.push_back(static_cast<char>('0' + number % 10));
 }
 
+bool may_have_body(const Response& response) { return response.status != 204 && response.status != 304; }
+
 bool belongs_to_writer(std::string_view name) {
   for (const std::string_view own : {"content-length", "content-type", "transfer-encoding", "connection", "date"}) {
     if (equals_ignoring_case(name, own)) return true;
@@ -81,6 +83,9 @@ void check(const Response& response) {
   if (response.status < 200 || response.status > 599) throw std::invalid_argument("the status is no final status");
   if (!all_in_class(response.content_type, character_class::field_value)) {
     throw std::invalid_argument("the content type is no field value");
+  }
+  if (response.stream && (!may_have_body(response) || !response.body.empty())) {
+    throw std::invalid_argument("a stream where no body may be, or beside one");
   }
   for (const auto& [name, value] : response.fields) {
     if (!is_token(name) || belongs_to_writer(name)) throw std::invalid_argument("the field may not be set: " + name);
@@ -121,9 +126,17 @@ std::string to_imf_fixdate(std::time_t seconds) {
   return text;
 }
 
-void Writer::append(std::string& out, const Response& response, Method method, Persistence persistence) {
+void append_chunk(std::string& out, std::string_view piece) {
+  if (piece.empty()) return;
+  std::array<char, 16> digits;
+  const auto result = std::to_chars(digits.data(), digits.data() + digits.size(), piece.size(), 16);
+  out.append(digits.data(), result.ptr).append("\r\n").append(piece).append("\r\n");
+}
+
+void Writer::append(std::string& out, const Response& response, Method method, Persistence persistence,
+                    StreamFraming framing) {
   check(response);
-  const bool has_length = response.status != 204 && response.status != 304;
+  const bool has_length = may_have_body(response) && !response.stream;
   out.append("HTTP/1.1 ");
   append_number(out, response.status);
   out.append(" ").append(reason_of(response.status)).append("\r\nDate: ").append(date()).append("\r\n");
@@ -133,6 +146,7 @@ void Writer::append(std::string& out, const Response& response, Method method, P
     append_number(out, response.body.size());
     out.append("\r\n");
   }
+  if (response.stream && framing == StreamFraming::chunked) out.append("Transfer-Encoding: chunked\r\n");
   out.append(response.common_fields);
   for (const auto& [name, value] : response.fields) out.append(name).append(": ").append(value).append("\r\n");
   if (persistence == Persistence::close) out.append("Connection: close\r\n");

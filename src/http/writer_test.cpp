@@ -88,6 +88,48 @@ TEST(Writer, WritesNothingThatWouldSplitTheResponse) {
   }
 }
 
+Response streamed() {
+  Response response;
+  response.content_type = "text/event-stream";
+  response.stream = [](BodySink&) -> Task<void> { co_return; };
+  return response;
+}
+
+TEST(Writer, SaysHowTheEndOfAStreamIsTold) {
+  EXPECT_EQ(written(streamed()),
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+  EXPECT_EQ(written(streamed(), Method::head), written(streamed()));
+  Writer writer;
+  std::string out;
+  writer.append(out, streamed(), Method::get, Persistence::close, StreamFraming::until_close);
+  EXPECT_THAT(out, HasSubstr("\r\nConnection: close\r\n"));
+  EXPECT_THAT(out, Not(HasSubstr("Transfer-Encoding")));
+  EXPECT_THAT(out, Not(HasSubstr("Content-Length")));
+}
+
+TEST(Writer, RefusesAStreamWhereNoBodyMayBe) {
+  Writer writer;
+  std::string out;
+  for (const unsigned status : {204U, 304U}) {
+    Response response = streamed();
+    response.status = status;
+    EXPECT_THROW(writer.append(out, response, Method::get, Persistence::keep_alive), std::invalid_argument);
+  }
+  Response response = streamed();
+  response.body = "beside it";
+  EXPECT_THROW(writer.append(out, response, Method::get, Persistence::keep_alive), std::invalid_argument);
+  EXPECT_EQ(out, "");
+}
+
+TEST(Writer, WritesChunksOfWhichOnlyTheLastIsEmpty) {
+  std::string out;
+  append_chunk(out, "abc");
+  append_chunk(out, "");
+  append_chunk(out, std::string(26, 'x'));
+  out.append(last_chunk);
+  EXPECT_EQ(out, "3\r\nabc\r\n1a\r\n" + std::string(26, 'x') + "\r\n0\r\n\r\n");
+}
+
 TEST(Writer, DatesResponsesAsTheStandardHasIt) {
   EXPECT_EQ(to_imf_fixdate(784111777), "Sun, 06 Nov 1994 08:49:37 GMT");
   EXPECT_EQ(to_imf_fixdate(0), "Thu, 01 Jan 1970 00:00:00 GMT");

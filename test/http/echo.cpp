@@ -74,13 +74,66 @@ std::string describe(const Request& request) {
   return boost::json::serialize(seen);
 }
 
+void note(const std::string& text) {
+  const std::string line = text + "\n";
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+constexpr std::chrono::hours for_ever{24};
+
+// Three pieces, then the end.
+Task<void> stream_pieces(BodySink& sink) {
+  for (const std::string_view piece : {"one\n", "", "two\n", "three\n"}) co_await sink.send(piece);
+}
+
+// One piece, and then it waits until it is over.
+Task<void> stream_and_wait(BodySink& sink) {
+  bool goes_on = co_await sink.send("first\n");
+  while (goes_on) goes_on = co_await sink.wait(for_ever);
+  const bool is_sent = co_await sink.send("too late\n");
+  note(is_sent ? "sent too late" : "ended /stream-waits");
+}
+
+// As fast as the client reads.
+Task<void> stream_flood(BodySink& sink) {
+  const std::string piece(64 * 1024, 'x');
+  bool goes_on = true;
+  std::size_t pieces = 0;
+  while (goes_on) {
+    goes_on = co_await sink.send(piece);
+    ++pieces;
+  }
+  note("ended /stream-flood after " + std::to_string(pieces));
+}
+
+Task<void> stream_and_throw(BodySink& sink) {
+  co_await sink.send("first\n");
+  throw std::runtime_error("thrown by the producer");
+}
+
+// Goes on when another thread wakes it.
+Task<void> stream_woken(BodySink& sink) {
+  co_await sink.send("asleep\n");
+  std::jthread other([wake = sink.waker()] { wake(); });
+  const bool goes_on = co_await sink.wait(for_ever);
+  if (goes_on) co_await sink.send("awake\n");
+}
+
+BodyProducer producer_of(std::string_view path) {
+  if (path == "/stream") return &stream_pieces;
+  if (path == "/stream-waits") return &stream_and_wait;
+  if (path == "/stream-flood") return &stream_flood;
+  if (path == "/stream-throws") return &stream_and_throw;
+  if (path == "/stream-woken") return &stream_woken;
+  return nullptr;
+}
+
 Task<Response> echo(Request& request) {
   if (request.path == "/plain") {
     Response response{.status = 200, .content_type = "text/plain", .body = "Hello\n"};
     co_return response;
   }
-  const std::string ran = "ran " + std::string(request.path) + "\n";
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, ran.data(), ran.size());
+  note("ran " + std::string(request.path));
   if (const auto sleep = sleep_asked_for(request.query)) {
     Timer timer(co_await boost::asio::this_coro::executor, *sleep);
     boost::system::error_code ignored;
@@ -88,6 +141,9 @@ Task<Response> echo(Request& request) {
   }
   if (request.path == "/throws") throw std::runtime_error("thrown by the handler");
   Response response{.status = 200, .content_type = "application/json", .body = describe(request)};
+  if (auto producer = producer_of(request.path)) {
+    response = {.status = 200, .content_type = "text/plain", .body = {}, .stream = std::move(producer)};
+  }
   if (request.path == "/empty") response = {.status = 204, .content_type = {}, .body = {}};
   if (request.path == "/close") response.close = true;
   if (request.path == "/large") response.body.assign(8 * 1024 * 1024, 'x');

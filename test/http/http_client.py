@@ -63,8 +63,8 @@ class Stream:
         self.buffer += received
         return bool(received)
 
-    def answer(self, method: str = "GET") -> Answer | None:
-        """The next answer (an interim one too); none at the end of the connection."""
+    def head(self) -> Answer | None:
+        """The status and the fields of the next answer; none at the end of the connection."""
         while b"\r\n\r\n" not in self.buffer:
             if not self._more():
                 assert self.buffer == b"", f"half an answer: {self.buffer!r}"
@@ -75,13 +75,39 @@ class Stream:
         assert version == "HTTP/1.1"
         fields = dict(line.split(": ", 1) for line in lines)
         assert len(fields) == len(lines), f"a field is repeated: {lines}"
-        if method == "HEAD" or int(status) < 200 or status in ("204", "304"):
-            return Answer(int(status), fields, b"")
-        length = int(fields["Content-Length"])
+        return Answer(int(status), fields, b"")
+
+    def answer(self, method: str = "GET") -> Answer | None:
+        """The next answer (an interim one too); none at the end of the connection."""
+        answer = self.head()
+        if answer is None or method == "HEAD" or answer.status < 200 or answer.status in (204, 304):
+            return answer
+        answer.body = self._take(int(answer.fields["Content-Length"]), "half a body")
+        return answer
+
+    def chunks(self):
+        """The pieces of a chunked body as they come, up to its end."""
+        while True:
+            while b"\r\n" not in self.buffer:
+                assert self._more(), "the body was cut off"
+            size, self.buffer = self.buffer.split(b"\r\n", 1)
+            piece = self._take(int(size, 16) + 2, "the body was cut off")
+            assert piece.endswith(b"\r\n")
+            if size == b"0":
+                return
+            yield piece[:-2]
+
+    def rest(self) -> bytes:
+        """All that still comes, up to the end of the connection."""
+        while self._more():
+            pass
+        return self.buffer
+
+    def _take(self, length: int, otherwise: str) -> bytes:
         while len(self.buffer) < length:
-            assert self._more(), "half a body"
-        body, self.buffer = self.buffer[:length], self.buffer[length:]
-        return Answer(int(status), fields, body)
+            assert self._more(), otherwise
+        taken, self.buffer = self.buffer[:length], self.buffer[length:]
+        return taken
 
     def is_at_end(self) -> bool:
         return self.buffer == b"" and not self._more()

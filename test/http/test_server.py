@@ -5,6 +5,7 @@ import resource
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import time
 
@@ -206,6 +207,124 @@ class TestDeadlines:
 
     def test_a_handler_has_the_time_that_it_takes(self, echo):
         assert exchange(echo.target, slow(b"/first", 3 * SHORT_TIMEOUT_MILLISECONDS)).status == 200
+
+
+class TestStreams:
+    """Bodies that are produced piece by piece."""
+
+    def test_a_stream_is_sent_in_chunks_and_the_connection_goes_on(self, echo):
+        with Stream(echo.target.connect()) as stream:
+            stream.send(get(target=b"/stream") + get(target=b"/second"))
+            head = stream.head()
+            assert (head.status, head.fields["Transfer-Encoding"]) == (200, "chunked")
+            assert "Content-Length" not in head.fields
+            assert list(stream.chunks()) == [b"one\n", b"two\n", b"three\n"]
+            assert stream.answer().seen["path"] == "/second"
+
+    def test_a_client_of_http_1_0_reads_until_the_end_of_the_connection(self, echo):
+        for fields in ((), (b"Connection: keep-alive",)):
+            with Stream(echo.target.connect()) as stream:
+                stream.send(lines(b"GET /stream HTTP/1.0", HOST, *fields))
+                head = stream.head()
+                assert (head.fields["Connection"], "Transfer-Encoding" in head.fields) == ("close", False)
+                assert stream.rest() == b"one\ntwo\nthree\n"
+
+    def test_a_client_that_wants_to_close_gets_chunks_and_the_end(self, echo):
+        with Stream(echo.target.connect()) as stream:
+            stream.send(get(b"Connection: close", target=b"/stream"))
+            assert stream.head().fields["Connection"] == "close"
+            assert b"".join(stream.chunks()) == b"one\ntwo\nthree\n"
+            assert stream.is_at_end()
+
+    def test_head_has_no_body_and_nothing_is_produced(self, echo):
+        with Stream(echo.target.connect()) as stream:
+            stream.send(lines(b"HEAD /stream-waits HTTP/1.1", HOST) + get(target=b"/second"))
+            assert stream.answer("HEAD").status == 200
+            assert stream.answer().seen["path"] == "/second"
+        assert not echo.has_logged("ended /stream-waits")
+
+    def test_a_producer_is_woken_from_another_thread(self, echo):
+        with Stream(echo.target.connect()) as stream:
+            stream.send(get(target=b"/stream-woken"))
+            stream.head()
+            assert list(stream.chunks()) == [b"asleep\n", b"awake\n"]
+
+    def test_a_stream_keeps_nobody_else_waiting(self, echo):
+        with Stream(echo.target.connect()) as stream:
+            stream.send(get(target=b"/stream-flood"))
+            assert stream.head().status == 200
+            assert exchange(echo.target, get(b"Connection: close")).status == 200
+
+    def test_the_producer_ends_when_its_client_has_gone(self, echo):
+        for path, how in ((b"/stream-waits", "close"), (b"/stream-waits", "reset"), (b"/stream-flood", "reset")):
+            with Stream(echo.target.connect()) as stream:
+                stream.send(get(target=path))
+                stream.head()
+                next(stream.chunks())
+                if how == "reset":
+                    linger = struct.pack("ii", 1, 0)
+                    stream.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            ended = f"ended {path.decode()}"
+            eventually(lambda: echo.has_logged(ended), ended)
+            echo.log.write_text("")
+        assert exchange(echo.target, get(b"Connection: close")).status == 200
+
+    def test_a_producer_that_fails_cuts_the_body_off_and_is_logged(self, echo):
+        with Stream(echo.target.connect()) as stream:
+            stream.send(get(target=b"/stream-throws") + get(target=b"/second"))
+            stream.head()
+            with pytest.raises(AssertionError, match="cut off"):
+                list(stream.chunks())
+        eventually(lambda: echo.has_logged("a streamed body was cut off: thrown by the producer"), "it is logged")
+        assert not echo.target.has_run("/second")
+
+    def test_a_client_that_reads_nothing_is_dropped_and_fills_no_memory(self, start_echo):
+        echo = start_echo("--timeout-ms", str(SHORT_TIMEOUT_MILLISECONDS))
+        with Stream(echo.target.connect()) as stream:
+            stream.send(get(target=b"/stream-flood"))
+            stream.head()
+            eventually(lambda: echo.has_logged("ended /stream-flood after"), "the producer ends")
+            with pytest.raises((AssertionError, ConnectionResetError)):
+                list(stream.chunks())
+        pieces = int(echo.log.read_text().rsplit("after ", 1)[1])
+        # What the kernel took: its buffers on both sides, not what the producer could make meanwhile.
+        assert pieces * 64 * 1024 < 32 * 1024 * 1024
+
+    def test_a_stream_that_waits_is_never_too_slow(self, start_echo):
+        echo = start_echo("--timeout-ms", str(SHORT_TIMEOUT_MILLISECONDS))
+        with Stream(echo.target.connect()) as stream:
+            stream.send(get(target=b"/stream-waits"))
+            stream.head()
+            assert next(stream.chunks()) == b"first\n"
+            time.sleep(5 * SHORT_TIMEOUT_MILLISECONDS / 1000)
+            assert not echo.has_logged("ended /stream-waits")
+
+    def test_a_drain_ends_streams_at_once_and_properly(self, start_echo):
+        echo = start_echo()
+        with Stream(echo.target.connect()) as waiting, Stream(echo.target.connect()) as flooded:
+            waiting.send(get(target=b"/stream-waits"))
+            flooded.send(get(target=b"/stream-flood"))
+            waiting.head()
+            flooded.head()
+            pieces = waiting.chunks()
+            assert next(pieces) == b"first\n"
+            echo.terminate()
+            assert list(pieces) == []
+            assert waiting.is_at_end()
+            assert set(flooded.chunks()) == {b"x" * 64 * 1024}
+            assert flooded.is_at_end()
+        assert echo.wait() == 0
+        assert echo.has_logged("drained")
+        assert not echo.has_logged("sent too late")
+
+    def test_a_drain_does_not_wait_for_a_client_that_reads_nothing(self, start_echo):
+        echo = start_echo()
+        with Stream(echo.target.connect()) as stream:
+            stream.send(get(target=b"/stream-flood"))
+            stream.head()
+            echo.terminate()
+            assert echo.wait() == 0
+            assert echo.has_logged("drained")
 
 
 class TestDrain:
@@ -415,6 +534,9 @@ class TestTls:
                 assert (stream.answer().seen.items() & {("path", f"/{number}"), ("encrypted", True)}).__len__() == 2
             stream.send(get(target=b"/large"))
             assert len(stream.answer().body) == 8 * 1024 * 1024
+            stream.send(get(target=b"/stream"))
+            stream.head()
+            assert list(stream.chunks()) == [b"one\n", b"two\n", b"three\n"]
             stream.send(get(b"Connection: close"))
             assert stream.answer().fields["Connection"] == "close"
             assert stream.is_at_end()
