@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/pause.hpp"
+#include "sessions/revocation_row.hpp"
 #include "sessions/session_store.hpp"
 
 namespace safawinet {
@@ -35,23 +36,6 @@ constexpr sql::Statement kAfter{
     "WHERE tx >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(tx, $1::pg_snapshot)"};
 
 constexpr sql::Statement kRaiseEpochTo{"UPDATE session_epoch SET epoch = $1 WHERE epoch < $1"};
-
-Revocation::Scope parse_scope(const std::string& scope) {
-  if (scope == "session") return Revocation::Scope::session;
-  if (scope == "user") return Revocation::Scope::user;
-  return Revocation::Scope::global;
-}
-
-// Ids with commas between them.
-void append_sessions(std::vector<SessionId>& sessions, std::string_view text) {
-  while (!text.empty()) {
-    const auto comma = text.find(',');
-    const auto id = SessionId::parse(text.substr(0, comma));
-    if (!id) throw sql::BadColumn("a revocation names something that is no session");
-    sessions.push_back(*id);
-    text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
-  }
-}
 
 }  // namespace
 
@@ -250,12 +234,14 @@ bool RevocationFeed::apply(const Batch& batch, Position& from) {
   if (from.era != position_.era) return false;
   if (batch.history != history_) {
     begin_era(batch);
+    news_.announce();
     if (from.cursor != kBeginning) return false;
   }
   const auto current = index_.get();
   if (!batch.revocations.empty() || batch.epoch > current->epoch()) {
     index_.set(std::make_shared<RevocationIndex>(current->with(batch.revocations, batch.epoch)));
     if (applied_meanwhile_) *applied_meanwhile_ = applied_meanwhile_->with(batch.revocations, batch.epoch);
+    news_.announce();
   }
   if (batch.next) position_.cursor = *batch.next;
   from = position_;

@@ -22,6 +22,7 @@
 #include "base/suspend.hpp"
 #include "base/task.hpp"
 #include "sessions/revocation_index.hpp"
+#include "sessions/revocation_news.hpp"
 #include "sql/database.hpp"
 
 namespace safawinet {
@@ -63,6 +64,8 @@ class RevocationFeed {
   }
   [[nodiscard]] bool is_lease_held() const { return clock_.monotonic() < lease_held_until(); }
   [[nodiscard]] std::shared_ptr<const RevocationIndex> index() const { return index_.get(); }
+  // Hears when index() has changed.
+  [[nodiscard]] RevocationNews& news() { return news_; }
   // How long the lease still lasts; negative when it has run out.
   [[nodiscard]] std::chrono::nanoseconds lease_left() const { return lease_held_until() - clock_.monotonic(); }
   // From the commit of a revocation (the database's clock) to its being in force here, for the last one seen.
@@ -117,6 +120,7 @@ class RevocationFeed {
   MonotonicTime former_eras_until_{};
   std::atomic<std::int64_t> lost_epoch_{0};  // this node has seen it and the database no longer knows; 0: none
   Published<RevocationIndex> index_{std::make_shared<RevocationIndex>()};
+  RevocationNews news_;
   std::atomic<std::int64_t> held_until_{0};  // nanoseconds of MonotonicTime
   std::atomic<std::int64_t> last_lag_{0};    // microseconds
 };

@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "sessions/revocation_pages.hpp"
 #include "sessions/testing.hpp"
 
 namespace safawinet {
@@ -162,6 +163,76 @@ TEST_F(SharedDatabaseTest, a_revocation_is_kept_from_when_it_was_committed_howev
   at_work_.clock.advance(std::chrono::hours(4));
   at_work_.run(at_work_.sessions.sweep());
   EXPECT_EQ(at_work_.number("SELECT count(*) FROM revocations"), 0);
+}
+
+// The pages for those outside.
+
+TEST_F(SharedDatabaseTest, pages_never_miss_what_is_committed_in_another_order_than_it_was_written) {
+  RevocationPages pages(at_work_.database, at_work_.feed, at_work_.clock,
+                        MacKey(at_work_.master_key.derive("revocation-cursor")));
+  std::vector<SessionId> sessions;
+  for (int i = 0; i < 6; ++i) sessions.push_back(at_work_.session_of(at_work_.sign_in(user_)));
+  std::vector<SessionId> found;
+  std::optional<std::string> after;
+  const auto read_one_page = [&] {
+    auto page = at_work_.run(pages.read(after, 1));
+    EXPECT_FALSE(page.is_reset);
+    for (const auto& item : page.items) {
+      found.insert(found.end(), item.revocation.sessions.begin(), item.revocation.sessions.end());
+    }
+    after = page.next;
+    return page.has_more;
+  };
+  const auto ends = [&](int i) {
+    return "DELETE FROM refresh_sessions" + where(sessions[static_cast<std::size_t>(i)]);
+  };
+  const auto raises_version = "UPDATE users SET token_version = token_version + 1";  // keeps items apart
+
+  Shell early(at_work_);
+  Shell middle(at_work_);
+  Shell bystander(at_work_);
+  bystander.type("BEGIN; SELECT pg_current_xact_id()");
+  early.type("BEGIN; " + ends(0));
+  middle.type("BEGIN; " + ends(1));
+  at_work_.by_hand(ends(2));
+  at_work_.by_hand(raises_version);
+  at_work_.by_hand(ends(3));
+  EXPECT_TRUE(read_one_page());  // the first of three items; the window is open
+  middle.type("COMMIT");         // a lower number than what was read, and after the window was opened
+  at_work_.by_hand(ends(4));
+  while (read_one_page()) {
+    // to the end of the window, and of the next one
+  }
+  EXPECT_THAT(found, ::testing::UnorderedElementsAre(sessions[1], sessions[2], sessions[3], sessions[4]));
+  early.type("COMMIT");
+  at_work_.by_hand(ends(5));
+  while (read_one_page()) {
+    // and of the one with what was open all the time
+  }
+  EXPECT_THAT(found, ::testing::UnorderedElementsAreArray(sessions));
+  bystander.type("ROLLBACK");
+  EXPECT_FALSE(read_one_page());
+  EXPECT_THAT(found, SizeIs(sessions.size())) << "each once";
+}
+
+TEST_F(SharedDatabaseTest, a_cursor_carries_the_transactions_that_were_open) {
+  RevocationPages pages(at_work_.database, at_work_.feed, at_work_.clock,
+                        MacKey(at_work_.master_key.derive("revocation-cursor")));
+  std::vector<SessionId> sessions;
+  for (int i = 0; i < 20; ++i) sessions.push_back(at_work_.session_of(at_work_.sign_in(user_)));
+  std::vector<std::unique_ptr<Shell>> shells;
+  for (const auto& session : sessions) {
+    shells.push_back(std::make_unique<Shell>(at_work_));
+    shells.back()->type("BEGIN; DELETE FROM refresh_sessions" + where(session));
+  }
+  auto after = at_work_.run(pages.read(std::nullopt, 200)).next;
+  for (std::size_t i = shells.size(); i-- > 0;) {  // the last that began is the first to commit
+    shells[i]->type("COMMIT");
+    const auto page = at_work_.run(pages.read(after, 200));
+    ASSERT_THAT(page.items, SizeIs(1));
+    EXPECT_THAT(page.items.front().revocation.sessions, ::testing::ElementsAre(sessions[i]));
+    after = page.next;
+  }
 }
 
 // Rows that somebody holds.
