@@ -176,7 +176,7 @@ Console::Console()
     : is_output_terminal_(::isatty(STDOUT_FILENO) != 0), is_error_terminal_(::isatty(STDERR_FILENO) != 0) {}
 
 void Console::write(std::string_view text) {
-  end_progress();
+  if (is_output_terminal_) end_progress();
   write_to(STDOUT_FILENO, text);
 }
 

@@ -1,10 +1,18 @@
 #include <CLI/CLI.hpp>
 
+#include "base/ids.hpp"
 #include "cli/commands.hpp"
 #include "cli/desk.hpp"
+#include "cli/export_file.hpp"
+#include "cli/failure.hpp"
+#include "cli/text.hpp"
 
 namespace safawinet::cli {
 namespace {
+
+constexpr std::string_view kPath = "/v1/admin/users";
+
+std::vector<std::string> role_names() { return {"customer", "support", "admin", "superadmin"}; }
 
 std::vector<std::string> row_of(const boost::json::object& user) {
   return {text_at(user, "id"),          text_at(user, "email"),
@@ -31,40 +39,93 @@ void print_user(Desk& desk, const boost::json::object& user) {
                      {"Last login", time_at(user, "lastLoginAt")}});
 }
 
+std::shared_ptr<std::string> add_user_argument(CLI::App& verb) {
+  auto user = std::make_shared<std::string>();
+  verb.add_option("user", *user, "Id or e-mail address")->type_name("USER")->required();
+  return user;
+}
+
+// --- looking
+
 void add_list(CLI::App& noun, int& exit_code) {
-  auto query = std::make_shared<std::string>();
-  auto limit = std::make_shared<std::shared_ptr<std::size_t>>();
+  struct Options {
+    std::string query, role;
+    bool is_active = false;
+    bool is_disabled = false;
+    std::shared_ptr<std::size_t> limit;
+  };
+  auto options = std::make_shared<Options>();
   auto& verb = add_verb(noun, exit_code,
                         {.name = "list",
                          .description = "Find users, the newest first",
-                         .example = "safawinet user list --query example.com\nsafawinet user list --json --limit 1000"},
-                        [=](Desk& desk) {
-                          print_list(desk, "/v1/admin/users", {{"query", *query}}, **limit,
+                         .example = "safawinet user list --query example.com\n"
+                                    "safawinet user list --role admin --active\n"
+                                    "safawinet user list --json --limit 1000"},
+                        [options](Desk& desk) {
+                          Query query{{"query", options->query}, {"role", options->role}};
+                          if (options->is_active) query.emplace_back("active", "true");
+                          if (options->is_disabled) query.emplace_back("active", "false");
+                          print_list(desk, kPath, std::move(query), *options->limit,
                                      {"ID", "E-MAIL", "ROLE", "ACTIVE", "LAST LOGIN", "NAME"}, row_of);
                         });
-  verb.add_option("--query", *query, "Text that the address or the name contains")->type_name("TEXT");
-  *limit = add_limit(verb);
+  verb.add_option("--query", options->query, "Text that the address or the name contains")->type_name("TEXT");
+  verb.add_option("--role", options->role, "Of exactly this role")->check(CLI::IsMember(role_names()));
+  auto* active = verb.add_flag("--active", options->is_active, "Only those who may log in");
+  verb.add_flag("--disabled", options->is_disabled, "Only those who are disabled")->excludes(active);
+  options->limit = add_limit(verb);
 }
 
 void add_show(CLI::App& noun, int& exit_code) {
-  auto user = std::make_shared<std::string>();
+  auto user = std::make_shared<std::shared_ptr<std::string>>();
   auto& verb =
       add_verb(noun, exit_code,
                {.name = "show", .description = "Show one user", .example = "safawinet user show ada@example.com"},
-               [user](Desk& desk) { print_user(desk, find_user(desk.api(), *user)); });
-  verb.add_option("user", *user, "Id or e-mail address")->type_name("USER")->required();
+               [user](Desk& desk) { print_user(desk, find_user(desk.api(), **user)); });
+  *user = add_user_argument(verb);
 }
 
 void add_sessions(CLI::App& noun, int& exit_code) {
-  auto user = std::make_shared<std::string>();
+  auto user = std::make_shared<std::shared_ptr<std::string>>();
   auto limit = std::make_shared<std::shared_ptr<std::size_t>>();
   auto& verb = add_verb(noun, exit_code,
                         {.name = "sessions",
                          .description = "List where a user is signed in: the same as session list",
                          .example = "safawinet user sessions ada@example.com"},
-                        [=](Desk& desk) { print_sessions(desk, *user, **limit); });
-  verb.add_option("user", *user, "Id or e-mail address")->type_name("USER")->required();
+                        [=](Desk& desk) { print_sessions(desk, **user, **limit); });
+  *user = add_user_argument(verb);
   *limit = add_limit(verb);
+}
+
+// --- making
+
+void add_create(CLI::App& noun, int& exit_code) {
+  struct Options {
+    std::string email, name, role;
+    bool is_verified = false;
+    bool is_password_from_stdin = false;
+  };
+  auto options = std::make_shared<Options>();
+  auto& verb = add_verb(noun, exit_code,
+                        {.name = "create",
+                         .description = "Make an account; without a password, a mail lets its owner choose one",
+                         .example = "safawinet user create grace@example.com --name Grace\n"
+                                    "safawinet user create grace@example.com --role support --verified"},
+                        [options](Desk& desk) {
+                          boost::json::object body{{"email", options->email}};
+                          if (!options->name.empty()) body["name"] = options->name;
+                          if (!options->role.empty()) body["role"] = options->role;
+                          if (options->is_verified) body["verified"] = true;
+                          if (options->is_password_from_stdin) {
+                            body["password"] = std::string(Console::secret_from_stdin().reveal());
+                          }
+                          const auto answer = desk.api().post(kPath, body);
+                          print_user(desk, object_of(answer));
+                        });
+  verb.add_option("email", options->email, "The address")->type_name("ADDRESS")->required();
+  verb.add_option("--name", options->name, "What the user is called")->type_name("TEXT");
+  verb.add_option("--role", options->role, "At most your own; customer without it")->check(CLI::IsMember(role_names()));
+  verb.add_flag("--verified", options->is_verified, "The address is known to be theirs");
+  verb.add_flag("--password-stdin", options->is_password_from_stdin, "Read the password from the first line of stdin");
 }
 
 void add_invite(CLI::App& noun, int& exit_code) {
@@ -81,14 +142,205 @@ void add_invite(CLI::App& noun, int& exit_code) {
   verb.add_option("email", *email, "The address")->type_name("ADDRESS")->required();
 }
 
+// --- acting on one user
+
+struct Act {
+  std::string user;
+  std::string reason;
+  std::string role;
+  std::shared_ptr<Consent> consent;  // null: it does not ask
+};
+
+// What an act sends, and what is said before and after it.
+struct ActText {
+  VerbText help;
+  std::string path;      // behind the user's
+  std::string preview;   // "This disables "; empty: it does not ask
+  std::string question;  // "Disable this user?"
+  std::string done;      // "Disabled "
+};
+
+void act(Desk& desk, const Act& given, const ActText& text) {
+  auto& api = desk.api();
+  const auto user = find_user(api, given.user);
+  if (given.consent) {
+    const auto preview = text.preview + name_of_user(user) + (given.role.empty() ? "" : ": " + given.role) + ".";
+    if (given.consent->is_dry_run) {
+      desk.print_done(preview, boost::json::object{{"dryRun", true}, {"user", user}});
+      return;
+    }
+    if (!given.consent->is_given) desk.console().note(preview);
+    if (!may_go_on(desk, *given.consent, text.question)) return;
+  }
+  boost::json::object body;
+  if (!given.reason.empty()) body["reason"] = given.reason;
+  if (!given.role.empty()) body["role"] = given.role;
+  const auto answer = api.post(std::string(kPath) + "/" + text_at(user, "id") + "/" + text.path, body);
+  const bool is_user = answer.is_object() && answer.get_object().contains("email");
+  desk.print_done(text.done + text_at(user, "email") + (given.role.empty() ? "" : ": " + given.role) + ".",
+                  is_user ? answer : boost::json::value(boost::json::object{{"userId", text_at(user, "id")}}));
+}
+
+enum class Reason { none, optional, required };
+
+std::pair<CLI::App*, std::shared_ptr<Act>> add_act(CLI::App& noun, int& exit_code, const ActText& text, Reason reason) {
+  auto given = std::make_shared<Act>();
+  auto& verb = add_verb(noun, exit_code, text.help, [=](Desk& desk) { act(desk, *given, text); });
+  verb.add_option("user", given->user, "Id or e-mail address")->type_name("USER")->required();
+  if (reason != Reason::none) {
+    verb.add_option("--reason", given->reason, "Why, for the record")
+        ->type_name("TEXT")
+        ->required(reason == Reason::required);
+  }
+  if (!text.preview.empty()) given->consent = add_consent(verb);
+  return {&verb, given};
+}
+
+void add_acts(CLI::App& noun, int& exit_code) {
+  add_act(noun, exit_code,
+          {.help = {.name = "disable",
+                    .description = "Disable an account and end its sessions",
+                    .example = "safawinet user disable ada@example.com --reason 'Left the company'"},
+           .path = "disable",
+           .preview = "This disables, and signs out, ",
+           .question = "Disable this user?",
+           .done = "Disabled "},
+          Reason::required);
+  add_act(noun, exit_code,
+          {.help = {.name = "enable",
+                    .description = "Let a disabled account log in again",
+                    .example = "safawinet user enable ada@example.com\n"
+                               "safawinet user enable admin@localhost --local --reason 'Locked out'"},
+           .path = "enable",
+           .preview = {},
+           .question = {},
+           .done = "Enabled "},
+          Reason::optional);
+  const auto [role, given] = add_act(noun, exit_code,
+                                     {.help = {.name = "role",
+                                               .description = "Change what a user may do",
+                                               .example = "safawinet user role ada@example.com support"},
+                                      .path = "role",
+                                      .preview = "This changes the role of ",
+                                      .question = "Change it?",
+                                      .done = "Changed the role of "},
+                                     Reason::optional);
+  role->add_option("role", given->role, "The new role")->required()->check(CLI::IsMember(role_names()));
+  add_act(noun, exit_code,
+          {.help = {.name = "send-reset",
+                    .description = "Mail a link to choose a new password",
+                    .example = "safawinet user send-reset ada@example.com"},
+           .path = "send-reset",
+           .preview = {},
+           .question = {},
+           .done = "A mail is on its way to "},
+          Reason::none);
+  add_act(noun, exit_code,
+          {.help = {.name = "unlock",
+                    .description = "Forget the wrong passwords, so that a user can try again at once",
+                    .example = "safawinet user unlock ada@example.com"},
+           .path = "unlock",
+           .preview = {},
+           .question = {},
+           .done = "Unlocked "},
+          Reason::none);
+  add_act(noun, exit_code,
+          {.help = {.name = "verify",
+                    .description = "Take a user's address as proved",
+                    .example = "safawinet user verify ada@example.com"},
+           .path = "verify",
+           .preview = {},
+           .question = {},
+           .done = "Verified the address of "},
+          Reason::none);
+}
+
+void add_delete(CLI::App& noun, int& exit_code) {
+  auto given = std::make_shared<Act>();
+  auto& verb =
+      add_verb(noun, exit_code,
+               {.name = "delete",
+                .description = "Delete an account with all that belongs to it; this cannot be undone",
+                .example = "safawinet user delete ada@example.com --reason 'Request of 28 November'"},
+               [given](Desk& desk) {
+                 const auto user = find_user(desk.api(), given->user);
+                 const auto preview = "This deletes, and signs out, " + name_of_user(user) + ". It cannot be undone.";
+                 if (given->consent->is_dry_run) {
+                   desk.print_done(preview, boost::json::object{{"dryRun", true}, {"user", user}});
+                   return;
+                 }
+                 if (!given->consent->is_given) desk.console().note(preview);
+                 if (!may_go_on(desk, *given->consent, "Delete this user?")) return;
+                 desk.api().remove(std::string(kPath) + "/" + text_at(user, "id"), {{"reason", given->reason}});
+                 desk.print_done("Deleted " + text_at(user, "email") + ".",
+                                 boost::json::object{{"deleted", text_at(user, "id")}});
+               });
+  verb.add_option("user", given->user, "Id or e-mail address")->type_name("USER")->required();
+  verb.add_option("--reason", given->reason, "Why, for the record")->type_name("TEXT")->required();
+  given->consent = add_consent(verb);
+}
+
+// --- all of them
+
+void export_users(Desk& desk, const ExportTarget& target) {
+  ExportFile file(target, desk.console());
+  bool is_complete = false;
+  auto cursor = target.resumes ? file.kept_cursor(is_complete).value_or("") : std::string();
+  if (is_complete) {
+    desk.console().note(target.file + " is complete already.");
+    return;
+  }
+  file.keep_cursor(cursor);
+  std::int64_t count = 0;
+  try {
+    for (;;) {
+      const auto answer = desk.api().get(std::string(kPath) + "/export", {{"cursor", cursor}, {"limit", "1000"}});
+      const auto& page = object_of(answer);
+      std::string lines;
+      for (const auto& user : items_at(page, "items")) lines += inert_json(boost::json::serialize(user)) + "\n";
+      file.append(lines);
+      count += static_cast<std::int64_t>(items_at(page, "items").size());
+      desk.console().progress("Exported " + std::to_string(count) + " users");
+      cursor = text_at(page, "nextCursor");
+      if (cursor.empty()) break;
+      file.keep_cursor(cursor);
+      check_interrupted();
+    }
+  } catch (const Interrupted&) {
+    if (!target.file.empty()) desk.console().note("Go on with it: the same command with --resume.");
+    throw;
+  }
+  file.complete();
+  desk.console().note("Exported " + std::to_string(count) + " users.");
+}
+
+void add_export(CLI::App& noun, int& exit_code) {
+  auto target = std::make_shared<ExportTarget>();
+  auto& verb = add_verb(noun, exit_code,
+                        {.name = "export",
+                         .description = "Write all users as JSON lines, the oldest first",
+                         .example = "safawinet user export --output users.jsonl\n"
+                                    "safawinet user export --output users.jsonl --resume\n"
+                                    "safawinet user export | wc -l"},
+                        [target](Desk& desk) { export_users(desk, *target); });
+  verb.add_option("--output", target->file, "A new file (mode 0600); without it, stdout")->type_name("FILE");
+  verb.add_flag("--resume", target->resumes, "Go on with the file of an export that was stopped");
+}
+
 }  // namespace
 
 void add_user(CLI::App& app, int& exit_code) {
-  auto& noun = add_noun(app, "user", "Accounts: find and look at them", "safawinet user show ada@example.com");
+  auto& noun = add_noun(app, "user", "Accounts: find them, look at them, act on them",
+                        "safawinet user show ada@example.com\n"
+                        "safawinet user disable ada@example.com --reason 'Left the company'");
   add_list(noun, exit_code);
   add_show(noun, exit_code);
-  add_sessions(noun, exit_code);
+  add_create(noun, exit_code);
   add_invite(noun, exit_code);
+  add_acts(noun, exit_code);
+  add_delete(noun, exit_code);
+  add_sessions(noun, exit_code);
+  add_export(noun, exit_code);
 }
 
 }  // namespace safawinet::cli

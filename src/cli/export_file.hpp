@@ -1,0 +1,56 @@
+// Where an export goes: stdout, or a file of JSON lines that only its owner may read, and that an export can go on
+// with.
+#pragma once
+
+#include <boost/json.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cli/console.hpp"
+
+namespace safawinet::cli {
+
+struct ExportTarget {
+  std::string file;  // empty: stdout
+  bool resumes = false;
+};
+
+// Everything throws Failure.
+class ExportFile {
+ public:
+  // Refuses a file that is there, unless it is to be gone on with; half a line at its end is cut off then.
+  ExportFile(const ExportTarget& target, Console& console);
+  ~ExportFile();
+  ExportFile(const ExportFile&) = delete;
+  ExportFile& operator=(const ExportFile&) = delete;
+
+  // What the last line of a file that is gone on with holds; none when it has no line.
+  [[nodiscard]] const std::optional<boost::json::object>& last() const { return last_; }
+
+  // Whole lines; on disk when it returns.
+  void append(std::string_view lines);
+
+  // Where the next page begins, for lists whose lines do not tell: kept beside the file until the export is complete,
+  // with the size that the file had then; what the file has beyond that is cut off at resumption.
+  void keep_cursor(std::string_view cursor);
+  // None: from the beginning. `is_complete` when there is nothing to go on with.
+  [[nodiscard]] std::optional<std::string> kept_cursor(bool& is_complete);
+  void complete();
+
+ private:
+  void cut_to(std::int64_t size);
+  void read_last_line();
+  [[nodiscard]] std::filesystem::path cursor_file() const { return path_.string() + ".cursor"; }
+
+  std::filesystem::path path_;
+  Console& console_;
+  int file_ = -1;
+  std::int64_t size_ = 0;
+  std::optional<boost::json::object> last_;
+};
+
+}  // namespace safawinet::cli

@@ -1,0 +1,77 @@
+#include "cli/table.hpp"
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "cli/text.hpp"
+
+namespace safawinet::cli {
+namespace {
+
+class TableTest : public testing::Test {
+ protected:
+  Table make(std::vector<std::string> titles, std::size_t width) {
+    return {std::move(titles), width, [this](std::string_view text) { printed_ += text; }};
+  }
+  [[nodiscard]] std::vector<std::string> lines() const {
+    std::vector<std::string> all;
+    std::istringstream in(printed_);
+    for (std::string line; std::getline(in, line);) all.push_back(line);
+    return all;
+  }
+  std::string printed_;
+};
+
+TEST_F(TableTest, AlignsColumnsByWhatTheyHold) {
+  auto table = make({"ID", "NAME"}, 0);
+  table.add({"1", "Ada"});
+  table.add({"12345", "名前"});
+  table.finish();
+  EXPECT_EQ(printed_, "ID     NAME\n1      Ada\n12345  名前\n");
+}
+
+TEST_F(TableTest, WritesNothingWithoutRows) {
+  auto table = make({"ID"}, 80);
+  table.finish();
+  EXPECT_EQ(printed_, "");
+}
+
+TEST_F(TableTest, FitsTheTerminalWhateverTheCellsHold) {
+  for (const std::size_t width : {40U, 60U, 80U}) {
+    printed_.clear();
+    auto table = make({"A", "B", "C"}, width);
+    table.add({std::string(100, 'a'), "short", std::string(50, 'c')});
+    table.add({"1", "名名名名名名名名名名名名名名名名名名名名名名名名名名名名名名", "3"});
+    table.finish();
+    ASSERT_EQ(lines().size(), 3U);
+    for (const auto& line : lines()) EXPECT_LE(width_of(line), width);
+  }
+}
+
+TEST_F(TableTest, CutsNothingWhenPiped) {
+  auto table = make({"A", "B"}, 0);
+  table.add({std::string(500, 'a'), "b"});
+  table.finish();
+  EXPECT_EQ(lines().back(), std::string(500, 'a') + "  b");
+}
+
+TEST_F(TableTest, KeepsARowOnOneLine) {
+  auto table = make({"A"}, 0);
+  table.add({"one\ntwo\r\n\x1b[31m"});
+  table.finish();
+  EXPECT_EQ(lines().size(), 2U);
+  EXPECT_EQ(lines().back(), "one\\ntwo\\r\\n\\x1b[31m");
+}
+
+TEST_F(TableTest, WritesLongListsAsTheyCome) {
+  auto table = make({"N"}, 80);
+  for (int row = 0; row < 1'000; ++row) table.add({std::to_string(row)});
+  EXPECT_GT(lines().size(), 900U);
+  table.finish();
+  EXPECT_EQ(lines().size(), 1'001U);
+  EXPECT_EQ(table.rows(), 1'000U);
+}
+
+}  // namespace
+}  // namespace safawinet::cli
