@@ -103,7 +103,9 @@ void Desk::print_json(const boost::json::value& value) {
 
 void Desk::print_record(const std::vector<std::pair<std::string, std::string>>& members) {
   std::size_t widest = 0;
-  for (const auto& [name, value] : members) widest = std::max(widest, width_of(name));
+  for (const auto& [name, value] : members) {
+    if (!value.empty()) widest = std::max(widest, width_of(name));
+  }
   std::string out;
   for (const auto& [name, value] : members) {
     if (value.empty()) continue;

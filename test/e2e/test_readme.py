@@ -37,7 +37,9 @@ def checkout(tmp_path: pathlib.Path) -> pathlib.Path:
 def variables(checkout: pathlib.Path) -> dict[str, str]:
     path = f"{checkout / 'tools'}:{os.environ['PATH']}"
     listen = {"SAFAWINET_LISTEN": "127.0.0.1:0", "SAFAWINET_OPERATIONS_LISTEN": "127.0.0.1:0"}
-    return environment({"PATH": path} | listen)
+    # The command line keeps its contexts in a home of its own.
+    home = {"HOME": str(checkout), "XDG_CONFIG_HOME": str(checkout / "config")}
+    return environment({"PATH": path} | listen | home)
 
 
 @pytest.fixture
