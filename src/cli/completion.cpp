@@ -130,22 +130,22 @@ std::string bash_completion(const CLI::App& app) {
   std::string text =
       "# Completion of safawinet for bash: eval \"$(safawinet completion bash)\"\n"
       "_safawinet() {\n"
-      "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} path= index candidate\n"
+      "  local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} trail= index candidate\n"
       "  COMPREPLY=()\n"
       "  for ((index = 1; index < COMP_CWORD; index++)); do\n"
-      "    candidate=${path:+$path }${COMP_WORDS[index]}\n"
+      "    candidate=${trail:+$trail }${COMP_WORDS[index]}\n"
       "    case $candidate in\n"
       "    " +
       path_cases(nodes) +
-      ") path=$candidate ;;\n"
+      ") trail=$candidate ;;\n"
       "    esac\n"
       "  done\n"
       "  _safawinet_words() { mapfile -t COMPREPLY < <(compgen -W \"$1\" -- \"$word\"); }\n"
       "  _safawinet_files() { mapfile -t COMPREPLY < <(compgen -f -- \"$word\"); }\n"
-      "  case \"$path $before\" in\n" +
+      "  case \"$trail $before\" in\n" +
       value_cases(nodes, "_safawinet_words", "_safawinet_files") +
       "  esac\n"
-      "  case $path in\n";
+      "  case $trail in\n";
   for (const auto& node : nodes) {
     auto words = node.verbs;
     words.insert(words.end(), node.values.begin(), node.values.end());
@@ -167,21 +167,21 @@ std::string zsh_completion(const CLI::App& app) {
       "#compdef safawinet\n"
       "# Completion of safawinet for zsh: eval \"$(safawinet completion zsh)\", after compinit\n"
       "_safawinet() {\n"
-      "  local before=${words[CURRENT-1]} path= index candidate\n"
+      "  local before=${words[CURRENT-1]} trail= index candidate\n"
       "  for ((index = 2; index < CURRENT; index++)); do\n"
-      "    candidate=${path:+$path }${words[index]}\n"
+      "    candidate=${trail:+$trail }${words[index]}\n"
       "    case $candidate in\n"
       "    " +
       path_cases(nodes) +
-      ") path=$candidate ;;\n"
+      ") trail=$candidate ;;\n"
       "    esac\n"
       "  done\n"
       "  _safawinet_words() { compadd -- ${=1} }\n"
-      "  case \"$path $before\" in\n" +
+      "  case \"$trail $before\" in\n" +
       value_cases(nodes, "_safawinet_words", "_files") +
       "  esac\n"
       "  local -a described\n"
-      "  case $path in\n";
+      "  case $trail in\n";
   const auto described = [](std::string name, const std::string& description) {
     std::string escaped;
     for (const char c : description) escaped += c == ':' ? "\\:" : std::string(1, c);

@@ -13,7 +13,7 @@ import subprocess
 import pytest
 
 from harness.authority import Authority
-from harness.cli import CONTEXT, Cli
+from harness.cli import CONTEXT, Cli, Terminal
 from harness.people import new_address, signed_up_user, with_role
 from harness.server import ADMIN_EMAIL, ADMIN_PASSWORD, BINARY, Server, eventually
 
@@ -401,3 +401,19 @@ def test_fish_completes_nouns_and_verbs(tmp_path):
         ["fish", "-c", script], capture_output=True, text=True, check=True, env={**os.environ, "HOME": str(tmp_path)}
     )
     assert {"list", "show"} <= {line.split("\t")[0] for line in done.stdout.splitlines()}
+
+
+def test_zsh_completes_nouns_verbs_and_options(home, tmp_path):
+    zsh = shutil.which("zsh")
+    if zsh is None:
+        pytest.skip("zsh is not installed")
+    settings = Cli(home).settings | {"PATH": f"{BINARY.parent}:{os.environ['PATH']}", "PS1": "> "}
+    terminal = Terminal(["-f", "-i"], settings, tmp_path, 120, program=zsh)
+    terminal.type("autoload -U compinit; compinit -u -D; ")
+    terminal.type('eval "$(safawinet completion zsh)"; print is "ready"\n').wait_for("is ready")
+    terminal.type("safawinet contex\tsho\t--js\t").wait_for("--json")
+    terminal.type("\n").wait_for("no context")
+    terminal.type('print -r -- "typed: $(fc -ln -1)"\n').wait_for("typed: safawinet context show --json")
+    terminal.type("print path is still $#path; exit\n")
+    assert terminal.end() == 0
+    assert not re.search("path is still [01]\\b", terminal.shown)

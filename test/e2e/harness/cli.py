@@ -18,14 +18,21 @@ CONTEXT = "here"
 
 
 class Terminal:
-    """A command on a pseudo-terminal of its own."""
+    """A program on a pseudo-terminal of its own."""
 
-    def __init__(self, arguments: list[str], settings: dict[str, str], folder: pathlib.Path, columns: int):
+    def __init__(
+        self,
+        arguments: list[str],
+        settings: dict[str, str],
+        folder: pathlib.Path,
+        columns: int,
+        program: str | pathlib.Path = BINARY,
+    ):
         self.shown = ""
         self.pid, self.file = pty.fork()
         if self.pid == 0:
             os.chdir(folder)
-            os.execve(BINARY, [str(BINARY), *arguments], settings)
+            os.execve(program, [str(program), *arguments], settings)
         fcntl.ioctl(self.file, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
 
     def _read(self, seconds: float) -> bool:
