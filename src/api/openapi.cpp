@@ -61,6 +61,15 @@ json::array parameters_of(const Route& route) {
   if (route.path == "/v1/admin/users") {
     add_query("query", {{"type", "string"}, {"description", "a part of the e-mail address or name"}});
   }
+  if (route.path == "/v1/revocations") {
+    add_query("after",
+              {{"type", "string"}, {"description", "nextCursor of the previous answer, or the id of an event"}});
+    add_query("limit", {{"type", "integer"}, {"minimum", 1}, {"maximum", 200}, {"default", 100}});
+    parameters.push_back(json::object{{"name", "Last-Event-ID"},
+                                      {"in", "header"},
+                                      {"description", "for events, in place of after"},
+                                      {"schema", json::object{{"type", "string"}}}});
+  }
   if (route.idempotency_key == IdempotencyKey::honoured) {
     parameters.push_back(
         json::object{{"name", "Idempotency-Key"},
@@ -73,6 +82,11 @@ json::array parameters_of(const Route& route) {
 json::object responses_of(const Route& route) {
   json::object success{{"description", "Done"}};
   if (route.endpoint.answer) success["content"] = json_content("application/json", route.endpoint.answer->name);
+  if (route.path == "/v1/revocations") {
+    success["content"].as_object()["text/event-stream"] = json::object{
+        {"schema", json::object{{"type", "string"},
+                                {"description", "events revocation (an item of the JSON answer), current and reset"}}}};
+  }
   json::object responses{{std::to_string(route.endpoint.status), std::move(success)}};
   if (route.endpoint.begun) {
     responses["202"] = json::object{{"description", "Begun; Location says where to see how it goes on"},
@@ -87,6 +101,10 @@ json::object responses_of(const Route& route) {
     add("400", "Unreadable");
     add("415", "Not JSON");
     add("422", "Some fields are not valid");
+  }
+  if (route.endpoint.form) {
+    responses["400"] = json::object{{"description", "The form is not right (RFC 6749 section 5.2)"}};
+    add("415", "Not a form");
   }
   if (!route.access.is_public()) add("401", "No valid credential");
   if (permission) add("403", "Without the permission");
@@ -116,6 +134,10 @@ json::object operation_of(const Route& route) {
     operation["requestBody"] = json::object{{"required", !route.endpoint.is_body_optional},
                                             {"content", json_content("application/json", route.endpoint.body->name)}};
   }
+  if (route.endpoint.form) {
+    operation["requestBody"] = json::object{
+        {"required", true}, {"content", json_content("application/x-www-form-urlencoded", route.endpoint.form->name)}};
+  }
   operation["responses"] = responses_of(route);
   if (!route.access.is_public()) {
     json::array alternatives{json::object{{"accessToken", json::array()}}};
@@ -137,8 +159,8 @@ std::string page_rows(const std::vector<Route>& routes) {
     rows += "<tr><td>" + std::string(name_of(route.method)) + "</td><td><code>" + escape_html(route.path) +
             "</code></td><td>" + std::string(name_of(route.access)) + "</td><td>" + escape_html(route.summary) +
             "</td><td>";
-    if (route.endpoint.body) {
-      rows += "<pre>" + escape_html(json::serialize(route.endpoint.body->schema.at("properties"))) + "</pre>";
+    for (const auto* body : {&route.endpoint.body, &route.endpoint.form}) {
+      if (*body) rows += "<pre>" + escape_html(json::serialize((*body)->schema.at("properties"))) + "</pre>";
     }
     rows += "</td><td>" + std::to_string(route.endpoint.status) + "</td></tr>\n";
   }
@@ -151,9 +173,9 @@ std::string openapi_document(const std::vector<Route>& routes, std::string_view 
   json::object schemas{{"Problem", problem_schema()}};
   json::object paths;
   for (const auto& route : routes) {
-    if (route.endpoint.body) schemas[route.endpoint.body->name] = route.endpoint.body->schema;
-    for (const auto* answer : {&route.endpoint.answer, &route.endpoint.begun}) {
-      if (*answer) schemas[(*answer)->name] = (*answer)->schema;
+    const auto& endpoint = route.endpoint;
+    for (const auto* described : {&endpoint.body, &endpoint.form, &endpoint.answer, &endpoint.begun}) {
+      if (*described) schemas[(*described)->name] = (*described)->schema;
     }
     auto& path = paths[route.path];
     if (path.is_null()) path = json::object();

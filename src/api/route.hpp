@@ -78,6 +78,7 @@ struct Schema {
 struct Endpoint {
   Handler handler;
   std::optional<Schema> body;     // none: no body is read
+  std::optional<Schema> form;     // of a body that is a form and no JSON
   bool is_body_optional = false;  // an empty body is fine
   std::optional<Schema> answer;   // none: no JSON
   std::optional<Schema> begun;    // of a 202 that there may be instead

@@ -14,7 +14,7 @@ constexpr auto user = kForUsers;
 
 // clang-format off
 std::vector<Route> routes(const Apis& apis) {
-  const auto& [auth, users, sessions, staff, bulk, pages, everybody] = apis;
+  const auto& [auth, users, sessions, staff, bulk, resource_servers, pages, everybody] = apis;
   return {
       // Accounts
       {post, "/v1/auth/register", public_, registration, honoured, "Sign up; the address is proved by mail", bind(auth, &AuthApi::register_user)},
@@ -48,6 +48,10 @@ std::vector<Route> routes(const Apis& apis) {
       {get, "/v1/admin/users/{id}", users_read, read, ignored, "One user", bind(staff, &AdminApi::get_user)},
       {get, "/v1/admin/users/{id}/sessions", sessions_read, read, ignored, "The sessions of one user", bind(staff, &AdminApi::list_sessions_of)},
       {post, "/v1/admin/invitations", users_write, mail, honoured, "Mail an invitation to sign up", bind(staff, &AdminApi::invite)},
+
+      // For services that are given access tokens
+      {post, "/v1/auth/introspect", tokens_introspect, read, ignored, "Whether a token is good, and whose it is (RFC 7662)", introspection_endpoint(resource_servers)},
+      {get, "/v1/revocations", revocations_read, read, ignored, "What was revoked, to read on from; or as server-sent events", revocations_endpoint(resource_servers)},
 
       // The pages behind the links in mails
       {get, "/verify-email", public_, read, ignored, "The page to confirm an address", bind(pages, &PagesApi::show_verify_email)},

@@ -8,6 +8,7 @@
 #include "api/bulk_logout_api.hpp"
 #include "api/pages_api.hpp"
 #include "api/public_api.hpp"
+#include "api/resource_servers_api.hpp"
 #include "api/route.hpp"
 #include "api/sessions_api.hpp"
 #include "api/users_api.hpp"
@@ -21,6 +22,7 @@ struct Apis {
   SessionsApi* sessions = nullptr;
   AdminApi* admin = nullptr;
   BulkLogoutApi* bulk_logouts = nullptr;
+  ResourceServersApi* resource_servers = nullptr;
   PagesApi* pages = nullptr;
   PublicApi* open = nullptr;
 };

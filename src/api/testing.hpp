@@ -111,6 +111,7 @@ struct ApiAtWork : AccountsAtWork {
                             .sessions = &sessions_api,
                             .admin = &admin_api,
                             .bulk_logouts = &bulk_logout_api,
+                            .resource_servers = &resource_servers_api,
                             .pages = &pages_api,
                             .open = &public_api});
     all.insert(all.end(), further.begin(), further.end());
@@ -133,6 +134,13 @@ struct ApiAtWork : AccountsAtWork {
                                   .slow_loop = *loops.front(),
                                   .confirmation_key = MacKey(master_key.derive("bulk-logout-confirmation"))}};
   api::BulkLogoutApi bulk_logout_api{bulk_logouts};
+  RevocationPages revocation_pages{database, feed, clock, MacKey(master_key.derive("revocation-cursor"))};
+  api::ResourceServersApi resource_servers_api{{.guard = guard,
+                                                .sessions = sessions,
+                                                .pages = revocation_pages,
+                                                .feed = feed,
+                                                .database = database,
+                                                .clock = clock}};
   api::PagesApi pages_api{accounts};
   api::PublicApi public_api{{.database = database,
                              .feed = feed,

@@ -125,6 +125,7 @@ void Application::Parts::make_operations() {
   fill_metrics(metrics, MetricsSources{.requests = *services.request_metrics,
                                        .database = *services.database,
                                        .feed = *services.feed,
+                                       .resource_servers = *services.resource_servers_api,
                                        .limits = *services.limits,
                                        .hash_pool = *services.hash_pool,
                                        .passwords = *services.passwords,

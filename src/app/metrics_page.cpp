@@ -39,6 +39,8 @@ void fill_metrics(Metrics& metrics, MetricsSources sources) {
       [sources] { return seconds(sources.feed.lease_left()); });
   metrics.add(gauge, "safawinet_revoked_sessions", "Ended sessions in the revocation index.",
               [sources] { return static_cast<double>(sources.feed.index()->ended_sessions()); });
+  metrics.add(gauge, "safawinet_revocation_streams", "Clients that follow the revocations as events.",
+              [sources] { return static_cast<double>(sources.resource_servers.streams()); });
   metrics.add(counter, "safawinet_database_errors_total", "Calls that found the database unavailable.",
               [sources] { return static_cast<double>(sources.database.state().errors); });
   metrics.add(gauge, "safawinet_database_connections", "Open connections to the database server (0: embedded).",

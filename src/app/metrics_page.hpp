@@ -2,6 +2,7 @@
 #pragma once
 
 #include "accounts/passwords.hpp"
+#include "api/resource_servers_api.hpp"
 #include "cache/rate_limiter.hpp"
 #include "http/server.hpp"
 #include "observe/metrics.hpp"
@@ -16,6 +17,7 @@ struct MetricsSources {
   const RequestMetrics& requests;
   const sql::Database& database;
   const RevocationFeed& feed;
+  const api::ResourceServersApi& resource_servers;
   const RateLimiter& limits;
   const HashPool& hash_pool;
   const Passwords& passwords;

@@ -284,6 +284,13 @@ void Services::make_api() {
   sessions_api.emplace(*sessions);
   admin_api.emplace(*accounts, *sessions);
   bulk_logout_api.emplace(*bulk_logouts);
+  revocation_pages.emplace(*database, *feed, clock, MacKey(master_key.derive("revocation-cursor")));
+  resource_servers_api.emplace(api::ResourceServersApi::Parts{.guard = *guard,
+                                                              .sessions = *sessions,
+                                                              .pages = *revocation_pages,
+                                                              .feed = *feed,
+                                                              .database = *database,
+                                                              .clock = clock});
   pages_api.emplace(*accounts);
   idempotency.emplace(*database, clock, MacKey(master_key.derive("idempotency")));
   const auto described = api::routes(api::Apis{});
@@ -303,6 +310,7 @@ void Services::make_api() {
                        .sessions = &*sessions_api,
                        .admin = &*admin_api,
                        .bulk_logouts = &*bulk_logout_api,
+                       .resource_servers = &*resource_servers_api,
                        .pages = &*pages_api,
                        .open = &*public_api};
   pipeline.emplace(make_pipeline(api::routes(apis), *request_metrics));

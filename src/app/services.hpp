@@ -26,6 +26,7 @@
 #include "sessions/bulk_logout_service.hpp"
 #include "sessions/keyring_store.hpp"
 #include "sessions/revocation_feed.hpp"
+#include "sessions/revocation_pages.hpp"
 #include "sessions/session_service.hpp"
 #include "sql/database.hpp"
 
@@ -80,6 +81,7 @@ struct Services {
   std::optional<SessionService> sessions;
   std::optional<BulkLogoutService> bulk_logouts;
   std::optional<AccessGuard> guard;
+  std::optional<RevocationPages> revocation_pages;
   std::optional<Passwords> passwords;
   std::optional<Attempts> attempts;
   std::unique_ptr<RateLimiter> limits;
@@ -91,6 +93,7 @@ struct Services {
   std::optional<api::SessionsApi> sessions_api;
   std::optional<api::AdminApi> admin_api;
   std::optional<api::BulkLogoutApi> bulk_logout_api;
+  std::optional<api::ResourceServersApi> resource_servers_api;
   std::optional<api::PagesApi> pages_api;
   std::optional<api::PublicApi> public_api;
   std::optional<api::Idempotency> idempotency;

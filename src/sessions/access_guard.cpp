@@ -13,6 +13,15 @@ std::unexpected<Error> not_authenticated(std::string_view reason) {
   return refuse(Error{.code = ErrorCode::unauthenticated, .cause = {std::string(reason)}});
 }
 
+std::unexpected<Error> lease_has_run_out() {
+  return refuse(Error{.code = ErrorCode::unavailable, .cause = {"the revocation lease has run out"}});
+}
+
+TokenStanding standing_of(const AccessClaims& claims) {
+  return {
+      .session = claims.session, .user = claims.subject, .token_version = claims.token_version, .epoch = claims.epoch};
+}
+
 }  // namespace
 
 AccessGuard::AccessGuard(const Published<Keyring>& keyring, const RevocationFeed& feed, const Clock& clock,
@@ -34,13 +43,20 @@ Result<Caller> AccessGuard::authenticate(std::string_view token) {
   if (now >= verified->expires_at) return not_authenticated("expired");
   const auto index = feed_.index();
   if (index->is_dead(verified->standing)) return not_authenticated("revoked");
-  if (clock_.monotonic() >= lease_held_until) {
-    return refuse(Error{.code = ErrorCode::unavailable, .cause = {"the revocation lease has run out"}});
-  }
+  if (clock_.monotonic() >= lease_held_until) return lease_has_run_out();
   return Caller{.user = verified->standing.user,
                 .session = verified->standing.session,
                 .role = verified->role,
                 .authenticated_at = verified->authenticated_at};
+}
+
+Result<AccessClaims> AccessGuard::inspect(std::string_view token) const {
+  const auto lease_held_until = feed_.lease_held_until();
+  auto claims = read_claims(token, *keyring_.get(), clock_.now());
+  if (!claims) return claims;
+  if (feed_.index()->is_dead(standing_of(*claims))) return not_authenticated("revoked");
+  if (clock_.monotonic() >= lease_held_until) return lease_has_run_out();
+  return claims;
 }
 
 std::size_t AccessGuard::remembered() const {
@@ -86,17 +102,19 @@ void AccessGuard::remember(Shard& shard, const Sha256& digest, Entry entry) cons
   shard.younger.insert_or_assign(digest, std::move(entry));
 }
 
-Result<AccessGuard::Verified> AccessGuard::verify(std::string_view token, const Keyring& keyring, Time now) const {
+Result<AccessClaims> AccessGuard::read_claims(std::string_view token, const Keyring& keyring, Time now) const {
   const AccessExpectations expected{.issuer = issuer_, .audience = audience_, .now = now};
-  const auto claims = keyring.verify_access_token(token, expected);
+  auto claims = keyring.verify_access_token(token, expected);
   if (!claims) return not_authenticated(claims.error().reason);
-  const auto role = parse_role(claims->role);
-  if (!role) return not_authenticated("unknown role");
-  return Verified{.standing = {.session = claims->session,
-                               .user = claims->subject,
-                               .token_version = claims->token_version,
-                               .epoch = claims->epoch},
-                  .role = *role,
+  if (!parse_role(claims->role)) return not_authenticated("unknown role");
+  return std::move(*claims);
+}
+
+Result<AccessGuard::Verified> AccessGuard::verify(std::string_view token, const Keyring& keyring, Time now) const {
+  const auto claims = read_claims(token, keyring, now);
+  if (!claims) return std::unexpected(claims.error());
+  return Verified{.standing = standing_of(*claims),
+                  .role = parse_role(claims->role).value(),
                   .authenticated_at = claims->authenticated_at,
                   .expires_at = claims->expires_at};
 }

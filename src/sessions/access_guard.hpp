@@ -31,6 +31,9 @@ class AccessGuard {
   // Errors: unauthenticated, whatever is wrong with the token; unavailable while the lease is not held.
   Result<Caller> authenticate(std::string_view token);
 
+  // Everything that a token says which authenticate() accepts, for the introspection. Not remembered. Same errors.
+  [[nodiscard]] Result<AccessClaims> inspect(std::string_view token) const;
+
   // How many verified tokens are remembered.
   [[nodiscard]] std::size_t remembered() const;
 
@@ -58,6 +61,7 @@ class AccessGuard {
   static constexpr std::size_t kShards = 16;
 
   Result<Verified> find_or_verify(std::string_view token, Time now);
+  [[nodiscard]] Result<AccessClaims> read_claims(std::string_view token, const Keyring& keyring, Time now) const;
   Result<Verified> verify(std::string_view token, const Keyring& keyring, Time now) const;
   void remember(Shard& shard, const Sha256& digest, Entry entry) const;
 

@@ -75,6 +75,17 @@ Task<Result<IssuedTokens>> SessionService::refresh(const SecretText& token, Orig
   throw Unavailable("somebody's transaction holds the session " + presented->session.text());
 }
 
+Task<std::optional<SessionStanding>> SessionService::find_by_token(const SecretText& token) {
+  const auto presented = parts_.keyring.get()->parse_refresh_token(token.reveal());
+  if (!presented) co_return std::nullopt;
+  const auto state = co_await store_.find(parts_.database, presented->session);
+  if (!parts_.feed.is_lease_held()) throw Unavailable("the revocation lease has run out");
+  const auto verdict = judge(state, static_cast<std::int64_t>(presented->generation), parts_.clock.now());
+  const bool is_good = verdict == Verdict::same_successor || verdict == Verdict::try_again;
+  if (!is_good) co_return std::nullopt;
+  co_return state->standing;
+}
+
 Task<std::vector<Session>> SessionService::list(UserId user, std::optional<SessionId> before, std::int64_t limit) {
   return store_.list(parts_.database, user, parts_.clock.now(), before, limit);
 }

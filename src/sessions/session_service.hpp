@@ -78,6 +78,10 @@ class SessionService {
   // told, once. Refuses (unauthenticated) everything else, without saying why.
   Task<Result<IssuedTokens>> refresh(const SecretText& token, Origin origin);
 
+  // The session that this refresh token would refresh at this moment; none if it would be refused. Changes nothing, and
+  // takes no old token for theft. Throws Unavailable, also when the lease has run out.
+  Task<std::optional<SessionStanding>> find_by_token(const SecretText& token);
+
   Task<std::vector<Session>> list(UserId user, std::optional<SessionId> before, std::int64_t limit);
 
   // Ends the session that a refresh token names; a token that names none is fine: it is ended already.
