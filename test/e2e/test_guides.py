@@ -11,7 +11,7 @@ import pytest
 from jwcrypto import jwk, jwt
 
 from harness.documents import blocks, run_in_one_shell
-from harness.people import PASSWORD, new_address, signed_up_user, verified
+from harness.people import PASSWORD, claims_of, new_address, signed_up_user, verified
 from harness.server import BINARY, EXEMPT, PUBLIC_URL, Server, environment, eventually
 
 VERIFYING = "docs/guides/verify-access-tokens.md"
@@ -19,19 +19,19 @@ REFRESHING = "docs/guides/refresh.md"
 EMBEDDED = "docs/operating/embedded.md"
 
 
-def module_of(document: str, name: str, folder: pathlib.Path):
-    """The first Python block of a document as a module of its own."""
+def module_of(document: str, name: str, folder: pathlib.Path, block: int = 0):
+    """A Python block of a document, the first unless said otherwise, as a module of its own."""
     file = folder / f"{name}.py"
-    file.write_text(blocks(document, "python")[0].text)
+    file.write_text(blocks(document, "python")[block].text)
     specification = importlib.util.spec_from_file_location(name, file)
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
 
 
-def usage_of(document: str) -> str:
-    """The second Python block: how the first is used."""
-    return blocks(document, "python")[1].text
+def usage_of(document: str, block: int = 1) -> str:
+    """The block behind a module: how it is used."""
+    return blocks(document, "python")[block].text
 
 
 # --- verifying access tokens
@@ -136,6 +136,80 @@ def test_the_verifying_example_follows_a_change_of_signing_keys(start_server, ve
     later = person.device.refresh()
     assert tokens.verify(later.access_token)["sub"] == person.id
     assert tokens.verify(person.device.access_token)["sub"] == person.id
+
+
+# --- following the revocations
+
+
+@pytest.fixture
+def following(tmp_path):
+    module = module_of(VERIFYING, "revocations", tmp_path, block=2)
+    module.RETRY_SECONDS = 0.05
+    return module
+
+
+def follow(server: Server, following, admin):
+    """As the usage says; returns the object when it has been told everything."""
+    names = vars(following) | {"credential": admin.token, "claims": {"sid": "", "tv": 1, "sub": "", "ep": 1}}
+    usage = usage_of(VERIFYING, block=3)
+    assert "http://127.0.0.1:8080" in usage
+    exec(usage.replace("127.0.0.1:8080", server.address), names)
+    revocations = names["revocations"]
+    alive = claims_of(names["credential"])
+    assert not following.Revocations("http://127.0.0.1:1", "").is_good(alive), "it says no while it cannot know"
+    eventually(lambda: revocations.is_good(alive), "it has been told everything")
+    return revocations
+
+
+def test_the_following_example_knows_what_is_revoked_however_it_is(start_server, following):
+    server = start_server(EXEMPT)
+    early, *people = (signed_up_user(server) for _ in range(5))
+    assert early.api.logout().status == 204
+    admin = server.admin()
+    revocations = follow(server, following, admin)
+    claims = [claims_of(person.device.access_token) for person in people]
+    assert not revocations.is_good(claims_of(early.device.access_token))
+    assert all(revocations.is_good(one) for one in claims)
+
+    assert people[0].api.logout().status == 204
+    eventually(lambda: not revocations.is_good(claims[0]), "a logout is known")
+    server.sql("DELETE FROM refresh_sessions WHERE user_id = ?", people[1].id)
+    eventually(lambda: not revocations.is_good(claims[1]), "SQL by hand is known")
+    server.sql("UPDATE users SET role = 'support' WHERE id = ?", people[2].id)
+    eventually(lambda: not revocations.is_good(claims[2]), "a change of role is known")
+    assert revocations.is_good(claims_of(people[2].device.refresh().access_token))
+    assert revocations.is_good(claims[3])
+
+    spared = claims_of(admin.token)
+    assert admin.force_logout_all(reason="drill").status == 200
+    eventually(lambda: not revocations.is_good(claims[3]), "a global logout is known")
+    assert revocations.is_good(spared)
+    assert revocations.is_good(claims_of(people[3].log_in().access_token))
+
+
+def test_the_following_example_goes_on_after_a_crash_of_the_server(start_server, following):
+    server = start_server(EXEMPT)
+    server.settings["SAFAWINET_LISTEN"] = server.address
+    people = [signed_up_user(server) for _ in range(3)]
+    claims = [claims_of(person.device.access_token) for person in people]
+    revocations = follow(server, following, server.admin())
+    server.kill()
+    server.start()
+    assert people[0].api.logout().status == 204
+    eventually(lambda: not revocations.is_good(claims[0]), "it has come back")
+    assert people[1].api.logout().status == 204
+    eventually(lambda: not revocations.is_good(claims[1]), "it goes on")
+    assert revocations.is_good(claims[2])
+
+
+def test_the_following_example_says_no_when_it_has_heard_nothing_for_long(start_server, following):
+    following.SILENCE_SECONDS = 1.5
+    server = start_server(EXEMPT)
+    revocations = follow(server, following, server.admin())
+    person = claims_of(signed_up_user(server).device.access_token)
+    assert server.stop() == 0
+    eventually(lambda: not revocations.is_good(person), "silence is no consent")
+    server.start()
 
 
 # --- refreshing

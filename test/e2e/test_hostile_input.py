@@ -1,6 +1,7 @@
 """Every field of every route against everything that it should not be: 4xx, the field named, nothing changed."""
 
 import json
+import urllib.parse
 import uuid
 
 import pytest
@@ -86,10 +87,22 @@ def test_the_table_above_knows_every_route_that_takes_a_body(server):
         (method.upper(), path)
         for path, item in document["paths"].items()
         for method, operation in item.items()
-        if "requestBody" in operation and path.startswith("/v1/")
+        if "application/json" in operation.get("requestBody", {}).get("content", {}) and path.startswith("/v1/")
     }
 
     assert taking == set(BODIES)
+
+
+def test_the_one_form_of_the_api_is_tested_below(server):
+    document = server.api().get("/openapi.json").json
+    forms = {
+        (method.upper(), path)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if "application/x-www-form-urlencoded" in operation.get("requestBody", {}).get("content", {})
+    }
+
+    assert forms == {("POST", "/v1/auth/introspect")}
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=" ".join)
@@ -141,6 +154,19 @@ STRINGS = {
     "many combining marks": "a" + "\u0301" * 500,
     "emoji": "\U0001f468\u200d\U0001f469\u200d\U0001f467" * 20,
 }
+
+
+def test_strange_strings_in_a_form_break_nothing(server):
+    route, form = ("POST", "/v1/auth/introspect"), "application/x-www-form-urlencoded"
+    for text in STRINGS.values():
+        for body in ({"token": text}, {"token": "x", "token_type_hint": text}, {"token": "x", text: text}):
+            reply = send(server, route, urllib.parse.urlencode(body).encode()[:65_000], form)
+            assert reply.status in (200, 400), (body, reply)
+            assert reply.status == 400 or reply.json == {"active": False}
+    for raw in (b"", b"&", b"=", b"&&=&", b"token", b"token=%", b"token=%0", b"token=\xff", b"token=\0", b"&" * 60_000,
+                b"token=a&" * 8_000, b"[]", b"{}", b"\x1f\x8b\x08\0"):
+        assert send(server, route, raw, form).status == 400, raw[:80]
+        assert send(server, route, raw, "application/json").status == 415, raw[:80]
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route[0] != "PATCH"], ids=" ".join)
