@@ -21,7 +21,7 @@ std::string hint_for(const Refusal& refusal) {
     case 401:
       return "safawinet context login";
     case 403:
-      return "ask somebody with a higher role; safawinet context show says as whom you are known";
+      return "ask somebody with a higher role, or for an API key with that permission";
     case 404:
       return "look for it with safawinet user list, or safawinet session list USER";
     case 429:

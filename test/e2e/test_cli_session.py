@@ -154,7 +154,16 @@ def test_watching_what_is_not_there_is_refused(cli):
     cli.refused("logout", "watch", "neither", code=2)
 
 
-# --- with the server down
+# --- on the server's machine
+
+
+@pytest.mark.postgres_only
+def test_local_beside_running_nodes_is_obeyed_by_them(home, shared_server, person):
+    cli = Cli(home, shared_server)
+    assert cli.json("logout", "user", person.email, "--local", "--yes")["sessionsEnded"] == 1
+    eventually(lambda: not person.device.is_signed_in(), "the node refuses the token")
+    assert not person.device.may_refresh()
+
 
 
 def test_local_signs_out_while_the_server_is_down_and_is_recorded_with_the_account(home, start_server):
