@@ -1,10 +1,14 @@
 #include <CLI/CLI.hpp>
 
+#include <unistd.h>
+
+#include <fstream>
 #include <optional>
 
 #include "cli/commands.hpp"
 #include "cli/desk.hpp"
 #include "cli/failure.hpp"
+#include "cli/text.hpp"
 
 namespace safawinet::cli {
 namespace {
@@ -64,6 +68,80 @@ void add_end(CLI::App& noun, int& exit_code) {
   options->consent = add_consent(verb);
 }
 
+// --- finding what a text names
+
+constexpr std::size_t kTextLimit = 32'768;  // bytes: a body has at most 64 KiB
+
+std::string text_of_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Failure("cannot read " + path, {}, kUsage);
+  std::string text(kTextLimit + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > kTextLimit) throw Failure(path + " is longer than " + std::to_string(kTextLimit) + " bytes");
+  return text;
+}
+
+// "accessTokenId" as "Access token id".
+std::string title_of(std::string_view member) {
+  std::string title;
+  for (const char c : member) {
+    const bool is_upper = c >= 'A' && c <= 'Z';
+    if (is_upper) title += ' ';
+    title += is_upper ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  if (!title.empty() && title[0] >= 'a' && title[0] <= 'z') title[0] = static_cast<char>(title[0] - 'a' + 'A');
+  return title;
+}
+
+// Whatever the server has found, line by line; what is empty is left out.
+void print_tree(Desk& desk, const boost::json::object& object, const std::string& indent) {
+  for (const auto& [name, value] : object) {
+    const auto title = indent + title_of(name);
+    if (value.is_object()) {
+      desk.console().write(inert(title) + "\n");
+      print_tree(desk, value.get_object(), indent + "  ");
+    } else if (value.is_array()) {
+      const auto& items = value.get_array();
+      for (std::size_t index = 0; index < items.size(); ++index) {
+        const auto numbered = title + " " + std::to_string(index + 1);
+        if (items[index].is_object()) {
+          desk.console().write(inert(numbered) + "\n");
+          print_tree(desk, items[index].get_object(), indent + "  ");
+        } else {
+          desk.console().write(inert(title + "  " + text_at({{"item", items[index]}}, "item")) + "\n");
+        }
+      }
+    } else if (const auto text = text_at(object, name); !text.empty()) {
+      desk.console().write(inert(title + "  " + text) + "\n");
+    }
+  }
+}
+
+void add_find(CLI::App& noun, int& exit_code) {
+  auto file = std::make_shared<std::string>();
+  auto& verb = add_verb(noun, exit_code,
+                        {.name = "find",
+                         .description = "Say whose session a leaked token, cookie, key, log line, address or network "
+                                        "names; the text comes from stdin or a file, never from an argument",
+                         .example = "safawinet session find < leaked.txt\n"
+                                    "grep 203.0.113.7 access.log | tail -n 20 | safawinet session find --json"},
+                        [file](Desk& desk) {
+                          if (file->empty() && ::isatty(STDIN_FILENO) != 0) {
+                            desk.console().note("Paste the text; Ctrl-D on a line of its own ends it.");
+                          }
+                          const auto text = file->empty() ? Console::text_from_stdin(kTextLimit) : text_of_file(*file);
+                          if (text.empty()) throw Failure("there is no text to look at", {}, kUsage);
+                          const auto answer = desk.api().post("/v1/admin/sessions/find", {{"text", text}});
+                          if (desk.is_json()) {
+                            desk.print_json(answer);
+                          } else {
+                            print_tree(desk, object_of(answer), "");
+                          }
+                        });
+  verb.add_option("--file", *file, "Read the text from this file instead of stdin")->type_name("FILE");
+}
+
 }  // namespace
 
 void print_sessions(Desk& desk, const std::string& user, std::size_t limit) {
@@ -81,6 +159,7 @@ void add_session(CLI::App& app, int& exit_code) {
   auto& noun = add_noun(app, "session", "Signed-in devices", "safawinet session list ada@example.com");
   add_list(noun, exit_code);
   add_end(noun, exit_code);
+  add_find(noun, exit_code);
 }
 
 }  // namespace safawinet::cli

@@ -166,6 +166,35 @@ def test_ctrl_c_stops_a_wait_for_an_answer(cli, stand):
     assert "Stopped." in process.stderr.read()
 
 
+# --- a leaked text
+
+
+def test_what_leaked_goes_to_the_server_from_stdin_or_a_file_and_what_is_found_is_told(cli, stand, tmp_path):
+    seen = []
+
+    def answers(method, path, body):
+        seen.append((path, json.loads(body)))
+        return 200, {}, {"items": [{"kind": "refresh-token", "user": {"email": "ada@example.test\x1b[2J"}, "keyId": None}]}
+
+    stand.answers = answers
+    token = "sf_rt_" + "A" * 80
+    printed = cli.ok("session", "find", stdin=token)
+    assert "ada@example.test\\x1b[2J" in printed and "refresh-token" in printed
+    file = tmp_path / "leak"
+    file.write_text(token + "\n")
+    assert cli.json("session", "find", "--file", str(file))["items"][0]["kind"] == "refresh-token"
+    assert seen == [("/v1/admin/sessions/find", {"text": token}), ("/v1/admin/sessions/find", {"text": token + "\n"})]
+
+
+def test_a_leaked_text_that_is_empty_missing_too_long_or_an_argument_is_refused(cli, stand, tmp_path):
+    cli.refused("session", "find", code=2)
+    cli.refused("session", "find", "--file", str(tmp_path / "nothing"), code=2)
+    cli.refused("session", "find", "sf_rt_" + "A" * 80, code=2)
+    cli.refused("session", "find", "an argument", code=2)
+    assert "longer" in cli.refused("session", "find", stdin="x" * 40_000)
+    assert not [path for _, path, _ in stand.asked if path.endswith("/find")]
+
+
 # --- exports
 
 
