@@ -28,6 +28,7 @@ class Tools:
     load: Path
     bare_beast: Path
     engine_limits: Path
+    audit_verify: Path
 
     @classmethod
     def in_folder(cls, build: Path, server: Path | None) -> "Tools":
@@ -36,6 +37,7 @@ class Tools:
             (build / "safawinet_load").resolve(),
             (build / "safawinet_bare_beast").resolve(),
             (build / "safawinet_engine_limits").resolve(),
+            (build / "safawinet_audit_verify").resolve(),
         )
         for program in vars(tools).values():
             if not os.access(program, os.X_OK):

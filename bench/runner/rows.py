@@ -38,12 +38,13 @@ class Plan:
     seeded: int = 1_000_000  # people and sessions that PostgreSQL holds besides
     watched_seconds: float = 30  # in each state in which forced logouts are watched on three nodes
     global_logouts: int = 10
+    audit_entries: int = 1_000_000
 
     @classmethod
     def quick(cls) -> "Plan":
         return cls(
             people=60, sessions=300, repetitions=1, seconds=1.5, logouts=20, starts=3,
-            seeded=20_000, watched_seconds=4, global_logouts=3,
+            seeded=20_000, watched_seconds=4, global_logouts=3, audit_entries=20_000,
         )  # fmt: skip
 
 
@@ -319,6 +320,25 @@ def cold_start(plan: Plan, tools: Tools, folder: Path) -> Row:
         figures=f"listening after {spread(listening)} ms, login answered after {spread(login)} ms; on an empty folder "
         f"(schema, keys and first administrator are made) {spread(first_listening)} ms and {spread(first_login)} ms",
         raw={"listening": listening, "login": login, "firstListening": first_listening, "firstLogin": first_login},
+    )
+
+
+def audit_verification(plan: Plan, tools: Tools, folder: Path, postgres_url: str | None) -> Row:
+    place = ["--postgres", postgres_url] if postgres_url else ["--sqlite", folder / "audit.db"]
+    done = run_tool(
+        tools.audit_verify, *place, "--entries", plan.audit_entries, "--repetitions", min(3, plan.repetitions)
+    )
+    read, verified = done["readSeconds"], done["verifySeconds"]
+    ratio = statistics.median(one / other for one, other in zip(verified, read, strict=True))
+    seconds = statistics.median(verified)
+    return Row(
+        what=f"Verifying the whole audit log, {plan.audit_entries:,} entries" + (", on PostgreSQL" if postgres_url else ""),
+        against="reading the same rows and looking at none",
+        aim="10 s",
+        result=f"{seconds:.1f} s",
+        is_met=seconds < 10,
+        figures=f"{spread(verified, 1)} s against {spread(read, 1)} s for reading alone: {ratio:.1f} times as long",
+        raw=done,
     )
 
 

@@ -183,6 +183,7 @@ Task<Status> AccountService::resend_verification(EmailAddress email, Visitor vis
     } else {
       co_await send_token_in_vain(transaction, email, OneTimePurpose::verify_email);
     }
+    co_await record_request(transaction, "user.verification-requested", user, visitor);
     co_return true;
   };
   co_await parts_.database.transact(std::move(body));
@@ -199,6 +200,7 @@ Task<Status> AccountService::forgot_password(EmailAddress email, Visitor visitor
     } else {
       co_await send_token_in_vain(transaction, email, OneTimePurpose::reset_password);
     }
+    co_await record_request(transaction, "user.password-reset-requested", user, visitor);
     co_return true;
   };
   co_await parts_.database.transact(std::move(body));
@@ -245,25 +247,43 @@ Task<Status> AccountService::reset_password(SecretText token, SecretText new_pas
 
 Task<Result<LoggedIn>> AccountService::log_in(Login login, Visitor visitor) {
   const auto may_try = co_await parts_.attempts.may_try(login.email.key());
-  if (!may_try) co_return std::unexpected(may_try.error());
+  if (!may_try) {
+    co_await record_refusal("user.login-refused", Actor::anonymous(), std::nullopt, "too many wrong ones before",
+                            visitor);
+    co_return std::unexpected(may_try.error());
+  }
   auto account = co_await store_.find_with_credentials(parts_.database, login.email);
   const auto stored = account ? account->credentials.password_hash : std::string();
   const auto verified = co_await parts_.passwords.verify(visitor.hash_client(), login.password, stored);
   if (!verified) co_return std::unexpected(verified.error());
   // A disabled account answers as a wrong password does, and counts as one: else the limit would tell them apart.
+  const auto known = account ? std::optional(account->user.id) : std::nullopt;
   const bool is_right = verified->matches && account->user.is_active;
   const auto verdict = is_right ? Attempts::Verdict::right : Attempts::Verdict::wrong;
   const auto may_tell = co_await parts_.attempts.may_tell(login.email.key(), verdict);
-  if (!may_tell) co_return std::unexpected(may_tell.error());
-  if (!is_right) co_return refuse(ErrorCode::invalid_credentials);
-  if (!account->user.email_verified_at) co_return refuse(ErrorCode::email_not_verified);
+  if (!may_tell) {
+    co_await record_refusal("user.login-refused", Actor::anonymous(), known, "too many wrong ones before", visitor);
+    co_return std::unexpected(may_tell.error());
+  }
+  if (!is_right) {
+    co_await record_refusal("user.login-refused", Actor::anonymous(), known, "wrong credentials", visitor);
+    co_return refuse(ErrorCode::invalid_credentials);
+  }
+  if (!account->user.email_verified_at) {
+    co_await record_refusal("user.login-refused", Actor::anonymous(), known, "the address is not verified", visitor);
+    co_return refuse(ErrorCode::email_not_verified);
+  }
   if (verified->needs_rehash) {
     const auto rehashed = co_await parts_.passwords.rehash(visitor.hash_client(), login.password);
     if (rehashed) co_await store_.set_rehashed(parts_.database, account->user.id, stored, *rehashed);
   }
   auto device = device_of(login, visitor);
-  auto tokens = co_await parts_.sessions.start(account->user.id, account->credentials.version, std::move(device));
-  if (!tokens) co_return std::unexpected(tokens.error());
+  auto tokens =
+      co_await parts_.sessions.start(account->user.id, account->credentials.version, std::move(device), visitor.origin);
+  if (!tokens) {
+    co_await record_refusal("user.login-refused", Actor::anonymous(), known, "changed at the same moment", visitor);
+    co_return std::unexpected(tokens.error());
+  }
   account->user.last_login_at = parts_.clock.now();
   LoggedIn logged_in{std::move(account->user), std::move(*tokens)};
   co_return logged_in;
@@ -461,7 +481,10 @@ Task<Result<UserWithCredentials>> AccountService::confirm_password(UserId user, 
   const auto verdict = verified->matches ? Attempts::Verdict::right : Attempts::Verdict::wrong;
   const auto may_tell = co_await parts_.attempts.may_tell(key, verdict);
   if (!may_tell) co_return std::unexpected(may_tell.error());
-  if (!verified->matches) co_return wrong_password(pointer);
+  if (!verified->matches) {
+    co_await record_refusal("user.confirmation-refused", Actor::user(user), user, "wrong credentials", visitor);
+    co_return wrong_password(pointer);
+  }
   co_return std::move(*account);
 }
 
@@ -484,6 +507,35 @@ Task<void> AccountService::send_token_in_vain(sql::Transaction& transaction, con
   co_await store_.insert_token_in_vain(transaction, row, now);
   auto letter = letter_with(parts_.letters, purpose, email.text(), token.text);
   co_await parts_.outbox.enqueue_in_vain(transaction, std::move(letter));
+}
+
+// The same for addresses of everybody and of nobody, so that both take as long.
+Task<void> AccountService::record_request(sql::Transaction& transaction, std::string_view action,
+                                          const std::optional<User>& user, const Visitor& visitor) {
+  AuditEntry entry{.action = action,
+                   .outcome = user ? AuditOutcome::done : AuditOutcome::refused,
+                   .actor = Actor::anonymous(),
+                   .target = user ? "user:" + user->id.text() : "nobody",
+                   .reason = {},
+                   .origin = visitor.origin};
+  co_await parts_.audit.record(transaction, std::move(entry));
+}
+
+Task<void> AccountService::record_refusal(std::string_view action, Actor actor, std::optional<UserId> target,
+                                          std::string reason, const Visitor& visitor) {
+  const auto full = co_await parts_.limits.take(kRefusedLoginsPerNetwork, visitor.origin.network);
+  if (full) {
+    parts_.audit.leave_unrecorded();
+    co_return;
+  }
+  // An address that was typed and belongs to nobody is not kept: it may be a password.
+  AuditEntry entry{.action = action,
+                   .outcome = AuditOutcome::refused,
+                   .actor = std::move(actor),
+                   .target = target ? "user:" + target->text() : "nobody",
+                   .reason = std::move(reason),
+                   .origin = visitor.origin};
+  co_await parts_.audit.try_to_record(parts_.database, std::move(entry));
 }
 
 Task<void> AccountService::record(sql::Transaction& transaction, std::string_view action, Actor actor, UserId target,

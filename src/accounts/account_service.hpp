@@ -130,6 +130,12 @@ class AccountService {
                                                      std::string_view purpose, Time now);
   Task<Result<bool>> take_change_of_email(sql::Transaction& transaction, const std::string& hash, Time now,
                                           const Visitor& visitor);
+  Task<void> record_request(sql::Transaction& transaction, std::string_view action, const std::optional<User>& user,
+                            const Visitor& visitor);
+  // A wrong password, or whatever else a login is refused for. Told whether it can be written or not; so many of a
+  // network in a minute are written (kRefusedLoginsPerNetwork), the others counted.
+  Task<void> record_refusal(std::string_view action, Actor actor, std::optional<UserId> target, std::string reason,
+                            const Visitor& visitor);
   Task<void> record(sql::Transaction& transaction, std::string_view action, Actor actor, UserId target,
                     const Visitor& visitor, std::string reason = {});
 

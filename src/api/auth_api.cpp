@@ -75,7 +75,7 @@ Task<Result<RefreshAnswer>> AuthApi::refresh(Call& call, RefreshInput input) {
 
 Task<Result<NoContent>> AuthApi::log_out(Call& call, LogoutInput input) {
   if (input.refresh_token) {
-    co_await sessions_.end_by_token(*input.refresh_token);
+    co_await sessions_.end_by_token(*input.refresh_token, call.origin());
     co_return NoContent{};
   }
   const auto token = bearer_token(call.request);
@@ -86,7 +86,7 @@ Task<Result<NoContent>> AuthApi::log_out(Call& call, LogoutInput input) {
   }
   const auto caller = guard_.authenticate(*token);
   if (!caller && caller.error().code != ErrorCode::unauthenticated) co_return std::unexpected(caller.error());
-  if (caller) co_await sessions_.end_one(caller->user, caller->session, "logout");
+  if (caller) co_await sessions_.end_one(caller->user, caller->session, "logout", call.origin());
   co_return NoContent{};
 }
 

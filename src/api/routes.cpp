@@ -14,7 +14,7 @@ constexpr auto user = kForUsers;
 
 // clang-format off
 std::vector<Route> routes(const Apis& apis) {
-  const auto& [auth, users, sessions, staff, bulk, resource_servers, pages, everybody] = apis;
+  const auto& [auth, users, sessions, staff, bulk, resource_servers, audit, pages, everybody] = apis;
   return {
       // Accounts
       {post, "/v1/auth/register", public_, registration, honoured, "Sign up; the address is proved by mail", bind(auth, &AuthApi::register_user)},
@@ -52,6 +52,12 @@ std::vector<Route> routes(const Apis& apis) {
       // For services that are given access tokens
       {post, "/v1/auth/introspect", tokens_introspect, read, ignored, "Whether a token is good, and whose it is (RFC 7662)", introspection_endpoint(resource_servers)},
       {get, "/v1/revocations", revocations_read, read, ignored, "What was revoked, to read on from; or as server-sent events", revocations_endpoint(resource_servers)},
+
+      // Audit
+      {get, "/v1/audit", audit_read, read, ignored, "The record of who did what, newest first", bind(audit, &AuditApi::list)},
+      {get, "/v1/audit/export", audit_read, read, ignored, "The same in the order of its chain, without gaps", bind(audit, &AuditApi::export_entries)},
+      {post, "/v1/audit/verify", audit_read, operator_, ignored, "Whether anybody has altered it", bind(audit, &AuditApi::verify)},
+      {post, "/v1/audit/erase", audit_erase, operator_, honoured, "Erase what is personal in the entries that name a user", bind(audit, &AuditApi::erase)},
 
       // The pages behind the links in mails
       {get, "/verify-email", public_, read, ignored, "The page to confirm an address", bind(pages, &PagesApi::show_verify_email)},

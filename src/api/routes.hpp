@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "api/admin_api.hpp"
+#include "api/audit_api.hpp"
 #include "api/auth_api.hpp"
 #include "api/bulk_logout_api.hpp"
 #include "api/pages_api.hpp"
@@ -23,6 +24,7 @@ struct Apis {
   AdminApi* admin = nullptr;
   BulkLogoutApi* bulk_logouts = nullptr;
   ResourceServersApi* resource_servers = nullptr;
+  AuditApi* audit = nullptr;
   PagesApi* pages = nullptr;
   PublicApi* open = nullptr;
 };

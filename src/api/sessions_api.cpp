@@ -15,13 +15,13 @@ Task<Result<SessionPage>> SessionsApi::list(Call& call) {
 Task<Result<NoContent>> SessionsApi::end_one(Call& call) {
   const auto session = call.id<SessionId>(0);
   if (!session) co_return std::unexpected(session.error());
-  const auto status = co_await sessions_.end_one(call.caller->user, *session, "ended-by-user");
+  const auto status = co_await sessions_.end_one(call.caller->user, *session, "ended-by-user", call.origin());
   if (!status) co_return std::unexpected(status.error());
   co_return NoContent{};
 }
 
 Task<Result<SessionsEndedAnswer>> SessionsApi::end_others(Call& call) {
-  const auto ended = co_await sessions_.end_others(call.caller->user, call.caller->session);
+  const auto ended = co_await sessions_.end_others(call.caller->user, call.caller->session, call.origin());
   SessionsEndedAnswer answer{.sessions_ended = ended};
   co_return answer;
 }

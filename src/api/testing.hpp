@@ -112,6 +112,7 @@ struct ApiAtWork : AccountsAtWork {
                             .admin = &admin_api,
                             .bulk_logouts = &bulk_logout_api,
                             .resource_servers = &resource_servers_api,
+                            .audit = &audit_api,
                             .pages = &pages_api,
                             .open = &public_api});
     all.insert(all.end(), further.begin(), further.end());
@@ -141,6 +142,21 @@ struct ApiAtWork : AccountsAtWork {
                                                 .feed = feed,
                                                 .database = database,
                                                 .clock = clock}};
+  AuditKeys audit_keys{.entries = MacKey(master_key.derive("audit")),
+                       .chain = MacKey(master_key.derive("audit-chain"))};
+  CheckpointKey checkpoint_key{master_key.derive("audit-checkpoint")};
+  AuditChain audit_chain{{.database = database,
+                          .audit = audit,
+                          .clock = clock,
+                          .slow_loop = *loops.front(),
+                          .keys = audit_keys,
+                          .checkpoint_key = checkpoint_key}};
+  AuditCheckpoints audit_checkpoints{{.chain = audit_chain,
+                                      .key = checkpoint_key,
+                                      .clock = clock,
+                                      .slow_loop = *loops.front(),
+                                      .file = "/nowhere/audit-checkpoints.jsonl"}};
+  api::AuditApi audit_api{audit_chain, audit_checkpoints, clock};
   api::PagesApi pages_api{accounts};
   api::PublicApi public_api{{.database = database,
                              .feed = feed,

@@ -24,6 +24,10 @@ constexpr milliseconds kProbeIntervalWhenIll{500};
 constexpr milliseconds kKeyringInterval{2'000};
 constexpr milliseconds kSweepInterval{30'000};
 constexpr milliseconds kSweepIntervalWhenBehind{50};
+constexpr milliseconds kAuditLinkInterval{250};
+constexpr std::chrono::minutes kCheckpointInterval{1};
+constexpr std::chrono::hours kAuditPurgeInterval{1};
+constexpr milliseconds kAuditPurgeIntervalWhenBehind{200};
 constexpr milliseconds kPauseAfterFailure{1'000};
 
 void spawn(EventLoop& loop, Task<void> work) { boost::asio::co_spawn(loop, std::move(work), boost::asio::detached); }
@@ -37,6 +41,9 @@ void BackgroundWork::start(Workers& workers) {
   spawn(workers.background(), flush_log());
   spawn(workers.mail(), deliver_mail());
   spawn(workers.mail(), end_sessions_in_bulk());
+  spawn(workers.mail(), link_audit());
+  spawn(workers.mail(), sign_audit());
+  spawn(workers.mail(), purge_audit());
   spawn(workers.mail(), sweep());  // looks at every session, and must not keep the feed waiting
 }
 
@@ -44,6 +51,7 @@ void BackgroundWork::start_for_a_command(Workers& workers) {
   follow_feed(workers);
   spawn(workers.background(), flush_log());
   spawn(workers.mail(), end_sessions_in_bulk());
+  spawn(workers.mail(), link_audit());
 }
 
 void BackgroundWork::follow_feed(Workers& workers) {
@@ -140,6 +148,91 @@ Task<void> BackgroundWork::end_sessions_in_bulk() {
     if (failure.empty()) continue;
     parts_.log.event(LogLevel::error, "bulk-logout-failed", {{"cause", failure}});
     co_await pause_for(kPauseAfterFailure);
+  }
+}
+
+Task<void> BackgroundWork::link_audit() {
+  for (;;) {
+    std::int64_t linked = 0;
+    std::string failure;
+    try {
+      linked = co_await parts_.audit_chain.link_waiting();
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    if (!failure.empty()) {
+      parts_.log.event(LogLevel::error, "audit-sequencer-failed", {{"cause", failure}});
+      co_await pause_for(kPauseAfterFailure);
+    } else if (linked < AuditStore::kLinkedAtOnce) {
+      co_await pause_for(kAuditLinkInterval);
+    }
+  }
+}
+
+Task<void> BackgroundWork::sign_audit() {
+  for (;;) {
+    co_await make_checkpoint();
+    co_await pause_for(kCheckpointInterval);
+  }
+}
+
+Task<void> BackgroundWork::make_checkpoint() {
+  CheckpointMade made;
+  std::string failure;
+  try {
+    made = co_await parts_.audit_checkpoints.make();
+  } catch (const std::exception& error) {
+    failure = error.what();
+  }
+  if (!failure.empty()) parts_.log.event(LogLevel::error, "audit-checkpoint-failed", {{"cause", failure}});
+  if (!made.damage.empty()) parts_.log.event(LogLevel::error, "audit-chain-damaged", {{"cause", made.damage}});
+  if (!made.file_failure.empty()) {
+    parts_.log.event(LogLevel::error, "audit-checkpoint-file-failed", {{"cause", made.file_failure}});
+  }
+  if (!made.checkpoint) co_return;
+  const auto& checkpoint = *made.checkpoint;
+  const auto at = to_rfc3339(checkpoint.at);
+  const auto public_key = parts_.audit_checkpoints.public_key();
+  parts_.log.event(LogLevel::info, "audit-checkpoint",
+                   {{"position", checkpoint.point.position},
+                    {"link", checkpoint.point.link},
+                    {"at", at},
+                    {"publicKey", public_key},
+                    {"signature", checkpoint.signature}});
+}
+
+Task<void> BackgroundWork::close_audit() {
+  std::int64_t linked = AuditStore::kLinkedAtOnce;
+  try {
+    while (linked >= AuditStore::kLinkedAtOnce) linked = co_await parts_.audit_chain.link_waiting();
+  } catch (const std::exception&) {
+    linked = 0;  // another node links it, or this one after its next start
+  }
+  co_await make_checkpoint();
+}
+
+Task<void> BackgroundWork::purge_audit() {
+  if (parts_.audit_retention == std::chrono::days(0)) co_return;
+  for (;;) {
+    AuditPurge purged;
+    std::string failure;
+    try {
+      purged = co_await parts_.audit_chain.purge(parts_.clock.now() - parts_.audit_retention);
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    if (!purged.findings.empty()) {
+      const auto& first = purged.findings.front();
+      failure = "evidence is kept: " + std::string(first.kind) + " at position " +
+                std::to_string(first.position.value_or(0)) + ": " + first.detail;
+    }
+    if (!failure.empty()) parts_.log.event(LogLevel::error, "audit-purge-failed", {{"cause", failure}});
+    if (purged.rows > 0) parts_.log.event(LogLevel::info, "audit-purged", {{"entries", purged.rows}});
+    if (purged.rows > 0) {
+      co_await pause_for(kAuditPurgeIntervalWhenBehind);
+    } else {
+      co_await pause_for(kAuditPurgeInterval);
+    }
   }
 }
 

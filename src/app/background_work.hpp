@@ -4,6 +4,9 @@
 #include "accounts/account_service.hpp"
 #include "api/idempotency.hpp"
 #include "api/public_api.hpp"
+#include "audit/audit_chain.hpp"
+#include "audit/audit_checkpoints.hpp"
+#include "base/clock.hpp"
 #include "mail/outbox.hpp"
 #include "observe/log.hpp"
 #include "runtime/workers.hpp"
@@ -26,6 +29,10 @@ class BackgroundWork {
     SessionService& sessions;
     BulkLogoutService& bulk_logouts;
     AccountService& accounts;
+    AuditChain& audit_chain;
+    AuditCheckpoints& audit_checkpoints;
+    std::chrono::days audit_retention;  // 0: for ever
+    const Clock& clock;
     api::Idempotency& idempotency;
     api::ProcessState& process;
     Log& log;
@@ -37,6 +44,9 @@ class BackgroundWork {
   // Only what answering needs and what a command may order; mails and the sweep wait for a server.
   void start_for_a_command(Workers& workers);
 
+  // The last thing before the loops stop: links what waits, and signs the end of the chain. On the loop of mail.
+  Task<void> close_audit();
+
  private:
   void follow_feed(Workers& workers);
   Task<void> deliver_mail();
@@ -44,6 +54,10 @@ class BackgroundWork {
   Task<void> watch_keyring();
   Task<void> sweep();
   Task<void> end_sessions_in_bulk();
+  Task<void> link_audit();
+  Task<void> sign_audit();
+  Task<void> make_checkpoint();
+  Task<void> purge_audit();
   Task<void> flush_log();
 
   Parts parts_;

@@ -49,6 +49,9 @@ void fill_metrics(Metrics& metrics, MetricsSources sources) {
               [sources] { return static_cast<double>(sources.database.state().connections_in_transaction); });
   metrics.add(gauge, "safawinet_database_waiting", "Calls that wait for a connection to the database server.",
               [sources] { return static_cast<double>(sources.database.state().waiting); });
+  metrics.add(counter, "safawinet_audit_refusals_unrecorded_total",
+              "Refused logins that are not in the audit log: there were too many of them, or it could not be written.",
+              [sources] { return static_cast<double>(sources.audit.unrecorded()); });
   // All of these stay zero without a shared cache.
   metrics.add(counter, "safawinet_cache_errors_total",
               "Calls of the shared cache, and attempts to connect to it, that failed.",

@@ -3,6 +3,7 @@
 
 #include "accounts/passwords.hpp"
 #include "api/resource_servers_api.hpp"
+#include "audit/audit_log.hpp"
 #include "cache/rate_limiter.hpp"
 #include "http/server.hpp"
 #include "observe/metrics.hpp"
@@ -21,6 +22,7 @@ struct MetricsSources {
   const RateLimiter& limits;
   const HashPool& hash_pool;
   const Passwords& passwords;
+  const AuditLog& audit;
   const http::Server& server;
 };
 

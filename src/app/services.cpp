@@ -156,6 +156,19 @@ void Services::make(std::uint16_t port) {
   const auto audience = settings.tokens.audience.empty() ? public_url : settings.tokens.audience;
   feed.emplace(*database, clock, settings.revocation.lease, &clock);
   audit.emplace(clock, random, MacKey(master_key.derive("audit")));
+  checkpoint_key.emplace(master_key.derive("audit-checkpoint"));
+  audit_chain.emplace(AuditChain::Parts{
+      .database = *database,
+      .audit = *audit,
+      .clock = clock,
+      .slow_loop = workers->mail(),
+      .keys = {.entries = MacKey(master_key.derive("audit")), .chain = MacKey(master_key.derive("audit-chain"))},
+      .checkpoint_key = *checkpoint_key});
+  audit_checkpoints.emplace(AuditCheckpoints::Parts{.chain = *audit_chain,
+                                                    .key = *checkpoint_key,
+                                                    .clock = clock,
+                                                    .slow_loop = workers->mail(),
+                                                    .file = settings.audit.checkpoint_file});
   outbox.emplace(clock, random, master_key);
   letters.emplace(public_url);
   try {
@@ -291,6 +304,7 @@ void Services::make_api() {
                                                               .feed = *feed,
                                                               .database = *database,
                                                               .clock = clock});
+  audit_api.emplace(*audit_chain, *audit_checkpoints, clock);
   pages_api.emplace(*accounts);
   idempotency.emplace(*database, clock, MacKey(master_key.derive("idempotency")));
   const auto described = api::routes(api::Apis{});
@@ -311,6 +325,7 @@ void Services::make_api() {
                        .admin = &*admin_api,
                        .bulk_logouts = &*bulk_logout_api,
                        .resource_servers = &*resource_servers_api,
+                       .audit = &*audit_api,
                        .pages = &*pages_api,
                        .open = &*public_api};
   pipeline.emplace(make_pipeline(api::routes(apis), *request_metrics));
@@ -327,6 +342,10 @@ void Services::make_api() {
                                            .sessions = *sessions,
                                            .bulk_logouts = *bulk_logouts,
                                            .accounts = *accounts,
+                                           .audit_chain = *audit_chain,
+                                           .audit_checkpoints = *audit_checkpoints,
+                                           .audit_retention = settings.audit.retention,
+                                           .clock = clock,
                                            .idempotency = *idempotency,
                                            .process = process,
                                            .log = log});

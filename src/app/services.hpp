@@ -74,6 +74,9 @@ struct Services {
   std::string public_url;
   std::optional<RevocationFeed> feed;
   std::optional<AuditLog> audit;
+  std::optional<CheckpointKey> checkpoint_key;
+  std::optional<AuditChain> audit_chain;
+  std::optional<AuditCheckpoints> audit_checkpoints;
   std::optional<Outbox> outbox;
   std::optional<Letters> letters;
   std::unique_ptr<MailTransport> transport;
@@ -94,6 +97,7 @@ struct Services {
   std::optional<api::AdminApi> admin_api;
   std::optional<api::BulkLogoutApi> bulk_logout_api;
   std::optional<api::ResourceServersApi> resource_servers_api;
+  std::optional<api::AuditApi> audit_api;
   std::optional<api::PagesApi> pages_api;
   std::optional<api::PublicApi> public_api;
   std::optional<api::Idempotency> idempotency;

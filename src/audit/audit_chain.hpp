@@ -71,8 +71,8 @@ class AuditChain {
   // Whether the chain is still the one that had this point; if it reaches back so far.
   Task<bool> still_has(ChainPoint point);
 
-  // Begins at position `from` (1, and wherever the chain begins, at the least), and looks at kVerifiedAtOnce rows. With
-  // the last of them it also looks for entries beside the chain, and at the checkpoints.
+  // Links what waits, begins at position `from` (1, and wherever the chain begins, at the least), and looks at
+  // kVerifiedAtOnce rows. With the last of them it also looks for entries beside the chain, and at the checkpoints.
   Task<AuditVerification> verify(std::optional<std::int64_t> from, std::vector<AuditCheckpoint> checkpoints);
 
   // In order of position, those behind `after`.
@@ -95,6 +95,7 @@ class AuditChain {
   };
 
   Task<AuditVerification> verify_here(std::optional<std::int64_t> from, std::vector<AuditCheckpoint> checkpoints);
+  Task<void> link_all();
   Task<End> find_start(std::optional<std::int64_t> from, std::vector<AuditFinding>& findings);
   Task<void> find_unlinked(std::int64_t after, std::int64_t up_to, std::vector<AuditFinding>& findings);
   Task<void> compare(const std::vector<AuditCheckpoint>& checkpoints, const ChainPoint& head,

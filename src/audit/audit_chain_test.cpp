@@ -248,11 +248,15 @@ TEST_P(AuditChainTest, whatever_is_changed_by_hand_is_found_where_it_was_done) {
 }
 
 TEST_P(AuditChainTest, what_waits_is_no_finding_until_it_has_waited_for_too_long) {
+  const bool is_sqlite = GetParam().name == "sqlite";
+  attack(is_sqlite ? "CREATE TRIGGER stuck BEFORE INSERT ON audit_chain BEGIN SELECT RAISE(ABORT, 'no'); END"
+                   : "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$; "
+                     "CREATE TRIGGER stuck BEFORE INSERT ON audit_chain FOR EACH ROW EXECUTE FUNCTION no()");
   record(1);
   EXPECT_THAT(faults(), IsEmpty());
   clock_.advance(std::chrono::seconds(31));
   EXPECT_THAT(faults(), ElementsAre("entry-not-linked"));
-  link();
+  attack(is_sqlite ? "DROP TRIGGER stuck" : "DROP TRIGGER stuck ON audit_chain");
   EXPECT_THAT(faults(), IsEmpty());
 }
 

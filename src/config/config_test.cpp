@@ -91,6 +91,8 @@ TEST_F(Config, HasADefaultForEverything) {
   EXPECT_EQ(settings.mail.directory, "./var/safawinet/mail");
   EXPECT_EQ(settings.mail.from, "Safawinet <no-reply@localhost>");
   EXPECT_EQ(settings.revocation.lease, 2000ms);
+  EXPECT_EQ(settings.audit.checkpoint_file, "./var/safawinet/audit-checkpoints.jsonl");
+  EXPECT_EQ(settings.audit.retention, std::chrono::days(0));
   EXPECT_THAT(settings.limits.exempt_networks, IsEmpty());
   EXPECT_EQ(settings.limits.max_wait, 2000ms);
   EXPECT_EQ(settings.workers.count, 0U);
@@ -140,6 +142,9 @@ directory = "/srv/mail"
 from = "accounts@example.com"
 [revocation]
 lease_milliseconds = 500
+[audit]
+checkpoint_file = "/srv/checkpoints"
+retention_days = 30
 [limits]
 exempt_networks = ["192.0.2.1"]
 max_wait_milliseconds = 100
@@ -175,6 +180,8 @@ level = "debug"
   EXPECT_EQ(settings.mail.directory, "/srv/mail");
   EXPECT_EQ(settings.mail.from, "accounts@example.com");
   EXPECT_EQ(settings.revocation.lease, 500ms);
+  EXPECT_EQ(settings.audit.checkpoint_file, "/srv/checkpoints");
+  EXPECT_EQ(settings.audit.retention, std::chrono::days(30));
   EXPECT_THAT(settings.limits.exempt_networks, ElementsAre("192.0.2.1"));
   EXPECT_EQ(settings.limits.max_wait, 100ms);
   EXPECT_EQ(settings.workers.count, 2U);
@@ -376,6 +383,12 @@ TEST_F(Config, ASecretInAFileThatEverybodyMayReadIsRefused) {
             "secrets.master_key (open.toml:2): is a secret in a file that everybody may read: `chmod o-rwx open.toml`, "
             "or use "
             "SAFAWINET_MASTER_KEY");
+}
+
+TEST_F(Config, TheAuditLogIsKeptForeverOrForThirtyDaysAtTheLeast) {
+  for (const auto* days : {"0", "30", "36500"}) fine(std::string("[audit]\nretention_days = ") + days);
+  EXPECT_THAT(problems("[audit]\nretention_days = 29\n"),
+              ElementsAre(HasSubstr("must be 0 (for ever) or at least 30")));
 }
 
 TEST_F(Config, BadListItemsAreNamed) {

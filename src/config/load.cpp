@@ -102,6 +102,9 @@ class Loader {
     check_together();
     if (!problems_.empty()) return std::unexpected(std::move(problems_));
     if (settings_.mail.directory.empty()) settings_.mail.directory = settings_.storage.data_dir / "mail";
+    if (settings_.audit.checkpoint_file.empty()) {
+      settings_.audit.checkpoint_file = settings_.storage.data_dir / "audit-checkpoints.jsonl";
+    }
     return std::move(settings_);
   }
 

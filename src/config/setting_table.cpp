@@ -382,6 +382,28 @@ std::vector<Setting> make_table() {
              return kFine;
            }},
 
+      {.key = "audit.checkpoint_file",
+       .kind = text,
+       .meaning = "The file to which signed checkpoints of the audit log are added; better on another machine. Empty: "
+                  "`audit-checkpoints.jsonl` in the data folder.",
+       .store =
+           [](Settings& s, Value v) {
+             s.audit.checkpoint_file = as_text(v);
+             return kFine;
+           }},
+      {.key = "audit.retention_days",
+       .kind = integer,
+       .initial = "0",
+       .unit = "days",
+       .minimum = 0,
+       .maximum = 36'500,
+       .meaning = "How long entries of the audit log are kept, 30 days at the least; 0: for ever.",
+       .store = [](Settings& s, Value v) -> Complaint {
+         s.audit.retention = std::chrono::days(as_number(v));
+         if (as_number(v) > 0 && as_number(v) < 30) return "must be 0 (for ever) or at least 30";
+         return kFine;
+       }},
+
       {.key = "limits.exempt_networks",
        .kind = list,
        .meaning = "Client networks that the limits by address and network do not count (wrong passwords of an account "

@@ -124,6 +124,11 @@ struct RevocationSettings {
   std::chrono::milliseconds lease{};
 };
 
+struct AuditSettings {
+  std::filesystem::path checkpoint_file;
+  std::chrono::days retention{};  // 0: for ever
+};
+
 struct LimitSettings {
   std::vector<std::string> exempt_networks;  // CIDR blocks
   std::chrono::milliseconds max_wait{};
@@ -150,6 +155,7 @@ struct Settings {
   PasswordSettings passwords;
   MailSettings mail;
   RevocationSettings revocation;
+  AuditSettings audit;
   LimitSettings limits;
   WorkerSettings workers;
   LogSettings log;

@@ -64,7 +64,7 @@ TEST_P(SessionRacesTest, without_grace_one_refresh_wins_and_the_others_end_the_s
     ASSERT_TRUE(at_work.is_dead(winners.front()));
     ASSERT_THAT(at_work.take_mails(), SizeIs(1));
   }
-  EXPECT_EQ(at_work.number("SELECT count(*) FROM audit_log"), all_rounds);
+  EXPECT_EQ(at_work.number("SELECT count(*) FROM audit_log WHERE action = 'session.refresh-token-reused'"), all_rounds);
   EXPECT_EQ(at_work.number("SELECT count(*) FROM ended_sessions WHERE reason = 'reuse'"), all_rounds);
 }
 

@@ -31,7 +31,8 @@ std::string random_token_id(Random& random) {
 
 }  // namespace
 
-Task<Result<IssuedTokens>> SessionService::start(UserId user, std::int64_t credential_version, Device device) {
+Task<Result<IssuedTokens>> SessionService::start(UserId user, std::int64_t credential_version, Device device,
+                                                 Origin origin) {
   const auto now = parts_.clock.now();
   const auto id = SessionId{Uuid::version7(now, parts_.random)};
   const Deadlines deadlines{.expires_at = now + std::min(rules_.idle, rules_.absolute),
@@ -39,6 +40,7 @@ Task<Result<IssuedTokens>> SessionService::start(UserId user, std::int64_t crede
   auto body = [&](sql::Transaction& transaction) -> Task<Result<SessionStanding>> {
     const auto standing = co_await store_.insert(transaction, id, user, credential_version, device, now, deadlines);
     if (!standing) co_return refuse(ErrorCode::invalid_credentials);
+    co_await record(transaction, "user.logged-in", user, "session:" + id.text(), {}, origin);
     co_return *standing;
   };
   const auto standing = co_await parts_.database.transact(std::move(body));
@@ -90,7 +92,7 @@ Task<std::vector<Session>> SessionService::list(UserId user, std::optional<Sessi
   return store_.list(parts_.database, user, parts_.clock.now(), before, limit);
 }
 
-Task<void> SessionService::end_by_token(const SecretText& token) {
+Task<void> SessionService::end_by_token(const SecretText& token, Origin origin) {
   const auto presented = parts_.keyring.get()->parse_refresh_token(token.reveal());
   if (!presented) co_return;
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
@@ -98,21 +100,24 @@ Task<void> SessionService::end_by_token(const SecretText& token) {
     if (!owner) co_return false;
     const EndingReason reason{.reason = "logout", .actor = Actor::user(*owner).text};
     co_await store_.set_reason(transaction, reason);
-    co_await store_.delete_one(transaction, presented->session, *owner);
+    const auto ended = co_await store_.delete_one(transaction, presented->session, *owner);
     co_await store_.forget_reason(transaction);
+    if (ended == 0) co_return false;
+    co_await record(transaction, "session.ended", *owner, "session:" + presented->session.text(), "logout", origin);
     co_return true;
   };
   co_await parts_.database.transact(std::move(body));
   co_await made_known();
 }
 
-Task<Status> SessionService::end_one(UserId user, SessionId session, std::string reason) {
+Task<Status> SessionService::end_one(UserId user, SessionId session, std::string reason, Origin origin) {
   auto body = [&](sql::Transaction& transaction) -> Task<Result<std::int64_t>> {
     const EndingReason ending{.reason = reason, .actor = Actor::user(user).text};
     co_await store_.set_reason(transaction, ending);
     const auto ended = co_await store_.delete_one(transaction, session, user);
     co_await store_.forget_reason(transaction);
     if (ended == 0) co_return refuse(ErrorCode::not_found);
+    co_await record(transaction, "session.ended", user, "session:" + session.text(), reason, origin);
     co_return ended;
   };
   const auto ended = co_await parts_.database.transact(std::move(body));
@@ -121,9 +126,13 @@ Task<Status> SessionService::end_one(UserId user, SessionId session, std::string
   co_return Status{};
 }
 
-Task<std::int64_t> SessionService::end_others(UserId user, SessionId current) {
+Task<std::int64_t> SessionService::end_others(UserId user, SessionId current, Origin origin) {
   auto body = [&](sql::Transaction& transaction) -> Task<Result<std::int64_t>> {
-    co_return co_await end_all_of(transaction, user, current, "ended-by-user", Actor::user(user));
+    const auto ended = co_await end_all_of(transaction, user, current, "ended-by-user", Actor::user(user));
+    if (ended == 0) co_return ended;
+    co_await record(transaction, "session.ended-others", user, "user:" + user.text(),
+                    "sessions ended: " + std::to_string(ended), origin);
+    co_return ended;
   };
   const auto ended = co_await parts_.database.transact(std::move(body));
   co_await made_known();
@@ -269,6 +278,17 @@ SessionService::Verdict SessionService::judge(const std::optional<SessionState>&
   return Verdict::reuse;
 }
 
+Task<void> SessionService::record(sql::Transaction& transaction, std::string_view action, UserId user,
+                                  std::string target, std::string reason, const Origin& origin) {
+  AuditEntry entry{.action = action,
+                   .outcome = AuditOutcome::done,
+                   .actor = Actor::user(user),
+                   .target = std::move(target),
+                   .reason = std::move(reason),
+                   .origin = origin};
+  co_await parts_.audit.record(transaction, std::move(entry));
+}
+
 // Whoever deletes the row tells the user; others have been too late.
 Task<void> SessionService::end_for_reuse(const SessionState& state, Time now, const Origin& origin) {
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
@@ -281,8 +301,8 @@ Task<void> SessionService::end_for_reuse(const SessionState& state, Time now, co
     AuditEntry entry{.action = "session.refresh-token-reused",
                      .outcome = AuditOutcome::refused,
                      .actor = Actor::anonymous(),
-                     .target = "session:" + standing.id.text(),
-                     .reason = "an old refresh token of user:" + standing.user.text() + " was presented",
+                     .target = "user:" + standing.user.text(),
+                     .reason = "an old refresh token of session:" + standing.id.text() + " was presented",
                      .origin = origin};
     co_await parts_.audit.record(transaction, std::move(entry));
     auto letter = parts_.letters.session_ended_for_reuse(state.email, state.device_name, now);

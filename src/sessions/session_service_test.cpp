@@ -218,14 +218,15 @@ TEST_P(SessionServiceTest, reuse_ends_the_session_once_with_one_mail_and_one_aud
   EXPECT_THAT(mails.front().text, HasSubstr("Firefox on Linux"));
 
   const auto audited =
-      at_work_.rows("SELECT outcome, actor, target, ip_address, request_id FROM audit_log WHERE action = $1",
+      at_work_.rows("SELECT outcome, actor, target, ip_address, request_id, reason FROM audit_log WHERE action = $1",
                     "session.refresh-token-reused");
   ASSERT_EQ(audited.size(), 1U);
   EXPECT_EQ(audited.front().get<std::string>(0), "refused");
   EXPECT_EQ(audited.front().get<std::string>(1), "anonymous");
-  EXPECT_EQ(audited.front().get<std::string>(2), "session:" + at_work_.session_of(stolen).text());
+  EXPECT_EQ(audited.front().get<std::string>(2), "user:" + user_.text());
   EXPECT_EQ(audited.front().get<std::string>(3), "192.0.2.8");
   EXPECT_EQ(audited.front().get<std::string>(4), "r-1");
+  EXPECT_THAT(audited.front().get<std::string>(5), HasSubstr("session:" + at_work_.session_of(stolen).text()));
 }
 
 TEST_P(SessionServiceTest, an_old_token_of_a_session_that_has_ended_raises_no_alarm) {

@@ -171,6 +171,9 @@ def test_the_servers_role_can_do_its_work_and_nothing_more(database: postgres.Da
         admin = server.admin()
         assert admin.force_logout_all().status == 200
         assert person.device.api.me().status == 401
+        assert admin.post("/v1/audit/erase", {"userId": person.id, "reason": "asked for"}).json["rowsErased"] > 0
+        answer = admin.post("/v1/audit/verify", {}).json
+        assert answer["rows"] > 5 and answer["findings"] == [], answer
         assert server.api().get("/health").json["status"] == "ok"
     finally:
         server.close()
@@ -178,6 +181,11 @@ def test_the_servers_role_can_do_its_work_and_nothing_more(database: postgres.Da
         "UPDATE audit_log SET reason = 'nothing happened'",
         "DELETE FROM audit_log",
         "TRUNCATE audit_log",
+        "UPDATE audit_chain SET link = ''",
+        "DELETE FROM audit_chain",
+        "UPDATE audit_queue SET entry_mac = ''",
+        "DELETE FROM audit_erasures",
+        "UPDATE audit_anchor SET position = 0",
         "DROP TRIGGER sessions_deleted ON refresh_sessions",
         "ALTER TABLE refresh_sessions DISABLE TRIGGER ALL",
         "CREATE TABLE mine ()",
