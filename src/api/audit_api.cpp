@@ -129,12 +129,12 @@ Task<Result<AuditPage>> AuditApi::list(Call& call) {
   co_return answer;
 }
 
-Task<Result<AuditExportPage>> AuditApi::export_entries(Call& call) {
+Task<Result<AuditExport>> AuditApi::export_entries(Call& call) {
   const auto after = number_of(call, "after", 0, std::numeric_limits<std::int64_t>::max());
   if (!after) co_return std::unexpected(after.error());
   const auto limit = number_of(call, "limit", 1, kExportLimit);
   if (!limit) co_return std::unexpected(limit.error());
-  AuditExportPage answer;
+  AuditExport answer;
   answer.next_after = after->value_or(0);
   auto rows = co_await chain_.read(answer.next_after, limit->value_or(kExportLimit));
   if (!rows.empty()) answer.next_after = rows.back().position;

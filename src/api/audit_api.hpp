@@ -17,7 +17,7 @@ class AuditApi {
   Task<Result<AuditPage>> list(Call& call);
   // ?after=POSITION&limit=1..1000, in the order of the chain; nextAfter is where the next page begins, also of what is
   // yet to come.
-  Task<Result<AuditExportPage>> export_entries(Call& call);
+  Task<Result<AuditExport>> export_entries(Call& call);
   Task<Result<AuditVerifyAnswer>> verify(Call& call, AuditVerifyInput input);
   Task<Result<AuditEraseAnswer>> erase(Call& call, AuditEraseInput input);
 

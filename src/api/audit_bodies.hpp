@@ -51,11 +51,11 @@ BOOST_DESCRIBE_STRUCT(AuditExportItem, (),
                       (position, link, linked_at, id, at, action, outcome, actor, target, reason, ip_address,
                        request_id, mac, erased_at))
 
-struct AuditExportPage {
+struct AuditExport {
   std::vector<AuditExportItem> items;
   std::int64_t next_after = 0;
 };
-BOOST_DESCRIBE_STRUCT(AuditExportPage, (), (items, next_after))
+BOOST_DESCRIBE_STRUCT(AuditExport, (), (items, next_after))
 
 // As a line of the checkpoint file.
 struct AuditCheckpointInput {

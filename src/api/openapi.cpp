@@ -70,6 +70,15 @@ json::array parameters_of(const Route& route) {
                                       {"description", "for events, in place of after"},
                                       {"schema", json::object{{"type", "string"}}}});
   }
+  if (route.path == "/v1/audit") {
+    for (const auto* name : {"actor", "target", "action"}) add_query(name, {{"type", "string"}});
+    add_query("outcome", {{"type", "string"}, {"enum", {"done", "refused"}}});
+    for (const auto* name : {"since", "until"}) add_query(name, {{"type", "string"}, {"format", "date-time"}});
+  }
+  if (route.path == "/v1/audit/export") {
+    add_query("after", {{"type", "integer"}, {"minimum", 0}, {"description", "nextAfter of the previous answer"}});
+    add_query("limit", {{"type", "integer"}, {"minimum", 1}, {"maximum", 1000}, {"default", 1000}});
+  }
   if (route.idempotency_key == IdempotencyKey::honoured) {
     parameters.push_back(
         json::object{{"name", "Idempotency-Key"},

@@ -24,6 +24,8 @@ BODIES = {
     ("POST", "/v1/auth/force-logout"): {"userId": SOMEBODY, "reason": "why", "includeOwnSession": False},
     ("POST", "/v1/auth/force-logout-all"): {"reason": "why", "includeOwnSession": False},
     ("POST", "/v1/auth/force-logout-bulk"): {"criteria": {"userIds": [SOMEBODY]}, "dryRun": True, "reason": "why"},
+    ("POST", "/v1/audit/verify"): {"from": 1},
+    ("POST", "/v1/audit/erase"): {"userId": SOMEBODY, "reason": "why"},
     ("POST", "/v1/admin/invitations"): {"email": "hostile@example.test"},
     ("PATCH", "/v1/users/me"): {"name": "Root", "locale": "en"},
     ("DELETE", "/v1/users/me"): {"password": OTHER_PASSWORD},
@@ -37,6 +39,7 @@ REQUIRED = {
     "/v1/auth/force-logout-all": set(),
     "/v1/auth/force-logout-bulk": {"criteria"},
     "/v1/auth/logout": set(),
+    "/v1/audit/verify": set(),
 }
 ROUTES = sorted(BODIES)
 EVERY_TYPE = {"null": None, "true": True, "number": 7, "fraction": 1.5, "string": "word", "list": [], "object": {}}
