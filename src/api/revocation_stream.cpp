@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "base/pause.hpp"
 #include "sessions/revocation_row.hpp"
 
 namespace safawinet::api {
@@ -11,6 +12,8 @@ namespace {
 
 constexpr std::size_t kItemsAtOnce = 100;
 constexpr std::chrono::seconds kStandingInterval{1};
+// However much is revoked, and however many listen, the database is not asked more often for each of them.
+constexpr std::chrono::milliseconds kBetweenReadings{50};
 // What EventSource waits before it connects again.
 constexpr std::string_view kPreamble = "retry: 1000\n\n";
 
@@ -86,6 +89,10 @@ Task<bool> RevocationStream::wait_for_news(http::BodySink& sink) {
     is_woken = parts_.clock.monotonic() < full_interval;
     if (goes_on && !is_woken) goes_on = co_await may_go_on();
   }
+  const auto too_early = read_at_ + kBetweenReadings - parts_.clock.monotonic();
+  if (goes_on && too_early > std::chrono::nanoseconds(0)) {
+    co_await pause_for(std::chrono::ceil<std::chrono::milliseconds>(too_early));
+  }
   co_return goes_on;
 }
 
@@ -99,6 +106,7 @@ Task<bool> RevocationStream::may_go_on() {
 
 // False: it cannot be read now. The client comes back, here or elsewhere, and is told 503 for as long as that is so.
 Task<bool> RevocationStream::read_on() {
+  read_at_ = parts_.clock.monotonic();
   try {
     auto next = co_await parts_.pages.read(page_.next, kItemsAtOnce);
     page_ = std::move(next);

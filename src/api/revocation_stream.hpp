@@ -61,6 +61,7 @@ class RevocationStream : public std::enable_shared_from_this<RevocationStream> {
   Parts parts_;
   RevocationPage page_;
   MonotonicTime keep_alive_due_{};
+  MonotonicTime read_at_{};
 };
 
 // One page as events; nothing if there is nothing in it.
