@@ -14,7 +14,7 @@
 #include "cli/contexts.hpp"
 #include "cli/table.hpp"
 
-namespace CLI {
+namespace CLI {  // NOLINT: the library's own name
 class App;
 }
 

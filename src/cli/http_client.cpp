@@ -105,7 +105,7 @@ ApiResponse HttpClient::send(const ApiRequest& request) {
   } else {
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.reveal().size()));
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.reveal().data());
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.reveal().data());  // NOLINT: its size is set above
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, std::string(request.method).c_str());
   }
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, fields.list);

@@ -43,6 +43,12 @@ void make_folder(const std::filesystem::path& folder) {
   if (error) throw Failure("cannot make the folder " + folder.string() + ": " + error.message());
 }
 
+// Negative when it cannot be.
+int open_lock(const std::filesystem::path& path) {
+  make_folder(path.parent_path());
+  return ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
 }  // namespace
 
 std::optional<SecretText> read_private_file(const std::filesystem::path& path) {
@@ -100,9 +106,7 @@ void remove_file(const std::filesystem::path& path) {
   }
 }
 
-FileLock::FileLock(const std::filesystem::path& path) {
-  make_folder(path.parent_path());
-  file_ = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+FileLock::FileLock(const std::filesystem::path& path) : file_(open_lock(path)) {
   if (file_ < 0) throw Failure("cannot open " + path.string() + ": " + reason());
   for (int tries = 0; ::flock(file_, LOCK_EX | LOCK_NB) != 0; ++tries) {
     const bool is_held = errno == EWOULDBLOCK || errno == EINTR;

@@ -94,26 +94,32 @@ std::string title_of(std::string_view member) {
   return title;
 }
 
+void print_line(Desk& desk, const std::string& title, const std::string& text) {
+  desk.console().write(inert(title + "  " + text) + "\n");
+}
+
 // Whatever the server has found, line by line; what is empty is left out.
 void print_tree(Desk& desk, const boost::json::object& object, const std::string& indent) {
+  const auto deeper = indent + "  ";
   for (const auto& [name, value] : object) {
-    const auto title = indent + title_of(name);
+    auto title = indent;
+    title += title_of(name);
     if (value.is_object()) {
       desk.console().write(inert(title) + "\n");
-      print_tree(desk, value.get_object(), indent + "  ");
+      print_tree(desk, value.get_object(), deeper);
     } else if (value.is_array()) {
       const auto& items = value.get_array();
       for (std::size_t index = 0; index < items.size(); ++index) {
         const auto numbered = title + " " + std::to_string(index + 1);
         if (items[index].is_object()) {
           desk.console().write(inert(numbered) + "\n");
-          print_tree(desk, items[index].get_object(), indent + "  ");
+          print_tree(desk, items[index].get_object(), deeper);
         } else {
-          desk.console().write(inert(title + "  " + text_at({{"item", items[index]}}, "item")) + "\n");
+          print_line(desk, title, text_at({{"item", items[index]}}, "item"));
         }
       }
     } else if (const auto text = text_at(object, name); !text.empty()) {
-      desk.console().write(inert(title + "  " + text) + "\n");
+      print_line(desk, title, text);
     }
   }
 }
