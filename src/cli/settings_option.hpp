@@ -8,7 +8,7 @@
 
 #include "config/settings.hpp"
 
-namespace CLI {
+namespace CLI {  // NOLINT: the library's own name
 class App;
 }
 

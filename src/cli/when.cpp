@@ -36,8 +36,8 @@ std::optional<Time> parse_when(std::string_view text, Time now, Direction direct
   if (text.size() < 2) return std::nullopt;
   const auto unit = seconds_of(text.back());
   std::int64_t count = 0;
-  const auto* end_of_count = text.data() + text.size() - 1;
-  const auto [end, error] = std::from_chars(text.data(), end_of_count, count);
+  const auto* end_of_count = &text.back();
+  const auto [end, error] = std::from_chars(&text.front(), end_of_count, count);
   if (!unit || error != std::errc() || end != end_of_count || count < 0 || count > kLongestSeconds / *unit) {
     return std::nullopt;
   }
