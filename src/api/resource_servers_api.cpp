@@ -16,7 +16,7 @@ namespace json = boost::json;
 
 constexpr std::size_t kItemsAtMost = 200;
 constexpr std::size_t kItemsUsually = 100;
-constexpr std::chrono::seconds kKeyCheckInterval{15};
+constexpr std::chrono::seconds kKeyCheckInterval{5};
 
 http::Response answer_with(unsigned status, const json::object& object) {
   return {.status = status, .content_type = "application/json", .body = json::serialize(object)};
