@@ -177,6 +177,8 @@ TEST_P(AuditChainTest, whatever_is_changed_by_hand_is_found_where_it_was_done) {
       {"UPDATE audit_chain SET entry_mac = 'x' WHERE position = 6", "link-wrong", 6},
       {"UPDATE audit_chain SET linked_at = '2022-01-02T03:04:05.000006Z' WHERE position = 6", "link-wrong", 6},
       {"UPDATE audit_chain SET link = 'x' WHERE position = 6", "link-wrong", 6},
+      {(GetParam().name == "sqlite" ? "UPDATE audit_log SET seq = 600" : "UPDATE audit_log SET seq = DEFAULT") + sixth,
+       "entry-missing", 6},
       // Deletion.
       {"DELETE FROM audit_log" + sixth, "entry-missing", 6},
       {"DELETE FROM audit_chain WHERE position = 6", "position-missing", 7},

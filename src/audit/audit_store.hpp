@@ -69,7 +69,7 @@ struct AuditFilter {
 class AuditStore {
  public:
   static constexpr std::int64_t kLinkedAtOnce = 1'000;
-  static constexpr std::int64_t kReadAtOnce = 5'000;
+  static constexpr std::int64_t kReadAtOnce = 1'000;
   static constexpr std::int64_t kErasedAtOnce = 1'000;
 
   // One at a time writes the chain, on whatever node; until the transaction ends. False: somebody else is at it.

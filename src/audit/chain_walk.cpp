@@ -28,14 +28,12 @@ void ChainWalk::look_at_link(const LinkedEntry& row) {
 }
 
 void ChainWalk::look_at_entry(const LinkedEntry& row) {
-  if (!row.has_entry) return report("entry-missing", row, "the entry is not in the log any more");
+  if (!row.has_entry)
+    return report("entry-missing", row, "the entry is not in the log any more, or has another number there");
   if (!row.entry) return report("entry-changed", row, "the entry cannot be read");
   const auto& entry = *row.entry;
   if (row.chain && entry.mac != row.chain->entry_mac) {
     return report("entry-changed", row, "it has another MAC than when it was linked");
-  }
-  if (row.chain && entry.seq != row.chain->entry_seq) {
-    return report("entry-changed", row, "it has another number than when it was linked");
   }
   if (!row.has_erasure) {
     auto fault = fault_of(keys_.entries, entry);
