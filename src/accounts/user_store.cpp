@@ -49,6 +49,8 @@ constexpr Statement kReplaceUnverified{
 constexpr Statement kSetVerified{
     "UPDATE users SET email_verified_at = coalesce(email_verified_at, $2), email_status = 'ok', bounce_count = 0, "
     "updated_at = $2 WHERE id = $1"};
+constexpr Statement kSetActive{"UPDATE users SET is_active = $2, updated_at = $3 WHERE id = $1"};
+constexpr Statement kSetRole{"UPDATE users SET role = $2, updated_at = $3 WHERE id = $1"};
 constexpr Statement kSetProfile{
     "UPDATE users SET name = coalesce($2, name), locale = coalesce($3, locale), updated_at = $4 WHERE id = $1"};
 constexpr Statement kSetPassword{
@@ -199,6 +201,14 @@ Task<void> UserStore::replace_unverified(sql::Transaction& transaction, UserId i
 
 Task<void> UserStore::set_verified(sql::Transaction& transaction, UserId id, Time now) {
   co_await transaction.execute(kSetVerified, id, now);
+}
+
+Task<void> UserStore::set_active(sql::Transaction& transaction, UserId id, bool is_active, Time now) {
+  co_await transaction.execute(kSetActive, id, is_active, now);
+}
+
+Task<void> UserStore::set_role(sql::Transaction& transaction, UserId id, Role role, Time now) {
+  co_await transaction.execute(kSetRole, id, name_of(role), now);
 }
 
 Task<void> UserStore::set_profile(sql::Database& database, UserId id, std::optional<std::string> name,

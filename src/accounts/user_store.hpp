@@ -63,6 +63,8 @@ class UserStore {
   Task<void> replace_unverified(sql::Transaction& transaction, UserId id, std::string_view email, std::string_view name,
                                 std::string_view password_hash, Time now);
   Task<void> set_verified(sql::Transaction& transaction, UserId id, Time now);
+  Task<void> set_active(sql::Transaction& transaction, UserId id, bool is_active, Time now);
+  Task<void> set_role(sql::Transaction& transaction, UserId id, Role role, Time now);
   Task<void> set_profile(sql::Database& database, UserId id, std::optional<std::string> name,
                          std::optional<std::string> locale, Time now);
   // False when the credentials are no longer those of `expected_version`.

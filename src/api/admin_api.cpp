@@ -44,6 +44,39 @@ Task<Result<Accepted>> AdminApi::invite(Call& call, EmailInput input) {
   co_return Accepted{};
 }
 
+Task<Result<AdminUserAnswer>> AdminApi::disable(Call& call, DisableInput input) {
+  const auto id = call.id<UserId>(0);
+  if (!id) co_return std::unexpected(id.error());
+  AdministrativeAct act{.acting = *call.acting, .target = *id, .reason = input.reason.value, .origin = call.origin()};
+  const auto user = co_await administration_.disable(std::move(act));
+  if (!user) co_return std::unexpected(user.error());
+  co_return to_admin_answer(*user);
+}
+
+Task<Result<AdminUserAnswer>> AdminApi::enable(Call& call, EnableInput input) {
+  const auto id = call.id<UserId>(0);
+  if (!id) co_return std::unexpected(id.error());
+  AdministrativeAct act{.acting = *call.acting,
+                        .target = *id,
+                        .reason = input.reason ? input.reason->value : std::string(),
+                        .origin = call.origin()};
+  const auto user = co_await administration_.enable(std::move(act));
+  if (!user) co_return std::unexpected(user.error());
+  co_return to_admin_answer(*user);
+}
+
+Task<Result<AdminUserAnswer>> AdminApi::change_role(Call& call, ChangeRoleInput input) {
+  const auto id = call.id<UserId>(0);
+  if (!id) co_return std::unexpected(id.error());
+  AdministrativeAct act{.acting = *call.acting,
+                        .target = *id,
+                        .reason = input.reason ? input.reason->value : std::string(),
+                        .origin = call.origin()};
+  const auto user = co_await administration_.change_role(std::move(act), input.role);
+  if (!user) co_return std::unexpected(user.error());
+  co_return to_admin_answer(*user);
+}
+
 Task<Result<ForcedLogoutAnswer>> AdminApi::force_logout(Call& call, ForceLogoutInput input) {
   const auto user = co_await find_target(input);
   if (!user) co_return std::unexpected(user.error());

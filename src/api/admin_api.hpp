@@ -1,7 +1,9 @@
-// For staff: finding users, seeing their sessions, inviting, and forced logout.
+// For staff: finding users, seeing their sessions, inviting, disabling, roles, and forced logout.
 #pragma once
 
 #include "accounts/account_service.hpp"
+#include "accounts/administration.hpp"
+#include "api/admin_bodies.hpp"
 #include "api/call.hpp"
 #include "api/types.hpp"
 #include "sessions/session_service.hpp"
@@ -10,12 +12,17 @@ namespace safawinet::api {
 
 class AdminApi {
  public:
-  AdminApi(AccountService& accounts, SessionService& sessions) : accounts_(accounts), sessions_(sessions) {}
+  AdminApi(AccountService& accounts, SessionService& sessions, Administration& administration)
+      : accounts_(accounts), sessions_(sessions), administration_(administration) {}
 
   Task<Result<UserPage>> list_users(Call& call);
   Task<Result<AdminUserAnswer>> get_user(Call& call);
   Task<Result<SessionPage>> list_sessions_of(Call& call);
   Task<Result<Accepted>> invite(Call& call, EmailInput input);
+
+  Task<Result<AdminUserAnswer>> disable(Call& call, DisableInput input);
+  Task<Result<AdminUserAnswer>> enable(Call& call, EnableInput input);
+  Task<Result<AdminUserAnswer>> change_role(Call& call, ChangeRoleInput input);
 
   // The caller's own session is spared unless asked otherwise. Who has a higher role than the caller is not signed out.
   Task<Result<ForcedLogoutAnswer>> force_logout(Call& call, ForceLogoutInput input);
@@ -28,6 +35,7 @@ class AdminApi {
 
   AccountService& accounts_;
   SessionService& sessions_;
+  Administration& administration_;
 };
 
 }  // namespace safawinet::api

@@ -47,6 +47,9 @@ std::vector<Route> routes(const Apis& apis) {
       {get, "/v1/admin/users", users_read, read, ignored, "Find users", bind(staff, &AdminApi::list_users)},
       {get, "/v1/admin/users/{id}", users_read, read, ignored, "One user", bind(staff, &AdminApi::get_user)},
       {get, "/v1/admin/users/{id}/sessions", sessions_read, read, ignored, "The sessions of one user", bind(staff, &AdminApi::list_sessions_of)},
+      {post, "/v1/admin/users/{id}/disable", users_write, operator_, honoured, "Keep a user out, and end all sessions", bind(staff, &AdminApi::disable)},
+      {post, "/v1/admin/users/{id}/enable", users_write, operator_, honoured, "Let a user in again", bind(staff, &AdminApi::enable)},
+      {post, "/v1/admin/users/{id}/role", roles_write, operator_, honoured, "Give a user another role", bind(staff, &AdminApi::change_role)},
       {post, "/v1/admin/invitations", users_write, mail, honoured, "Mail an invitation to sign up", bind(staff, &AdminApi::invite)},
 
       // For services that are given access tokens

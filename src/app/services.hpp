@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "accounts/account_service.hpp"
+#include "accounts/administration.hpp"
 #include "api/pipeline.hpp"
 #include "api/routes.hpp"
 #include "app/background_work.hpp"
@@ -90,6 +91,7 @@ struct Services {
   std::unique_ptr<RateLimiter> limits;
   RedisRateLimiter* shared_limits = nullptr;  // the same object, if it counts in Redis
   std::optional<AccountService> accounts;
+  std::optional<Administration> administration;
 
   std::optional<api::AuthApi> auth_api;
   std::optional<api::UsersApi> users_api;

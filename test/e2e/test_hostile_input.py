@@ -26,6 +26,9 @@ BODIES = {
     ("POST", "/v1/auth/force-logout-bulk"): {"criteria": {"userIds": [SOMEBODY]}, "dryRun": True, "reason": "why"},
     ("POST", "/v1/audit/verify"): {"from": 1},
     ("POST", "/v1/audit/erase"): {"userId": SOMEBODY, "reason": "why"},
+    ("POST", "/v1/admin/users/{id}/disable"): {"reason": "why"},
+    ("POST", "/v1/admin/users/{id}/enable"): {"reason": "why"},
+    ("POST", "/v1/admin/users/{id}/role"): {"role": "support", "reason": "why"},
     ("POST", "/v1/admin/invitations"): {"email": "hostile@example.test"},
     ("PATCH", "/v1/users/me"): {"name": "Root", "locale": "en"},
     ("DELETE", "/v1/users/me"): {"password": OTHER_PASSWORD},
@@ -39,6 +42,8 @@ REQUIRED = {
     "/v1/auth/force-logout-all": set(),
     "/v1/auth/force-logout-bulk": {"criteria"},
     "/v1/auth/logout": set(),
+    "/v1/admin/users/{id}/enable": set(),
+    "/v1/admin/users/{id}/role": {"role"},
     "/v1/audit/verify": set(),
 }
 ROUTES = sorted(BODIES)
@@ -79,6 +84,7 @@ def everything(server: Server) -> list:
 
 def send(server: Server, route: tuple[str, str], body: bytes, content_type: str | None = "application/json"):
     method, path = route
+    path = path.replace("{id}", SOMEBODY)
     reply = server.caller.request(method, path, body=body, headers={"Content-Type": content_type})
     assert reply.status < 500, (route, body[:200], reply)
     return reply

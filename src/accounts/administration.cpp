@@ -1,0 +1,103 @@
+#include "accounts/administration.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "access/standing.hpp"
+
+namespace safawinet {
+namespace {
+
+Error refusal(ErrorCode code, std::string detail, UserId target) {
+  return {.code = code, .detail = {std::move(detail)}, .target = "user:" + target.text()};
+}
+
+}  // namespace
+
+Task<Result<User>> Administration::disable(AdministrativeAct act) {
+  const auto now = clock_.now();
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<User>> {
+    const auto acting = co_await confirm(transaction, act.acting, Permission::users_write, now);
+    if (!acting) co_return std::unexpected(acting.error());
+    auto user = co_await lock_governed(transaction, *acting, act.target);
+    if (!user || !user->is_active) co_return user;
+    const auto kept = co_await keep_a_superadmin(transaction, *user);
+    if (!kept) co_return std::unexpected(kept.error());
+    co_await sessions_.end_all_of(transaction, act.target, std::nullopt, "user-disabled", act.acting.actor);
+    co_await store_.set_active(transaction, act.target, false, now);
+    co_await record(transaction, "user.disabled", act, act.reason);
+    user->is_active = false;
+    co_return user;
+  };
+  auto user = co_await database_.transact(std::move(body));
+  if (user) co_await sessions_.made_known();
+  co_return user;
+}
+
+Task<Result<User>> Administration::enable(AdministrativeAct act) {
+  const auto now = clock_.now();
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<User>> {
+    const auto acting = co_await confirm(transaction, act.acting, Permission::users_write, now);
+    if (!acting) co_return std::unexpected(acting.error());
+    auto user = co_await lock_governed(transaction, *acting, act.target);
+    if (!user || user->is_active) co_return user;
+    co_await store_.set_active(transaction, act.target, true, now);
+    co_await record(transaction, "user.enabled", act, act.reason);
+    user->is_active = true;
+    co_return user;
+  };
+  co_return co_await database_.transact(std::move(body));
+}
+
+Task<Result<User>> Administration::change_role(AdministrativeAct act, Role role) {
+  const auto now = clock_.now();
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<User>> {
+    const auto acting = co_await confirm(transaction, act.acting, Permission::roles_write, now);
+    if (!acting) co_return std::unexpected(acting.error());
+    auto user = co_await lock_governed(transaction, *acting, act.target);
+    if (!user) co_return user;
+    if (!acting->may_grant(role)) {
+      co_return refuse(refusal(ErrorCode::forbidden, "Nobody gives a role above their own.", act.target));
+    }
+    if (user->role == role) co_return user;
+    const auto kept = co_await keep_a_superadmin(transaction, *user);
+    if (!kept) co_return std::unexpected(kept.error());
+    co_await store_.set_role(transaction, act.target, role, now);
+    std::string what = std::string(name_of(user->role)) + " -> " + std::string(name_of(role));
+    if (!act.reason.empty()) what += ": " + act.reason;
+    co_await record(transaction, "user.role-changed", act, std::move(what));
+    user->role = role;
+    co_return user;
+  };
+  auto user = co_await database_.transact(std::move(body));
+  if (user) co_await sessions_.made_known();
+  co_return user;
+}
+
+Task<Result<User>> Administration::lock_governed(sql::Transaction& transaction, const Operator& acting, UserId target) {
+  auto user = co_await store_.lock(transaction, target);
+  if (!user) co_return refuse(ErrorCode::not_found);
+  if (acting.may_govern(user->role)) co_return std::move(*user);
+  co_return refuse(refusal(ErrorCode::forbidden, "This user's role is not below yours.", target));
+}
+
+Task<Status> Administration::keep_a_superadmin(sql::Transaction& transaction, const User& user) {
+  if (user.role != Role::superadmin) co_return Status{};
+  const bool has_other = co_await store_.lock_other_superadmins(transaction, user.id);
+  if (has_other) co_return Status{};
+  co_return refuse(refusal(ErrorCode::conflict, "The last superadmin has to stay.", user.id));
+}
+
+Task<void> Administration::record(sql::Transaction& transaction, std::string action, const AdministrativeAct& act,
+                                  std::string reason) {
+  AuditEntry entry{.action = std::move(action),
+                   .outcome = AuditOutcome::done,
+                   .actor = act.acting.actor,
+                   .target = "user:" + act.target.text(),
+                   .reason = std::move(reason),
+                   .origin = act.origin};
+  co_await audit_.record(transaction, std::move(entry));
+}
+
+}  // namespace safawinet
