@@ -81,3 +81,21 @@ BEGIN
   RETURN purged;
 END $$;
 REVOKE ALL ON FUNCTION erase_audit_entries(uuid[]), purge_audit_log(bigint, text, text) FROM PUBLIC;
+
+-- API keys. A key acts for its owner, and is gone with them.
+CREATE TABLE api_keys (
+  id uuid PRIMARY KEY,
+  key_hash text NOT NULL UNIQUE,    -- SHA-256 of the key
+  name text NOT NULL,
+  key_start text NOT NULL,          -- its first characters, to recognise it by
+  owner uuid REFERENCES users (id) ON DELETE CASCADE,  -- none: made at the machine itself
+  created_by text NOT NULL,         -- an actor, as in audit_log
+  permissions text NOT NULL,        -- names with a space between them
+  networks text NOT NULL,           -- CIDR blocks with a space between them; empty: usable from everywhere
+  created_at timestamptz NOT NULL,
+  expires_at timestamptz,           -- none: never
+  last_used_at timestamptz,         -- to the minute
+  last_used_from text NOT NULL DEFAULT '',
+  revoked_at timestamptz
+) WITH (fillfactor = 80);
+CREATE INDEX api_keys_owner ON api_keys (owner);

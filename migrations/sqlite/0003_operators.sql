@@ -45,3 +45,26 @@ CREATE TRIGGER audit_entry AFTER INSERT ON audit_log FOR EACH ROW BEGIN
   INSERT INTO audit_queue (seq, entry_id, entry_mac) VALUES (NEW.seq, NEW.id, NEW.mac);
 END;
 INSERT INTO audit_queue (seq, entry_id, entry_mac) SELECT seq, id, mac FROM audit_log;
+
+-- API keys. A key acts for its owner, and is gone with them.
+CREATE TABLE api_keys (
+  id TEXT PRIMARY KEY,
+  key_hash TEXT NOT NULL UNIQUE,    -- SHA-256 of the key
+  name TEXT NOT NULL,
+  key_start TEXT NOT NULL,          -- its first characters, to recognise it by
+  owner TEXT REFERENCES users (id) ON DELETE CASCADE,  -- none: made at the machine itself
+  created_by TEXT NOT NULL,         -- an actor, as in audit_log
+  permissions TEXT NOT NULL,        -- names with a space between them
+  networks TEXT NOT NULL,           -- CIDR blocks with a space between them; empty: usable from everywhere
+  created_at TEXT NOT NULL,
+  expires_at TEXT,                  -- none: never
+  last_used_at TEXT,                -- to the minute
+  last_used_from TEXT NOT NULL DEFAULT '',
+  revoked_at TEXT
+) WITHOUT ROWID;
+CREATE INDEX api_keys_owner ON api_keys (owner);
+
+-- Not left to the foreign key: a raw shell has foreign keys off.
+CREATE TRIGGER user_deleted_with_keys BEFORE DELETE ON users BEGIN
+  DELETE FROM api_keys WHERE owner = OLD.id;
+END;

@@ -207,8 +207,14 @@ Task<Status> Pipeline::record_refusal(std::string_view action, const Route& rout
 
 Task<Status> Pipeline::authenticate(Call& call) {
   if (call.acting) co_return Status{};  // at the machine itself
-  const auto token = bearer_token(call.request);
+  const auto token = presented_token(call.request);
   if (!token) co_return refuse(ErrorCode::unauthenticated);
+  if (looks_like_api_key(*token)) {
+    auto acting = co_await parts_.api_keys.authenticate(*token, call.client, call.origin());
+    if (!acting) co_return std::unexpected(std::move(acting.error()));
+    call.acting = std::move(*acting);
+    co_return Status{};
+  }
   auto caller = parts_.guard.authenticate(*token);
   if (!caller) co_return std::unexpected(std::move(caller.error()));
   call.caller = *caller;

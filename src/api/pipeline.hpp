@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "access/api_keys.hpp"
 #include "api/call.hpp"
 #include "api/idempotency.hpp"
 #include "api/route.hpp"
@@ -38,6 +39,7 @@ class Pipeline {
  public:
   struct Parts {
     AccessGuard& guard;
+    ApiKeys& api_keys;
     RateLimiter& limits;
     Idempotency& idempotency;
     AuditLog& audit;

@@ -57,6 +57,12 @@ std::string_view name_of(RateClass rate_class);
 
 enum class IdempotencyKey { ignored, honoured };
 
+// 201: what was made, and where to see it.
+template <class T>
+struct Created {
+  T made;
+  std::string location;
+};
 // 202: what has begun, and where to see how it goes on.
 template <class T>
 struct Begun {
@@ -118,6 +124,14 @@ http::Response encode(const DoneOrBegun<Done, Job>& answer) {
   return response;
 }
 
+template <class T>
+http::Response encode(const Created<T>& answer) {
+  auto response = encode(answer.made);
+  response.status = 201;
+  response.with("Location", answer.location);
+  return response;
+}
+
 template <class Output>
 struct Alternatives {
   using Answer = Output;
@@ -127,6 +141,12 @@ template <class Done, class Job>
 struct Alternatives<DoneOrBegun<Done, Job>> {
   using Answer = Done;
   static void describe(Endpoint& endpoint) { endpoint.begun = Schema{schema_name<Job>(), schema_of<Job>()}; }
+};
+
+template <class T>
+struct Alternatives<Created<T>> {
+  using Answer = T;
+  static void describe(Endpoint& endpoint) { endpoint.status = 201; }
 };
 
 template <class AnyOutput>

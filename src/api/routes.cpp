@@ -14,7 +14,7 @@ constexpr auto user = kForUsers;
 
 // clang-format off
 std::vector<Route> routes(const Apis& apis) {
-  const auto& [auth, users, sessions, staff, bulk, resource_servers, audit, pages, everybody] = apis;
+  const auto& [auth, users, sessions, staff, bulk, resource_servers, audit, keys, pages, everybody] = apis;
   return {
       // Accounts
       {post, "/v1/auth/register", public_, registration, honoured, "Sign up; the address is proved by mail", bind(auth, &AuthApi::register_user)},
@@ -61,6 +61,12 @@ std::vector<Route> routes(const Apis& apis) {
       {get, "/v1/audit/export", audit_read, read, ignored, "The same in the order of its chain, without gaps", bind(audit, &AuditApi::export_entries)},
       {post, "/v1/audit/verify", audit_read, operator_, ignored, "Whether anybody has altered it", bind(audit, &AuditApi::verify)},
       {post, "/v1/audit/erase", audit_erase, operator_, honoured, "Erase what is personal in the entries that name a user", bind(audit, &AuditApi::erase)},
+
+      // API keys
+      {get, "/v1/admin/api-keys", api_keys_read, read, ignored, "API keys, the revoked ones too", bind(keys, &ApiKeysApi::list)},
+      {post, "/v1/admin/api-keys", api_keys_write, operator_, ignored, "Make an API key, which is shown this once", bind(keys, &ApiKeysApi::create)},
+      {get, "/v1/admin/api-keys/{id}", api_keys_read, read, ignored, "One API key", bind(keys, &ApiKeysApi::get)},
+      {delete_, "/v1/admin/api-keys/{id}", api_keys_write, operator_, ignored, "Revoke an API key, everywhere at once", bind(keys, &ApiKeysApi::revoke)},
 
       // The pages behind the links in mails
       {get, "/verify-email", public_, read, ignored, "The page to confirm an address", bind(pages, &PagesApi::show_verify_email)},

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "api/admin_api.hpp"
+#include "api/api_keys_api.hpp"
 #include "api/audit_api.hpp"
 #include "api/auth_api.hpp"
 #include "api/bulk_logout_api.hpp"
@@ -25,6 +26,7 @@ struct Apis {
   BulkLogoutApi* bulk_logouts = nullptr;
   ResourceServersApi* resource_servers = nullptr;
   AuditApi* audit = nullptr;
+  ApiKeysApi* api_keys = nullptr;
   PagesApi* pages = nullptr;
   PublicApi* open = nullptr;
 };

@@ -113,6 +113,7 @@ struct ApiAtWork : AccountsAtWork {
                             .bulk_logouts = &bulk_logout_api,
                             .resource_servers = &resource_servers_api,
                             .audit = &audit_api,
+                            .api_keys = &api_keys_api,
                             .pages = &pages_api,
                             .open = &public_api});
     all.insert(all.end(), further.begin(), further.end());
@@ -157,6 +158,8 @@ struct ApiAtWork : AccountsAtWork {
                                       .slow_loop = *loops.front(),
                                       .file = "/nowhere/audit-checkpoints.jsonl"}};
   api::AuditApi audit_api{audit_chain, audit_checkpoints, clock};
+  ApiKeys api_keys{{.database = database, .audit = audit, .limits = limits, .clock = clock, .random = random}};
+  api::ApiKeysApi api_keys_api{api_keys, clock};
   api::PagesApi pages_api{accounts};
   api::PublicApi public_api{{.database = database,
                              .feed = feed,
@@ -171,6 +174,7 @@ struct ApiAtWork : AccountsAtWork {
   RequestMetrics request_metrics{api::route_names(table())};
   Log log{least_logged};
   api::Pipeline pipeline{{.guard = guard,
+                          .api_keys = api_keys,
                           .limits = limits,
                           .idempotency = idempotency,
                           .audit = audit,

@@ -204,6 +204,8 @@ void Services::make(std::uint16_t port) {
   passwords.emplace(*hash_pool, PasswordPolicy(settings.passwords.minimum_length));
   attempts.emplace(*database, clock, MacKey(master_key.derive("attempts")));
   make_limits();
+  api_keys.emplace(
+      ApiKeys::Parts{.database = *database, .audit = *audit, .limits = *limits, .clock = clock, .random = random});
   accounts.emplace(
       AccountService::Parts{.database = *database,
                             .sessions = *sessions,
@@ -303,6 +305,7 @@ void Services::make_api() {
   administration.emplace(*database, *sessions, *audit, clock);
   admin_api.emplace(*accounts, *sessions, *administration);
   bulk_logout_api.emplace(*bulk_logouts);
+  api_keys_api.emplace(*api_keys, clock);
   revocation_pages.emplace(*database, *feed, clock, MacKey(master_key.derive("revocation-cursor")));
   resource_servers_api.emplace(api::ResourceServersApi::Parts{.guard = *guard,
                                                               .sessions = *sessions,
@@ -332,6 +335,7 @@ void Services::make_api() {
                        .bulk_logouts = &*bulk_logout_api,
                        .resource_servers = &*resource_servers_api,
                        .audit = &*audit_api,
+                       .api_keys = &*api_keys_api,
                        .pages = &*pages_api,
                        .open = &*public_api};
   pipeline.emplace(make_pipeline(api::routes(apis), *request_metrics));
@@ -359,6 +363,7 @@ void Services::make_api() {
 
 api::Pipeline Services::make_pipeline(std::vector<api::Route> routes, RequestMetrics& figures) {
   const api::Pipeline::Parts with{.guard = *guard,
+                                  .api_keys = *api_keys,
                                   .limits = *limits,
                                   .idempotency = *idempotency,
                                   .audit = *audit,

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "access/api_keys.hpp"
 #include "accounts/account_service.hpp"
 #include "accounts/administration.hpp"
 #include "api/pipeline.hpp"
@@ -92,12 +93,14 @@ struct Services {
   RedisRateLimiter* shared_limits = nullptr;  // the same object, if it counts in Redis
   std::optional<AccountService> accounts;
   std::optional<Administration> administration;
+  std::optional<ApiKeys> api_keys;
 
   std::optional<api::AuthApi> auth_api;
   std::optional<api::UsersApi> users_api;
   std::optional<api::SessionsApi> sessions_api;
   std::optional<api::AdminApi> admin_api;
   std::optional<api::BulkLogoutApi> bulk_logout_api;
+  std::optional<api::ApiKeysApi> api_keys_api;
   std::optional<api::ResourceServersApi> resource_servers_api;
   std::optional<api::AuditApi> audit_api;
   std::optional<api::PagesApi> pages_api;

@@ -1,5 +1,7 @@
 """What services ask that are given access tokens: whether one is good, and what was revoked."""
 
+import base64
+import datetime
 import threading
 import urllib.parse
 
@@ -329,6 +331,90 @@ def test_the_streams_of_a_node_are_bounded(start_server):
         for stream in streams:
             stream.close()
     eventually(lambda: Events(service, PATH).status == 200, "there is a place again")
+
+
+# --- by API key
+
+
+def make_key(server: Server, *permissions: str, **more) -> tuple[str, str]:
+    """The key and its id."""
+    wanted = {"name": "resource server", "permissions": list(permissions)} | more
+    reply = server.admin().post("/v1/admin/api-keys", wanted)
+    assert reply.status == 201, reply
+    return reply.json["key"], reply.json["apiKey"]["id"]
+
+
+def by_basic(key: str, user: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{key}".encode()).decode()}
+
+
+def test_a_key_asks_and_follows_as_bearer_and_as_basic(shared_server):
+    key, _ = make_key(shared_server, "tokens:introspect", "revocations:read")
+    person = signed_up_user(shared_server)
+    token = person.device.access_token
+    service = shared_server.api(key)
+    assert is_active(service, token)
+    body = urllib.parse.urlencode({"token": token}).encode()
+    for user in ("any", "", "safawinet"):
+        basic = by_basic(key, user)
+        reply = shared_server.api().request("POST", "/v1/auth/introspect", body=body, headers=FORM | basic)
+        assert (reply.status, reply.json["active"]) == (200, True)
+        assert shared_server.api().get(PATH, headers=basic).status == 200
+    with Events(service, PATH) as events:
+        events.wait_until_current()
+        assert person.api.logout().status == 204
+        events.wait_for_session(claims_of(token)["sid"])
+    assert not is_active(service, token)
+    assert not is_active(service, key), "a key is no token"
+    assert not any(key in line for line in shared_server.lines)
+
+
+def test_a_key_may_do_what_it_was_given_and_nothing_else(shared_server):
+    token = signed_up_user(shared_server).device.access_token
+    asks = shared_server.api(make_key(shared_server, "tokens:introspect")[0])
+    follows = shared_server.api(make_key(shared_server, "revocations:read")[0])
+    assert (introspect(asks, token).status, asks.get(PATH).status, Events(asks, PATH).status) == (200, 403, 403)
+    assert (introspect(follows, token).status, follows.get(PATH).status) == (403, 200)
+    assert asks.me().status == 403
+
+
+def test_a_key_is_refused_from_elsewhere_after_its_time_and_when_it_is_none(shared_server):
+    token = signed_up_user(shared_server).device.access_token
+    key, _ = make_key(shared_server, "tokens:introspect", "revocations:read", networks=["127.0.7.0/24"])
+    at_home = shared_server.api(key, source="127.0.7.1")
+    assert (introspect(at_home, token).status, at_home.get(PATH).status) == (200, 200)
+    elsewhere = shared_server.api(key)
+    assert (introspect(elsewhere, token).status, elsewhere.get(PATH).status) == (401, 401)
+    soon = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=4)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    short = shared_server.api(make_key(shared_server, "tokens:introspect", "revocations:read", expiresAt=soon)[0])
+    with Events(short, PATH) as events:
+        events.wait_until_current()
+        eventually(lambda: introspect(short, token).status == 401, "the key has expired")
+        events.wait_for_end()
+    assert short.get(PATH).status == 401
+    altered = key[:-1] + ("A" if key[-1] != "A" else "B")
+    for wrong in (altered, "sf_ak_", key + "A", key.upper()):
+        assert introspect(shared_server.api(wrong), token).status == 401
+
+
+def test_a_key_that_is_revoked_or_whose_owner_is_disabled_ends_its_streams(start_server):
+    server = start_server(EXEMPT)
+    key, key_id = make_key(server, "revocations:read")
+    with Events(server.api(key), PATH) as events:
+        events.wait_until_current()
+        assert server.admin().request("DELETE", f"/v1/admin/api-keys/{key_id}").status == 204
+        events.wait_for_end()
+    assert server.api(key).get(PATH).status == 401
+
+    owner = with_role(server, "admin")
+    wanted = {"name": "of an admin", "permissions": ["revocations:read"]}
+    made = owner.api.post("/v1/admin/api-keys", wanted)
+    assert made.status == 201, made
+    with Events(server.api(made.json["key"]), PATH) as events:
+        events.wait_until_current()
+        server.sql("UPDATE users SET is_active = false WHERE id = ?", owner.id)
+        events.wait_for_end()
+    assert server.api(made.json["key"]).get(PATH).status == 401
 
 
 # --- several nodes
