@@ -24,6 +24,11 @@ BODIES = {
     ("POST", "/v1/auth/force-logout"): {"userId": SOMEBODY, "reason": "why", "includeOwnSession": False},
     ("POST", "/v1/auth/force-logout-all"): {"reason": "why", "includeOwnSession": False},
     ("POST", "/v1/auth/force-logout-bulk"): {"criteria": {"userIds": [SOMEBODY]}, "dryRun": True, "reason": "why"},
+    ("POST", "/v1/admin/api-keys"): {
+        "name": "hostile",
+        "permissions": ["users:fly"],
+        "networks": ["192.0.2.0/24"],
+    },
     ("POST", "/v1/audit/verify"): {"from": 1},
     ("POST", "/v1/audit/erase"): {"userId": SOMEBODY, "reason": "why"},
     ("POST", "/v1/admin/users/{id}/disable"): {"reason": "why"},
@@ -44,6 +49,7 @@ REQUIRED = {
     "/v1/auth/logout": set(),
     "/v1/admin/users/{id}/enable": set(),
     "/v1/admin/users/{id}/role": {"role"},
+    "/v1/admin/api-keys": {"name", "permissions"},
     "/v1/audit/verify": set(),
 }
 ROUTES = sorted(BODIES)
