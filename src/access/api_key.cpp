@@ -17,9 +17,7 @@ constexpr std::size_t kSecretBytes = 32;
 constexpr std::size_t kSecretCharacters = 43;
 constexpr std::size_t kCheckCharacters = 6;
 
-std::string check_of(std::string_view text) {
-  return to_base64url(sha256(as_bytes(text))).substr(0, kCheckCharacters);
-}
+std::string check_of(std::string_view text) { return to_base64url(sha256(as_bytes(text))).substr(0, kCheckCharacters); }
 
 std::string hash_of(std::string_view text) { return to_hex(sha256(as_bytes(text))); }
 

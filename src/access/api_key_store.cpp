@@ -9,9 +9,9 @@ namespace {
 
 using sql::Statement;
 
-#define SAFAWINET_API_KEY_COLUMNS                                                                                  \
-  "k.id, k.name, k.key_start, k.owner, k.created_by, k.permissions, k.networks, k.created_at, k.expires_at, "      \
-  "k.last_used_at, k.last_used_from, k.revoked_at, u.role, u.is_active "                                           \
+#define SAFAWINET_API_KEY_COLUMNS                                                                             \
+  "k.id, k.name, k.key_start, k.owner, k.created_by, k.permissions, k.networks, k.created_at, k.expires_at, " \
+  "k.last_used_at, k.last_used_from, k.revoked_at, u.role, u.is_active "                                      \
   "FROM api_keys k LEFT JOIN users u ON u.id = k.owner "
 
 constexpr Statement kFindByHash{"SELECT " SAFAWINET_API_KEY_COLUMNS "WHERE k.key_hash = $1"};

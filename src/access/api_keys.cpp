@@ -108,8 +108,8 @@ Task<Result<CreatedApiKey>> ApiKeys::create(Operator acting, NewApiKey wanted, O
     if (!current) co_return std::unexpected(current.error());
     for (const auto permission : wanted.permissions.list()) {
       if (current->may(permission)) continue;
-      co_return refuse(ErrorCode::forbidden, "You cannot give " + std::string(name_of(permission)) +
-                                                 ", which you do not have yourself.");
+      co_return refuse(ErrorCode::forbidden,
+                       "You cannot give " + std::string(name_of(permission)) + ", which you do not have yourself.");
     }
     const auto usable = co_await store_.count_usable(transaction, acting.user, now);
     if (usable >= kUsableKeysPerOwner) {

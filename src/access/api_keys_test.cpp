@@ -99,8 +99,7 @@ class ApiKeysTest : public ::testing::TestWithParam<sql::testing::Engine> {
   sql::Database& database_ = opened_->database();
   AuditLog audit_{clock_, random_, MacKey(Bytes(MacKey::kBytes, 7))};
   MemoryRateLimiter limits_{clock_};
-  ApiKeys keys_{
-      {.database = database_, .audit = audit_, .limits = limits_, .clock = clock_, .random = random_}};
+  ApiKeys keys_{{.database = database_, .audit = audit_, .limits = limits_, .clock = clock_, .random = random_}};
   NewApiKey usual_{.name = "reports",
                    .permissions = {Permission::users_read, Permission::tokens_introspect},
                    .networks = {},

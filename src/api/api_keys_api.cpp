@@ -51,10 +51,13 @@ ApiKeyAnswer to_answer(const ApiKeyWithOwner& found, Time now) {
 }
 
 Task<Result<Created<CreatedApiKeyAnswer>>> ApiKeysApi::create(Call& call, ApiKeyInput input) {
-  NewApiKey wanted{.name = std::move(input.name.value),
-                   .permissions = {},
-                   .networks = {},
-                   .expires_at = input.expires_at};
+  if (input.networks && input.networks->empty()) {
+    Error error{.code = ErrorCode::invalid_fields};
+    error.fields.push_back({"/networks", "too-short", "names none: leave it out for a key that works from everywhere"});
+    co_return refuse(std::move(error));
+  }
+  NewApiKey wanted{
+      .name = std::move(input.name.value), .permissions = {}, .networks = {}, .expires_at = input.expires_at};
   for (const auto permission : input.permissions) wanted.permissions.insert(permission);
   if (input.networks) {
     for (const auto& network : *input.networks) wanted.networks.push_back(IpNetwork::parse(network.text).value());

@@ -127,7 +127,8 @@ struct ApiAtWork : AccountsAtWork {
   api::AuthApi auth_api{accounts, sessions, guard};
   api::UsersApi users_api{accounts};
   api::SessionsApi sessions_api{sessions};
-  api::AdminApi admin_api{accounts, sessions};
+  Administration administration{database, sessions, audit, clock};
+  api::AdminApi admin_api{accounts, sessions, administration};
   BulkLogoutService bulk_logouts{{.database = database,
                                   .feed = feed,
                                   .audit = audit,

@@ -30,7 +30,8 @@ inline constexpr RateLimit kRegistrationsPerNetwork{"registration-network", 100,
 inline constexpr RateLimit kWrongPasswordsPerAccount{"wrong-password", 10, std::chrono::minutes(15)};
 inline constexpr RateLimit kRefusedLoginsPerNetwork{"refused-login", 60, std::chrono::minutes(1)};  // are audit rows
 inline constexpr RateLimit kRefusalsPerUser{"refusal-user", 600, std::chrono::hours(1)};  // each is an audit row
-inline constexpr RateLimit kStrayUsesPerKey{"stray-use-key", 10, std::chrono::hours(1)};  // of an API key; audit rows too
+inline constexpr RateLimit kStrayUsesPerKey{"stray-use-key", 10,
+                                            std::chrono::hours(1)};  // of an API key; audit rows too
 
 // What health and metrics say of the place where uses are counted.
 struct CacheState {

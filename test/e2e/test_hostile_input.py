@@ -26,7 +26,7 @@ BODIES = {
     ("POST", "/v1/auth/force-logout-bulk"): {"criteria": {"userIds": [SOMEBODY]}, "dryRun": True, "reason": "why"},
     ("POST", "/v1/admin/api-keys"): {
         "name": "hostile",
-        "permissions": ["users:fly"],
+        "permissions": ["tokens:introspect"],
         "networks": ["192.0.2.0/24"],
     },
     ("POST", "/v1/audit/verify"): {"from": 1},
