@@ -69,12 +69,13 @@ Task<Result<http::Response>> PublicApi::jwks(Call&) {
 
 Task<Result<http::Response>> PublicApi::server_metadata(Call&) {
   // No authorization endpoint: we issue tokens to our own clients, so no grant and no response type is on offer.
-  const boost::json::object metadata{{"issuer", parts_.issuer},
-                                     {"jwks_uri", parts_.jwks_url},
-                                     {"introspection_endpoint", parts_.issuer + "/v1/auth/introspect"},
-                                     {"introspection_endpoint_auth_methods_supported", boost::json::array{"Bearer"}},
-                                     {"response_types_supported", boost::json::array()},
-                                     {"grant_types_supported", boost::json::array()}};
+  const boost::json::object metadata{
+      {"issuer", parts_.issuer},
+      {"jwks_uri", parts_.jwks_url},
+      {"introspection_endpoint", parts_.issuer + "/v1/auth/introspect"},
+      {"introspection_endpoint_auth_methods_supported", boost::json::array{"Bearer", "client_secret_basic"}},
+      {"response_types_supported", boost::json::array()},
+      {"grant_types_supported", boost::json::array()}};
   co_return cacheable("application/json", boost::json::serialize(metadata), "300");
 }
 
