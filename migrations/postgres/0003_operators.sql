@@ -99,3 +99,16 @@ CREATE TABLE api_keys (
   revoked_at timestamptz
 ) WITH (fillfactor = 80);
 CREATE INDEX api_keys_owner ON api_keys (owner);
+
+-- Why and when a user was disabled: SQL by hand need not say so, and what enables forgets it.
+ALTER TABLE users ADD COLUMN disabled_reason text;
+ALTER TABLE users ADD COLUMN disabled_at timestamptz;
+CREATE FUNCTION on_user_enabled() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.disabled_reason := NULL;
+  NEW.disabled_at := NULL;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER user_enabled BEFORE UPDATE OF is_active ON users FOR EACH ROW WHEN (NEW.is_active)
+  EXECUTE FUNCTION on_user_enabled();
+ALTER TABLE users ENABLE ALWAYS TRIGGER user_enabled;

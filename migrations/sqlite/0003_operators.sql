@@ -68,3 +68,10 @@ CREATE INDEX api_keys_owner ON api_keys (owner);
 CREATE TRIGGER user_deleted_with_keys BEFORE DELETE ON users BEGIN
   DELETE FROM api_keys WHERE owner = OLD.id;
 END;
+
+-- Why and when a user was disabled: SQL by hand need not say so, and what enables forgets it.
+ALTER TABLE users ADD COLUMN disabled_reason TEXT;
+ALTER TABLE users ADD COLUMN disabled_at TEXT;
+CREATE TRIGGER user_enabled AFTER UPDATE OF is_active ON users WHEN NEW.is_active AND NEW.disabled_at IS NOT NULL BEGIN
+  UPDATE users SET disabled_reason = NULL, disabled_at = NULL WHERE id = NEW.id;
+END;

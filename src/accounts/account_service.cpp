@@ -104,7 +104,7 @@ Task<Status> AccountService::register_user(Registration registration, Visitor vi
       co_await store_.insert(transaction, user, *hash);
       co_await send_token(transaction, user, OneTimePurpose::verify_email);
       co_await record(transaction, "user.registered", Actor::anonymous(), user.id, visitor);
-    } else if (!known->email_verified_at && known->is_active) {
+    } else if (!known->email_verified_at && known->is_active && known->role == Role::customer) {
       // Whoever registered before never proved the address: nothing of theirs stays.
       co_await store_.replace_unverified(transaction, known->id, registration.email.text(), registration.name, *hash,
                                          now);
@@ -227,8 +227,9 @@ Task<Status> AccountService::reset_password(SecretText token, SecretText new_pas
     const bool is_set = co_await store_.set_password(transaction, user.id, account->credentials.version, *hash, now);
     if (!is_set) co_return invalid_token();  // the password was changed since the token was looked up
     if (!user.email_verified_at) {
-      // The link proved the address; the name is of whoever registered it, which need not be its owner.
-      co_await store_.clear_name(transaction, user.id);
+      // The link proved the address; the name is of whoever registered it, which need not be its owner. (An account
+      // without a password was made by an operator.)
+      if (!account->credentials.password_hash.empty()) co_await store_.clear_name(transaction, user.id);
       co_await store_.set_verified(transaction, user.id, now);
     }
     co_await store_.delete_tokens_of(transaction, user.id);
@@ -378,9 +379,10 @@ Task<Status> AccountService::delete_account(Caller caller, SecretText password, 
   co_return Status{};
 }
 
-Task<std::vector<User>> AccountService::search(std::string query, std::optional<UserId> before, std::int64_t limit) {
+Task<std::vector<User>> AccountService::search(std::string query, std::optional<UserId> before, std::int64_t limit,
+                                                UserFilter filter) {
   // A part of an address or name is in no index.
-  auto searching = store_.search(parts_.database, query, before, limit);
+  auto searching = store_.search(parts_.database, query, before, limit, filter);
   co_return co_await boost::asio::co_spawn(parts_.slow_loop, std::move(searching), use_task);
 }
 

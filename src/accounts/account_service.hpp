@@ -100,7 +100,8 @@ class AccountService {
   Task<Status> delete_account(Caller caller, SecretText password, Visitor visitor);
 
   // For staff.
-  Task<std::vector<User>> search(std::string query, std::optional<UserId> before, std::int64_t limit);
+  Task<std::vector<User>> search(std::string query, std::optional<UserId> before, std::int64_t limit,
+                                 UserFilter filter = {});
   Task<std::optional<User>> find(EmailAddress email);
   // Errors: forbidden, when the operator may no longer do it.
   Task<Status> invite(Operator acting, EmailAddress email, Visitor visitor);
@@ -108,6 +109,9 @@ class AccountService {
   Task<bool> has_superadmin();
   // Makes a superadmin unless there is one. Errors: invalid_fields (the password policy). True if it was made.
   Task<Result<bool>> ensure_superadmin(EmailAddress email, SecretText password);
+
+  // For a transaction of another feature: mails the user a token, in place of an older one of this purpose.
+  Task<void> send_token(sql::Transaction& transaction, const User& user, OneTimePurpose purpose);
 
   // One round of housekeeping: expired tokens, failed attempts that count no more.
   Task<void> sweep();
@@ -118,7 +122,6 @@ class AccountService {
   // The password of a signed-in user, counted as an attempt. Errors: invalid_fields at `pointer`.
   Task<Result<UserWithCredentials>> confirm_password(UserId user, SecretText password, std::string pointer,
                                                      const Visitor& visitor);
-  Task<void> send_token(sql::Transaction& transaction, const User& user, OneTimePurpose purpose);
   // For an address that nobody has: writes what send_token writes, and takes it back.
   Task<void> send_token_in_vain(sql::Transaction& transaction, const EmailAddress& email, OneTimePurpose purpose);
   struct TakenToken {

@@ -18,6 +18,7 @@ Error refusal(ErrorCode code, std::string detail, UserId target) {
 Task<Result<User>> Administration::disable(AdministrativeAct act) {
   const auto now = clock_.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<User>> {
+    co_await lock_rows(transaction, act);
     const auto acting = co_await confirm(transaction, act.acting, Permission::users_write, now);
     if (!acting) co_return std::unexpected(acting.error());
     auto user = co_await lock_governed(transaction, *acting, act.target);
@@ -25,9 +26,11 @@ Task<Result<User>> Administration::disable(AdministrativeAct act) {
     const auto kept = co_await keep_a_superadmin(transaction, *user);
     if (!kept) co_return std::unexpected(kept.error());
     co_await sessions_.end_all_of(transaction, act.target, std::nullopt, "user-disabled", act.acting.actor);
-    co_await store_.set_active(transaction, act.target, false, now);
+    co_await store_.disable(transaction, act.target, act.reason, now);
     co_await record(transaction, "user.disabled", act, act.reason);
     user->is_active = false;
+    user->disabled_reason = act.reason;
+    user->disabled_at = now;
     co_return user;
   };
   auto user = co_await database_.transact(std::move(body));
@@ -38,13 +41,16 @@ Task<Result<User>> Administration::disable(AdministrativeAct act) {
 Task<Result<User>> Administration::enable(AdministrativeAct act) {
   const auto now = clock_.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<User>> {
+    co_await lock_rows(transaction, act);
     const auto acting = co_await confirm(transaction, act.acting, Permission::users_write, now);
     if (!acting) co_return std::unexpected(acting.error());
     auto user = co_await lock_governed(transaction, *acting, act.target);
     if (!user || user->is_active) co_return user;
-    co_await store_.set_active(transaction, act.target, true, now);
+    co_await store_.enable(transaction, act.target, now);
     co_await record(transaction, "user.enabled", act, act.reason);
     user->is_active = true;
+    user->disabled_reason.reset();
+    user->disabled_at.reset();
     co_return user;
   };
   co_return co_await database_.transact(std::move(body));
@@ -53,6 +59,7 @@ Task<Result<User>> Administration::enable(AdministrativeAct act) {
 Task<Result<User>> Administration::change_role(AdministrativeAct act, Role role) {
   const auto now = clock_.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<User>> {
+    co_await lock_rows(transaction, act);
     const auto acting = co_await confirm(transaction, act.acting, Permission::roles_write, now);
     if (!acting) co_return std::unexpected(acting.error());
     auto user = co_await lock_governed(transaction, *acting, act.target);
@@ -73,6 +80,40 @@ Task<Result<User>> Administration::change_role(AdministrativeAct act, Role role)
   auto user = co_await database_.transact(std::move(body));
   if (user) co_await sessions_.made_known();
   co_return user;
+}
+
+Task<Status> Administration::delete_user(AdministrativeAct act) {
+  const auto now = clock_.now();
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    co_await lock_rows(transaction, act);
+    const auto acting = co_await confirm(transaction, act.acting, Permission::users_delete, now);
+    if (!acting) co_return std::unexpected(acting.error());
+    const auto user = co_await lock_governed(transaction, *acting, act.target);
+    if (!user) co_return std::unexpected(user.error());
+    if (act.acting.user == act.target) {
+      co_return refuse(refusal(ErrorCode::conflict, "One's own account is deleted under /v1/users/me.", act.target));
+    }
+    const auto kept = co_await keep_a_superadmin(transaction, *user);
+    if (!kept) co_return std::unexpected(kept.error());
+    co_await sessions_.end_all_of(transaction, act.target, std::nullopt, "account-deleted", act.acting.actor);
+    co_await store_.delete_user(transaction, act.target);
+    co_await record(transaction, "user.deleted", act, act.reason);
+    co_return true;
+  };
+  const auto outcome = co_await database_.transact(std::move(body));
+  if (!outcome) co_return std::unexpected(outcome.error());
+  co_await sessions_.made_known();
+  co_return Status{};
+}
+
+Task<void> Administration::lock_rows(sql::Transaction& transaction, const AdministrativeAct& act) {
+  const auto acting = act.acting.user.value_or(act.target);
+  const auto as_seen = co_await store_.find(transaction, act.target);
+  if (as_seen && as_seen->role == Role::superadmin) {
+    co_await store_.lock_in_order_with_superadmins(transaction, acting, act.target);
+  } else {
+    co_await store_.lock_in_order(transaction, acting, act.target);
+  }
 }
 
 Task<Result<User>> Administration::lock_governed(sql::Transaction& transaction, const Operator& acting, UserId target) {

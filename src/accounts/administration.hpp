@@ -1,4 +1,4 @@
-// What operators do to the accounts of others: disabling, enabling, another role.
+// What operators do to the accounts of others: disabling, enabling, another role, deleting.
 #pragma once
 
 #include <string>
@@ -37,8 +37,12 @@ class Administration {
   // Access tokens with the former role die as those of ended sessions do; the sessions go on. Nobody gives a role above
   // their own: forbidden.
   Task<Result<User>> change_role(AdministrativeAct act, Role role);
+  // With everything that is kept of the user. Errors: conflict, also for the operator's own account.
+  Task<Status> delete_user(AdministrativeAct act);
 
  private:
+  // Before anything else, so that what `confirm` reads is what stays: the rows that the act needs, in one order.
+  Task<void> lock_rows(sql::Transaction& transaction, const AdministrativeAct& act);
   // The user, locked, if the operator may govern them now.
   Task<Result<User>> lock_governed(sql::Transaction& transaction, const Operator& acting, UserId target);
   Task<Status> keep_a_superadmin(sql::Transaction& transaction, const User& user);

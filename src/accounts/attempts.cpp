@@ -23,6 +23,7 @@ constexpr Statement kFind{"SELECT failed_at FROM failed_attempts WHERE subject =
 constexpr Statement kPut{
     "INSERT INTO failed_attempts (subject, failed_at, forget_at) VALUES ($1, $2, $3) "
     "ON CONFLICT (subject) DO UPDATE SET failed_at = excluded.failed_at, forget_at = excluded.forget_at"};
+constexpr Statement kForget{"DELETE FROM failed_attempts WHERE subject = $1"};
 // The time is asked again: a row that is put meanwhile stays.
 constexpr Statement kSweep{
     "DELETE FROM failed_attempts WHERE forget_at <= $1 AND subject IN "
@@ -93,6 +94,13 @@ Task<Status> Attempts::may_tell(std::string account, Verdict verdict) {
   const auto outcome = co_await database_.transact(std::move(body));
   if (!outcome) co_return std::unexpected(outcome.error());
   co_return Status{};
+}
+
+Task<bool> Attempts::forget(sql::Transaction& transaction, std::string account) {
+  const auto subject = subject_of(account);
+  co_await transaction.execute(kLock, subject);
+  const auto rows = co_await transaction.execute(kForget, subject);
+  co_return rows.affected > 0;
 }
 
 Task<void> Attempts::sweep() {

@@ -33,6 +33,9 @@ class Attempts {
   // Whether the verdict may be told. Takes the same time for both until it is certain that it may.
   Task<Status> may_tell(std::string account, Verdict verdict);
 
+  // Forgets the wrong ones of an account, in a transaction of another feature. False: there were none.
+  Task<bool> forget(sql::Transaction& transaction, std::string account);
+
   // Forgets what counts no more.
   Task<void> sweep();
 

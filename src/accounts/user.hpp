@@ -22,6 +22,8 @@ struct User {
   std::optional<Time> email_verified_at;
   std::optional<Time> last_login_at;
   Time created_at;
+  std::optional<std::string> disabled_reason{};  // none: active, or SQL by hand gave none
+  std::optional<Time> disabled_at{};             // as the reason
 };
 
 // What a login or a change of credentials compares: the hash, and the version that is raised whenever it changes.

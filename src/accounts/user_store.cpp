@@ -9,8 +9,9 @@ namespace {
 using sql::Statement;
 
 // A macro, since string literals join and constants do not.
-#define USER_COLUMNS \
-  "id, email, name, locale, role, email_status, is_active, email_verified_at, last_login_at, created_at"
+#define USER_COLUMNS                                                                                       \
+  "id, email, name, locale, role, email_status, is_active, email_verified_at, last_login_at, created_at, " \
+  "disabled_reason, disabled_at"
 
 constexpr Statement kById{"SELECT " USER_COLUMNS " FROM users WHERE id = $1"};
 constexpr Statement kByEmail{"SELECT " USER_COLUMNS " FROM users WHERE email = $1"};
@@ -18,6 +19,11 @@ constexpr Statement kLockById{"SELECT " USER_COLUMNS " FROM users WHERE id = $1"
                               "SELECT " USER_COLUMNS " FROM users WHERE id = $1 FOR UPDATE"};
 constexpr Statement kLockByEmail{"SELECT " USER_COLUMNS " FROM users WHERE email = $1",
                                  "SELECT " USER_COLUMNS " FROM users WHERE email = $1 FOR UPDATE"};
+constexpr Statement kLockInOrder{"SELECT $1, $2", "SELECT id FROM users WHERE id IN ($1, $2) ORDER BY id FOR UPDATE"};
+constexpr Statement kLockInOrderWithSuperadmins{"SELECT $1, $2",
+                                                "SELECT id FROM users WHERE id IN ($1, $2) OR (role = 'superadmin' AND "
+                                                "is_active AND email_verified_at IS NOT NULL) "
+                                                "ORDER BY id FOR UPDATE"};
 constexpr Statement kCredentialsById{"SELECT " USER_COLUMNS
                                      ", password_hash, credential_version FROM users WHERE id = $1"};
 constexpr Statement kCredentialsByEmail{"SELECT " USER_COLUMNS
@@ -25,10 +31,14 @@ constexpr Statement kCredentialsByEmail{"SELECT " USER_COLUMNS
 constexpr Statement kSearch{
     "SELECT " USER_COLUMNS
     " FROM users "
-    "WHERE id < $2 AND (email LIKE $1 ESCAPE '\\' OR name LIKE $1 ESCAPE '\\') ORDER BY id DESC LIMIT $3",
+    "WHERE id < $2 AND (email LIKE $1 ESCAPE '\\' OR name LIKE $1 ESCAPE '\\') "
+    "AND ($4 IS NULL OR role = $4) AND ($5 IS NULL OR is_active = $5) ORDER BY id DESC LIMIT $3",
     "SELECT " USER_COLUMNS
     " FROM users "
-    "WHERE id < $2 AND (email LIKE $1::text ESCAPE '\\' OR name ILIKE $1::text ESCAPE '\\') ORDER BY id DESC LIMIT $3"};
+    "WHERE id < $2 AND (email LIKE $1::text ESCAPE '\\' OR name ILIKE $1::text ESCAPE '\\') "
+    "AND ($4::text IS NULL OR role = $4::text) AND ($5::boolean IS NULL OR is_active = $5::boolean) "
+    "ORDER BY id DESC LIMIT $3"};
+constexpr Statement kListById{"SELECT " USER_COLUMNS " FROM users WHERE id > $1 ORDER BY id LIMIT $2"};
 constexpr Statement kHasSuperadmin{"SELECT 1 FROM users WHERE role = 'superadmin' LIMIT 1"};
 constexpr Statement kLockSuperadmins{
     "SELECT id FROM users WHERE role = 'superadmin' AND is_active AND email_verified_at IS NOT NULL ORDER BY id",
@@ -49,7 +59,9 @@ constexpr Statement kReplaceUnverified{
 constexpr Statement kSetVerified{
     "UPDATE users SET email_verified_at = coalesce(email_verified_at, $2), email_status = 'ok', bounce_count = 0, "
     "updated_at = $2 WHERE id = $1"};
-constexpr Statement kSetActive{"UPDATE users SET is_active = $2, updated_at = $3 WHERE id = $1"};
+constexpr Statement kDisable{
+    "UPDATE users SET is_active = false, disabled_reason = $2, disabled_at = $3, updated_at = $3 WHERE id = $1"};
+constexpr Statement kEnable{"UPDATE users SET is_active = true, updated_at = $2 WHERE id = $1"};
 constexpr Statement kSetRole{"UPDATE users SET role = $2, updated_at = $3 WHERE id = $1"};
 constexpr Statement kSetProfile{
     "UPDATE users SET name = coalesce($2, name), locale = coalesce($3, locale), updated_at = $4 WHERE id = $1"};
@@ -82,6 +94,7 @@ constexpr Statement kDeleteToken{"DELETE FROM one_time_tokens WHERE token_hash =
 
 #undef USER_COLUMNS
 
+constexpr std::string_view kBeforeEveryId = "00000000-0000-0000-0000-000000000000";
 constexpr std::string_view kAfterEveryId = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
 User to_user(const sql::Row& row) {
@@ -94,7 +107,9 @@ User to_user(const sql::Row& row) {
           .is_active = row.get<bool>(6),
           .email_verified_at = row.find<Time>(7),
           .last_login_at = row.find<Time>(8),
-          .created_at = row.get<Time>(9)};
+          .created_at = row.get<Time>(9),
+          .disabled_reason = row.find<std::string>(10),
+          .disabled_at = row.find<Time>(11)};
 }
 
 std::optional<User> first_user(const sql::Rows& rows) {
@@ -104,7 +119,7 @@ std::optional<User> first_user(const sql::Rows& rows) {
 std::optional<UserWithCredentials> first_with_credentials(const sql::Rows& rows) {
   if (rows.empty()) return std::nullopt;
   const auto& row = rows.front();
-  return UserWithCredentials{to_user(row), {row.get<std::string>(10), row.get<std::int64_t>(11)}};
+  return UserWithCredentials{to_user(row), {row.get<std::string>(12), row.get<std::int64_t>(13)}};
 }
 
 std::optional<PendingToken> first_token(const sql::Rows& rows) {
@@ -160,11 +175,30 @@ Task<std::optional<User>> UserStore::lock(sql::Transaction& transaction, const E
   co_return first_user(rows);
 }
 
+Task<void> UserStore::lock_in_order(sql::Transaction& transaction, UserId one, UserId other) {
+  co_await transaction.execute(kLockInOrder, one, other);
+}
+
+Task<void> UserStore::lock_in_order_with_superadmins(sql::Transaction& transaction, UserId one, UserId other) {
+  co_await transaction.execute(kLockInOrderWithSuperadmins, one, other);
+}
+
 Task<std::vector<User>> UserStore::search(sql::Database& database, std::string_view query, std::optional<UserId> before,
-                                          std::int64_t limit) {
+                                          std::int64_t limit, UserFilter filter) {
+  const auto role = filter.role ? std::optional(std::string(name_of(*filter.role))) : std::nullopt;
   const auto bound = before ? before->uuid : Uuid::parse(kAfterEveryId).value();
   const auto pattern = like_pattern(query);
-  const auto rows = co_await database.read(kSearch, pattern, bound, limit);
+  const auto rows = co_await database.read(kSearch, pattern, bound, limit, role, filter.is_active);
+  std::vector<User> users;
+  users.reserve(rows.size());
+  for (const auto& row : rows) users.push_back(to_user(row));
+  co_return users;
+}
+
+Task<std::vector<User>> UserStore::list_by_id(sql::Transaction& transaction, std::optional<UserId> after,
+                                              std::int64_t limit) {
+  const auto bound = after ? after->uuid : Uuid::parse(kBeforeEveryId).value();
+  const auto rows = co_await transaction.execute(kListById, bound, limit);
   std::vector<User> users;
   users.reserve(rows.size());
   for (const auto& row : rows) users.push_back(to_user(row));
@@ -203,8 +237,12 @@ Task<void> UserStore::set_verified(sql::Transaction& transaction, UserId id, Tim
   co_await transaction.execute(kSetVerified, id, now);
 }
 
-Task<void> UserStore::set_active(sql::Transaction& transaction, UserId id, bool is_active, Time now) {
-  co_await transaction.execute(kSetActive, id, is_active, now);
+Task<void> UserStore::disable(sql::Transaction& transaction, UserId id, std::string_view reason, Time now) {
+  co_await transaction.execute(kDisable, id, reason, now);
+}
+
+Task<void> UserStore::enable(sql::Transaction& transaction, UserId id, Time now) {
+  co_await transaction.execute(kEnable, id, now);
 }
 
 Task<void> UserStore::set_role(sql::Transaction& transaction, UserId id, Role role, Time now) {

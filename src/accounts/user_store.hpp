@@ -32,6 +32,12 @@ struct NewToken {
   Time expires_at;
 };
 
+// Only those of this role, and only those who may log in or who may not.
+struct UserFilter {
+  std::optional<Role> role{};
+  std::optional<bool> is_active{};
+};
+
 // Of nodes that write at the same moment, the locks of a transaction make one wait for the other: whoever changes a
 // user, or the tokens of a user, locks the row of the user first (`lock`, or the change of that row itself), and the
 // tokens after it; who needs the rows of several users locks the superadmins in the order of their ids, or first the
@@ -49,9 +55,16 @@ class UserStore {
   // As it is now, and nobody else changes it before the transaction ends.
   Task<std::optional<User>> lock(sql::Transaction& transaction, UserId id);
   Task<std::optional<User>> lock(sql::Transaction& transaction, const EmailAddress& email);
+  // Locks the rows of two users in the order of their ids, whoever of them is missing: operators who act on each other,
+  // or on the same user, wait, and none of them is ended for a deadlock.
+  Task<void> lock_in_order(sql::Transaction& transaction, UserId one, UserId other);
+  // The same together with all active, verified superadmins.
+  Task<void> lock_in_order_with_superadmins(sql::Transaction& transaction, UserId one, UserId other);
   // By a part of the address or the name, or everybody if it is empty; newest first; `before` continues a list.
   Task<std::vector<User>> search(sql::Database& database, std::string_view query, std::optional<UserId> before,
-                                 std::int64_t limit);
+                                 std::int64_t limit, UserFilter filter = {});
+  // In the order of ids, those behind `after`.
+  Task<std::vector<User>> list_by_id(sql::Transaction& transaction, std::optional<UserId> after, std::int64_t limit);
   Task<bool> has_superadmin(sql::Transaction& transaction);
   // Locks all active, verified superadmins. True if there is one other than this.
   Task<bool> lock_other_superadmins(sql::Transaction& transaction, UserId id);
@@ -63,7 +76,9 @@ class UserStore {
   Task<void> replace_unverified(sql::Transaction& transaction, UserId id, std::string_view email, std::string_view name,
                                 std::string_view password_hash, Time now);
   Task<void> set_verified(sql::Transaction& transaction, UserId id, Time now);
-  Task<void> set_active(sql::Transaction& transaction, UserId id, bool is_active, Time now);
+  Task<void> disable(sql::Transaction& transaction, UserId id, std::string_view reason, Time now);
+  // A trigger forgets the reason, as it does when SQL by hand enables.
+  Task<void> enable(sql::Transaction& transaction, UserId id, Time now);
   Task<void> set_role(sql::Transaction& transaction, UserId id, Role role, Time now);
   Task<void> set_profile(sql::Database& database, UserId id, std::optional<std::string> name,
                          std::optional<std::string> locale, Time now);

@@ -3,13 +3,42 @@
 #include <utility>
 
 namespace safawinet::api {
+namespace {
+
+std::unexpected<Error> bad_filter(std::string pointer, std::string detail) {
+  Error error{.code = ErrorCode::invalid_fields};
+  error.fields.push_back({std::move(pointer), "not-one-of", std::move(detail)});
+  return refuse(std::move(error));
+}
+
+// ?role= &active=
+Result<UserFilter> filter_of(const Call& call) {
+  UserFilter filter;
+  const auto role = call.query("role");
+  if (!role) return std::unexpected(role.error());
+  if (*role) {
+    filter.role = parse_role(**role);
+    if (!filter.role) return bad_filter("?role", "must be one of customer, support, admin, superadmin");
+  }
+  const auto active = call.query("active");
+  if (!active) return std::unexpected(active.error());
+  if (*active) {
+    if (**active != "true" && **active != "false") return bad_filter("?active", "must be true or false");
+    filter.is_active = **active == "true";
+  }
+  return filter;
+}
+
+}  // namespace
 
 Task<Result<UserPage>> AdminApi::list_users(Call& call) {
   const auto page = page_of<UserId>(call);
   if (!page) co_return std::unexpected(page.error());
   const auto query = call.query("query");
   if (!query) co_return std::unexpected(query.error());
-  auto users = co_await accounts_.search(query->value_or(""), page->before, page->limit + 1);
+  const auto filter = filter_of(call);
+  if (!filter) co_return std::unexpected(filter.error());
+  auto users = co_await accounts_.search(query->value_or(""), page->before, page->limit + 1, *filter);
   UserPage answer;
   answer.next_cursor = cut_page(users, page->limit);
   for (const auto& user : users) answer.items.push_back(to_admin_answer(user));

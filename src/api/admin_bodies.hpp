@@ -10,6 +10,15 @@
 
 namespace safawinet::api {
 
+struct CreateUserInput {
+  EmailAddress email;
+  std::optional<BoundedText<0, 100>> name;
+  std::optional<Role> role;
+  std::optional<SecretText> password;
+  std::optional<bool> verified;
+};
+BOOST_DESCRIBE_STRUCT(CreateUserInput, (), (email, name, role, password, verified))
+
 struct DisableInput {
   BoundedText<1, 500> reason;
 };

@@ -11,7 +11,6 @@ namespace safawinet::api {
 namespace {
 
 constexpr std::size_t kUserAgentLimit = 400;  // bytes that are kept
-constexpr std::int64_t kPageLimit = 200;
 
 // Percent-decoded, with "+" for a space; none if it is malformed, not UTF-8, or holds NUL, which no database keeps.
 std::optional<std::string> decode_form(std::string_view text) {
@@ -94,15 +93,15 @@ std::optional<std::string> form_value(std::string_view body, std::string_view na
 
 namespace detail {
 
-Result<PageRequest<Id<void>>> parse_page(const Call& call) {
+Result<PageRequest<Id<void>>> parse_page(const Call& call, std::int64_t largest) {
   PageRequest<Id<void>> page;
   const auto limit = call.query("limit");
   if (!limit) return std::unexpected(limit.error());
   if (*limit) {
     const auto& digits = **limit;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), page.limit);
-    if (error != std::errc() || end != digits.data() + digits.size() || page.limit < 1 || page.limit > kPageLimit) {
-      return bad_query("limit", "out-of-range", "must be a whole number from 1 to 200");
+    if (error != std::errc() || end != digits.data() + digits.size() || page.limit < 1 || page.limit > largest) {
+      return bad_query("limit", "out-of-range", "must be a whole number from 1 to " + std::to_string(largest));
     }
   }
   const auto cursor = call.query("cursor");

@@ -47,15 +47,17 @@ struct PageRequest {
   std::optional<Id> before;
 };
 
+inline constexpr std::int64_t kPageLimit = 200;
+
 namespace detail {
-Result<PageRequest<Id<void>>> parse_page(const Call& call);
+Result<PageRequest<Id<void>>> parse_page(const Call& call, std::int64_t largest);
 std::string make_cursor(const Uuid& last);
 }  // namespace detail
 
 // Errors: invalid_fields, naming "?limit" or "?cursor".
 template <class Id>
-Result<PageRequest<Id>> page_of(const Call& call) {
-  const auto page = detail::parse_page(call);
+Result<PageRequest<Id>> page_of(const Call& call, std::int64_t largest = kPageLimit) {
+  const auto page = detail::parse_page(call, largest);
   if (!page) return std::unexpected(page.error());
   PageRequest<Id> typed{.limit = page->limit, .before = {}};
   if (page->before) typed.before = Id{page->before->uuid};

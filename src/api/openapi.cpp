@@ -55,11 +55,17 @@ json::array parameters_of(const Route& route) {
   };
   const bool is_list = route.endpoint.answer && route.endpoint.answer->name.ends_with("Page");
   if (is_list) {
-    add_query("limit", {{"type", "integer"}, {"minimum", 1}, {"maximum", 200}, {"default", 50}});
+    const int largest = route.path == "/v1/admin/users/export" ? 1000 : 200;
+    add_query("limit", {{"type", "integer"}, {"minimum", 1}, {"maximum", largest}, {"default", 50}});
     add_query("cursor", {{"type", "string"}, {"description", "nextCursor of the previous page"}});
   }
-  if (route.path == "/v1/admin/users") {
+  if (route.path == "/v1/admin/users" && is_list) {
     add_query("query", {{"type", "string"}, {"description", "a part of the e-mail address or name"}});
+    add_query("role", {{"type", "string"}, {"enum", {"customer", "support", "admin", "superadmin"}}});
+    add_query("active", {{"type", "boolean"}});
+  }
+  if (route.method == http::Method::delete_ && route.path.starts_with("/v1/admin/users/")) {
+    add_query("reason", {{"type", "string"}, {"maxLength", 500}, {"description", "for the record"}});
   }
   if (route.path == "/v1/revocations") {
     add_query("after",

@@ -120,8 +120,9 @@ TEST_F(OpenApiTest, keys_and_pages_are_described_where_they_are_honoured) {
   for (const auto& route : routes_) {
     EXPECT_EQ(has_parameter(route, "Idempotency-Key"), route.idempotency_key == IdempotencyKey::honoured) << route.path;
     const bool is_list = route.path == "/v1/sessions" || route.path == "/v1/admin/users" ||
-                         route.path == "/v1/admin/users/{id}/sessions" || route.path == "/v1/auth/force-logout-bulk" ||
-                         route.path == "/v1/audit" || route.path == "/v1/admin/api-keys";
+                         route.path == "/v1/admin/users/export" || route.path == "/v1/admin/users/{id}/sessions" ||
+                         route.path == "/v1/auth/force-logout-bulk" || route.path == "/v1/audit" ||
+                         route.path == "/v1/admin/api-keys";
     EXPECT_EQ(has_parameter(route, "cursor"), is_list && route.method == http::Method::get) << route.path;
   }
 }

@@ -14,7 +14,7 @@ constexpr auto user = kForUsers;
 
 // clang-format off
 std::vector<Route> routes(const Apis& apis) {
-  const auto& [auth, users, sessions, staff, bulk, resource_servers, audit, keys, pages, everybody] = apis;
+  const auto& [auth, users, sessions, staff, users_admin, bulk, resource_servers, audit, keys, pages, everybody] = apis;
   return {
       // Accounts
       {post, "/v1/auth/register", public_, registration, honoured, "Sign up; the address is proved by mail", bind(auth, &AuthApi::register_user)},
@@ -45,11 +45,18 @@ std::vector<Route> routes(const Apis& apis) {
 
       // Administration
       {get, "/v1/admin/users", users_read, read, ignored, "Find users", bind(staff, &AdminApi::list_users)},
+      {post, "/v1/admin/users", users_write, operator_, honoured, "Make an account", bind(users_admin, &UsersAdminApi::create)},
+      {get, "/v1/admin/users/export", users_export, read, ignored, "All users, in the order of their ids", bind(users_admin, &UsersAdminApi::export_users)},
       {get, "/v1/admin/users/{id}", users_read, read, ignored, "One user", bind(staff, &AdminApi::get_user)},
       {get, "/v1/admin/users/{id}/sessions", sessions_read, read, ignored, "The sessions of one user", bind(staff, &AdminApi::list_sessions_of)},
       {post, "/v1/admin/users/{id}/disable", users_write, operator_, honoured, "Keep a user out, and end all sessions", bind(staff, &AdminApi::disable)},
       {post, "/v1/admin/users/{id}/enable", users_write, operator_, honoured, "Let a user in again", bind(staff, &AdminApi::enable)},
       {post, "/v1/admin/users/{id}/role", roles_write, operator_, honoured, "Give a user another role", bind(staff, &AdminApi::change_role)},
+      {delete_, "/v1/admin/users/{id}", users_delete, operator_, ignored, "Delete a user, with all that is kept of them", bind(users_admin, &UsersAdminApi::delete_user)},
+      {post, "/v1/admin/users/{id}/send-reset", users_assist, mail, honoured, "Mail a user a link to choose a new password", bind(users_admin, &UsersAdminApi::send_reset)},
+      {post, "/v1/admin/users/{id}/unlock", users_assist, operator_, honoured, "Forget a user's wrong passwords", bind(users_admin, &UsersAdminApi::unlock)},
+      {post, "/v1/admin/users/{id}/verify", users_write, operator_, honoured, "Take a user's address as proved", bind(users_admin, &UsersAdminApi::verify)},
+      {delete_, "/v1/admin/users/{id}/sessions/{sessionId}", sessions_end, operator_, ignored, "End one session of a user", bind(users_admin, &UsersAdminApi::end_session)},
       {post, "/v1/admin/invitations", users_write, mail, honoured, "Mail an invitation to sign up", bind(staff, &AdminApi::invite)},
 
       // For services that are given access tokens

@@ -13,6 +13,7 @@
 #include "api/resource_servers_api.hpp"
 #include "api/route.hpp"
 #include "api/sessions_api.hpp"
+#include "api/users_admin_api.hpp"
 #include "api/users_api.hpp"
 
 namespace safawinet::api {
@@ -23,6 +24,7 @@ struct Apis {
   UsersApi* users = nullptr;
   SessionsApi* sessions = nullptr;
   AdminApi* admin = nullptr;
+  UsersAdminApi* users_admin = nullptr;
   BulkLogoutApi* bulk_logouts = nullptr;
   ResourceServersApi* resource_servers = nullptr;
   AuditApi* audit = nullptr;

@@ -110,6 +110,7 @@ struct ApiAtWork : AccountsAtWork {
                             .users = &users_api,
                             .sessions = &sessions_api,
                             .admin = &admin_api,
+                            .users_admin = &users_admin_api,
                             .bulk_logouts = &bulk_logout_api,
                             .resource_servers = &resource_servers_api,
                             .audit = &audit_api,
@@ -129,6 +130,20 @@ struct ApiAtWork : AccountsAtWork {
   api::SessionsApi sessions_api{sessions};
   Administration administration{database, sessions, audit, clock};
   api::AdminApi admin_api{accounts, sessions, administration};
+  Assistance assistance{{.database = database,
+                         .accounts = accounts,
+                         .sessions = sessions,
+                         .attempts = attempts,
+                         .limits = limits,
+                         .audit = audit,
+                         .clock = clock}};
+  UserMaking user_making{{.database = database,
+                          .accounts = accounts,
+                          .passwords = passwords,
+                          .audit = audit,
+                          .clock = clock,
+                          .random = random}};
+  api::UsersAdminApi users_admin_api{administration, assistance, user_making};
   BulkLogoutService bulk_logouts{{.database = database,
                                   .feed = feed,
                                   .audit = audit,

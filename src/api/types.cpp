@@ -75,6 +75,8 @@ AdminUserAnswer to_admin_answer(const User& user) {
           .locale = user.locale,
           .role = user.role,
           .is_active = user.is_active,
+          .disabled_reason = user.disabled_reason,
+          .disabled_at = user.disabled_at,
           .created_at = user.created_at,
           .last_login_at = user.last_login_at};
 }

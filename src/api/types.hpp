@@ -192,12 +192,14 @@ struct AdminUserAnswer {
   std::string locale;
   Role role = Role::customer;
   bool is_active = true;
+  std::optional<std::string> disabled_reason;
+  std::optional<Time> disabled_at;
   Time created_at;
   std::optional<Time> last_login_at;
 };
 BOOST_DESCRIBE_STRUCT(AdminUserAnswer, (),
-                      (id, email, email_verified, email_status, name, locale, role, is_active, created_at,
-                       last_login_at))
+                      (id, email, email_verified, email_status, name, locale, role, is_active, disabled_reason,
+                       disabled_at, created_at, last_login_at))
 
 struct LoginAnswer {
   SecretText access_token;

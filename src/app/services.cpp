@@ -304,6 +304,20 @@ void Services::make_api() {
   sessions_api.emplace(*sessions);
   administration.emplace(*database, *sessions, *audit, clock);
   admin_api.emplace(*accounts, *sessions, *administration);
+  assistance.emplace(Assistance::Parts{.database = *database,
+                                       .accounts = *accounts,
+                                       .sessions = *sessions,
+                                       .attempts = *attempts,
+                                       .limits = *limits,
+                                       .audit = *audit,
+                                       .clock = clock});
+  user_making.emplace(UserMaking::Parts{.database = *database,
+                                        .accounts = *accounts,
+                                        .passwords = *passwords,
+                                        .audit = *audit,
+                                        .clock = clock,
+                                        .random = random});
+  users_admin_api.emplace(*administration, *assistance, *user_making);
   bulk_logout_api.emplace(*bulk_logouts);
   api_keys_api.emplace(*api_keys, clock);
   revocation_pages.emplace(*database, *feed, clock, MacKey(master_key.derive("revocation-cursor")));
@@ -332,6 +346,7 @@ void Services::make_api() {
                        .users = &*users_api,
                        .sessions = &*sessions_api,
                        .admin = &*admin_api,
+                       .users_admin = &*users_admin_api,
                        .bulk_logouts = &*bulk_logout_api,
                        .resource_servers = &*resource_servers_api,
                        .audit = &*audit_api,

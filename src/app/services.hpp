@@ -10,6 +10,8 @@
 #include "access/api_keys.hpp"
 #include "accounts/account_service.hpp"
 #include "accounts/administration.hpp"
+#include "accounts/assistance.hpp"
+#include "accounts/user_making.hpp"
 #include "api/pipeline.hpp"
 #include "api/routes.hpp"
 #include "app/background_work.hpp"
@@ -94,11 +96,14 @@ struct Services {
   std::optional<AccountService> accounts;
   std::optional<Administration> administration;
   std::optional<ApiKeys> api_keys;
+  std::optional<Assistance> assistance;
+  std::optional<UserMaking> user_making;
 
   std::optional<api::AuthApi> auth_api;
   std::optional<api::UsersApi> users_api;
   std::optional<api::SessionsApi> sessions_api;
   std::optional<api::AdminApi> admin_api;
+  std::optional<api::UsersAdminApi> users_admin_api;
   std::optional<api::BulkLogoutApi> bulk_logout_api;
   std::optional<api::ApiKeysApi> api_keys_api;
   std::optional<api::ResourceServersApi> resource_servers_api;

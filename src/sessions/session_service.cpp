@@ -111,14 +111,11 @@ Task<void> SessionService::end_by_token(const SecretText& token, Origin origin) 
 }
 
 Task<Status> SessionService::end_one(UserId user, SessionId session, std::string reason, Origin origin) {
-  auto body = [&](sql::Transaction& transaction) -> Task<Result<std::int64_t>> {
-    const EndingReason ending{.reason = reason, .actor = Actor::user(user).text};
-    co_await store_.set_reason(transaction, ending);
-    const auto ended = co_await store_.delete_one(transaction, session, user);
-    co_await store_.forget_reason(transaction);
-    if (ended == 0) co_return refuse(ErrorCode::not_found);
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const bool has_ended = co_await end_one_of(transaction, user, session, reason, Actor::user(user));
+    if (!has_ended) co_return refuse(ErrorCode::not_found);
     co_await record(transaction, "session.ended", user, "session:" + session.text(), reason, origin);
-    co_return ended;
+    co_return true;
   };
   const auto ended = co_await parts_.database.transact(std::move(body));
   if (!ended) co_return std::unexpected(ended.error());
@@ -205,6 +202,15 @@ Task<std::int64_t> SessionService::end_all_of(sql::Transaction& transaction, Use
   const auto ended = co_await store_.delete_all_of(transaction, user, except);
   co_await store_.forget_reason(transaction);
   co_return ended;
+}
+
+Task<bool> SessionService::end_one_of(sql::Transaction& transaction, UserId user, SessionId session, std::string reason,
+                                      Actor actor) {
+  const EndingReason ending{.reason = std::move(reason), .actor = std::move(actor.text)};
+  co_await store_.set_reason(transaction, ending);
+  const auto ended = co_await store_.delete_one(transaction, session, user);
+  co_await store_.forget_reason(transaction);
+  co_return ended > 0;
 }
 
 Task<bool> SessionService::sweep() {

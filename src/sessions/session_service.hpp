@@ -98,6 +98,8 @@ class SessionService {
   // For a transaction of another feature that must end sessions with what it does. Await `made_known` after it.
   Task<std::int64_t> end_all_of(sql::Transaction& transaction, UserId user, std::optional<SessionId> except,
                                 std::string reason, Actor actor);
+  // False when the user has no such session.
+  Task<bool> end_one_of(sql::Transaction& transaction, UserId user, SessionId session, std::string reason, Actor actor);
   // What was committed is in force on this node.
   Task<void> made_known() { return parts_.feed.read_together(); }
 

@@ -2,7 +2,8 @@
 
 import uuid
 
-from harness.people import claims_of, signed_up_user, with_role
+from harness.mail import RESET, VERIFY
+from harness.people import OTHER_PASSWORD, THIRD_PASSWORD, claims_of, new_address, signed_up_user, with_role
 from harness.races import request_bytes, together
 from harness.server import ADMIN_EMAIL, ADMIN_PASSWORD
 
@@ -118,3 +119,125 @@ def test_two_superadmins_who_demote_each_other_leave_one(start_server):
     assert statuses[0] == 200 and statuses[1] in (401, 403, 409), statuses
     assert server.sql("SELECT count(*) FROM users WHERE role = 'superadmin'") == [(1,)]
     assert server.sql("SELECT count(*) FROM audit_log WHERE action = 'user.role-changed'") == [(1,)]
+
+
+NOBODY = "01890000-0000-7000-8000-000000000000"
+
+
+def create(api, **body):
+    return api.post("/v1/admin/users", {"email": new_address("made")} | body)
+
+
+def test_a_created_user_is_let_in_by_the_mailed_link_and_not_before(shared_server):
+    admin = with_role(shared_server, "admin")
+    reply = create(admin.api, name="Grace", role="support")
+    assert reply.status == 201 and reply.headers["Location"] == f"/v1/admin/users/{reply.json['id']}", reply
+    email = reply.json["email"]
+    assert shared_server.api().login(email, "").status in (401, 422)
+    assert shared_server.api().login(email, OTHER_PASSWORD).status == 401
+    token = shared_server.mail.wait_for(email, RESET).token
+    assert shared_server.api().reset_password(token, THIRD_PASSWORD).status == 204
+    user = shared_server.api().login(email, THIRD_PASSWORD).json["user"]
+    assert (user["name"], user["role"], user["emailVerified"]) == ("Grace", "support", True)
+    assert shared_server.sql(
+        "SELECT count(*) FROM audit_log WHERE action = 'user.created' AND target = ?", f"user:{user['id']}"
+    ) == [(1,)]
+
+
+def test_creating_is_refused_for_taken_addresses_higher_roles_and_guessable_passwords(shared_server):
+    admin, person = with_role(shared_server, "admin"), signed_up_user(shared_server)
+    assert create(admin.api, email=person.email).status == 409
+    assert create(admin.api, role="superadmin").status == 403
+    assert create(admin.api, password="short").pointers == {"/password"}
+    assert create(person.api).status == 403
+    assert create(with_role(shared_server, "support").api).status == 403
+
+
+def test_whoever_signs_up_with_the_address_of_an_account_with_a_role_does_not_get_it(shared_server):
+    email = create(shared_server.admin(), role="admin").json["email"]
+    assert shared_server.api().register(email, OTHER_PASSWORD).status == 202
+    assert shared_server.api().login(email, OTHER_PASSWORD).status == 401
+    assert shared_server.mail.to(email, VERIFY) == []
+
+
+def test_one_session_is_ended_up_to_ones_own_role(shared_server):
+    support, person = with_role(shared_server, "support"), signed_up_user(shared_server)
+    other = person.log_in("Tablet")
+    path = path_of(person, f"sessions/{other.session_id}")
+    assert support.api.request("DELETE", f"{path}?reason=Lost").status == 204
+    assert not other.is_signed_in() and not other.may_refresh()
+    assert person.device.is_signed_in()
+    assert support.api.request("DELETE", path).status == 404, "it has ended"
+    above = with_role(shared_server, "admin")
+    theirs = path_of(above, f"sessions/{above.device.session_id}")
+    assert support.api.request("DELETE", theirs).status == 403
+    assert support.api.request("DELETE", path_of(person, f"sessions/{above.device.session_id}")).status == 404
+    assert above.device.is_signed_in()
+
+
+def test_support_helps_those_who_are_not_above_and_changes_nobody(shared_server):
+    support, person, above = (with_role(shared_server, "support"), signed_up_user(shared_server), with_role(shared_server, "admin"))
+    assert support.api.post(path_of(person, "send-reset"), {}).status == 202
+    assert support.api.post(path_of(person, "unlock"), {}).status == 204
+    assert recorded(shared_server, person, "user.unlocked") == [], "there was nothing to forget"
+    for verb in ("send-reset", "unlock"):
+        assert support.api.post(path_of(above, verb), {}).status == 403
+    assert support.api.post(path_of(person, "verify"), {}).status == 403
+    assert support.api.request("DELETE", path_of(person)).status == 403
+    assert shared_server.mail.to(above.email, RESET) == []
+    disable(shared_server.admin(), person)
+    assert support.api.post(path_of(person, "send-reset"), {}).status == 409
+
+
+def test_deleting_takes_all_and_spares_peers_and_oneself(shared_server):
+    admin, peer, person = (with_role(shared_server, "admin"), with_role(shared_server, "admin"), signed_up_user(shared_server))
+    boss = shared_server.admin()
+    assert admin.api.request("DELETE", path_of(peer)).status == 403
+    assert boss.request("DELETE", f"/v1/admin/users/{boss.me().json['id']}").status == 409
+    assert admin.api.request("DELETE", f"/v1/admin/users/{NOBODY}").status == 404
+    assert admin.api.request("DELETE", f"{path_of(person)}?reason={'x' * 501}").pointers == {"?reason"}
+    assert admin.api.request("DELETE", f"{path_of(person)}?reason=Asked").status == 204
+    assert not person.device.is_signed_in() and not person.device.may_refresh()
+    assert recorded(shared_server, person, "user.deleted") == [(f"user:{admin.id}", "Asked")]
+    assert admin.api.request("DELETE", path_of(person)).status == 404
+
+
+def test_lists_are_filtered_and_the_export_has_everybody_once(shared_server):
+    boss, person = shared_server.admin(), with_role(shared_server, "support")
+    disable(boss, person, "left")
+
+    def listed(query: str) -> list[str]:
+        return [item["email"] for item in boss.get(f"/v1/admin/users?query={person.email}&{query}").json["items"]]
+
+    assert listed("role=support") == listed("active=false") == listed("role=support&active=false") == [person.email]
+    assert listed("role=admin") == listed("active=true") == []
+    assert boss.get("/v1/admin/users?role=king").pointers == {"?role"}
+    assert boss.get("/v1/admin/users?active=maybe").pointers == {"?active"}
+
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = boss.get(f"/v1/admin/users/export?limit=2{cursor and '&cursor=' + cursor}").json
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["nextCursor"]
+    assert seen == sorted(set(seen)) and person.id in seen
+    assert boss.get("/v1/admin/users/export?limit=1001").pointers == {"?limit"}
+    assert person.api.get("/v1/admin/users/export").status == 401
+
+
+def test_a_demoted_administrators_next_write_is_refused_at_once(shared_server):
+    boss, admin, person = (shared_server.admin(), with_role(shared_server, "admin"), signed_up_user(shared_server))
+    for _ in range(20):
+        assert give_role(boss, admin, "customer").status == 200
+        assert disable(admin.api, person).status in (401, 403)
+        assert give_role(boss, admin, "admin").status == 200
+        admin.device = admin.log_in()
+    assert person.device.is_signed_in()
+
+
+def test_sql_by_hand_that_enables_forgets_the_reason(shared_server):
+    boss, person = shared_server.admin(), signed_up_user(shared_server)
+    assert disable(boss, person, "left").json["disabledReason"] == "left"
+    shared_server.sql("UPDATE users SET is_active = ? WHERE id = ?", True, person.id)
+    shared_server.sql("UPDATE users SET is_active = ? WHERE id = ?", False, person.id)
+    shown = boss.get(path_of(person)).json
+    assert (shown["isActive"], shown["disabledReason"], shown["disabledAt"]) == (False, None, None)

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from harness.people import OTHER_PASSWORD, PASSWORD, log_in, verified
-from harness.server import EXEMPT, Server
+from harness.server import ADMIN_EMAIL, EXEMPT, Server
 
 SOMEBODY = str(uuid.uuid4())
 
@@ -31,6 +31,13 @@ BODIES = {
     },
     ("POST", "/v1/audit/verify"): {"from": 1},
     ("POST", "/v1/audit/erase"): {"userId": SOMEBODY, "reason": "why"},
+    ("POST", "/v1/admin/users"): {
+        "email": ADMIN_EMAIL,  # taken
+        "name": "Root",
+        "role": "support",
+        "password": OTHER_PASSWORD,
+        "verified": True,
+    },
     ("POST", "/v1/admin/users/{id}/disable"): {"reason": "why"},
     ("POST", "/v1/admin/users/{id}/enable"): {"reason": "why"},
     ("POST", "/v1/admin/users/{id}/role"): {"role": "support", "reason": "why"},
@@ -47,6 +54,7 @@ REQUIRED = {
     "/v1/auth/force-logout-all": set(),
     "/v1/auth/force-logout-bulk": {"criteria"},
     "/v1/auth/logout": set(),
+    "/v1/admin/users": {"email"},
     "/v1/admin/users/{id}/enable": set(),
     "/v1/admin/users/{id}/role": {"role"},
     "/v1/admin/api-keys": {"name", "permissions"},

@@ -10,7 +10,7 @@ from harness.clock import MINUTE, Clock
 from harness.ledger import Account
 from harness.mail import VERIFY
 from harness.nodes import Nodes, is_ready
-from harness.people import OTHER_PASSWORD, PASSWORD, claims_of, log_in, new_address, registered, signed_up_user
+from harness.people import OTHER_PASSWORD, PASSWORD, claims_of, log_in, new_address, registered, signed_up_user, with_role
 from harness.races import connected, read_reply, refresh_request, request_bytes
 from harness.server import ADMIN_EMAIL, ADMIN_PASSWORD, EXEMPT, Server, eventually, new_master_key, rounds, run
 
@@ -361,3 +361,14 @@ def test_a_killed_node_keeps_its_word_and_the_others_know_it(nodes):
         assert all(is_ready(node.api()) for node in nodes)
 
     assert sum(account.acknowledged for account in accounts) > rounds(4)
+
+
+def test_a_demoted_administrator_writes_nothing_at_any_node_from_that_moment(shared_nodes):
+    for number, node in enumerate(shared_nodes):
+        admin, person = with_role(node, "admin"), signed_up_user(node)
+        path = f"/v1/admin/users/{person.id}/disable"
+        done = node.admin().post(f"/v1/admin/users/{admin.id}/role", {"role": "support"})
+        assert done.status == 200, done
+        other = shared_nodes[(number + 1) % 3]
+        assert admin.device.at(other).api.post(path, {"reason": "Still here"}).status in (401, 403)
+        assert person.device.is_signed_in()

@@ -1,0 +1,120 @@
+#include "accounts/assistance.hpp"
+
+#include <optional>
+#include <utility>
+
+#include "access/standing.hpp"
+#include "accounts/email_address.hpp"
+
+namespace safawinet {
+namespace {
+
+// How Attempts knows the account.
+std::string key_of(const User& user) {
+  const auto email = EmailAddress::parse(user.email);
+  return email ? email->key() : user.email;
+}
+
+std::string target_of(const AdministrativeAct& act) { return "user:" + act.target.text(); }
+
+}  // namespace
+
+Task<Status> Assistance::send_reset(AdministrativeAct act, bool is_exempt_from_limits) {
+  if (!is_exempt_from_limits) {
+    const auto account = co_await store_.find(parts_.database, act.target);
+    if (!account) co_return refuse(ErrorCode::not_found);
+    const auto full = co_await parts_.limits.take(kMailPerAddress, key_of(*account));
+    if (full) co_return refuse(Error{.code = ErrorCode::too_many_requests, .retry_after = full});
+  }
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const auto user = co_await lock_contained(transaction, act, Permission::users_assist);
+    if (!user) co_return std::unexpected(user.error());
+    if (!user->is_active) {
+      co_return refuse(Error{.code = ErrorCode::conflict,
+                             .detail = {"The account is disabled: nobody could log in with what they choose."},
+                             .target = target_of(act)});
+    }
+    co_await parts_.accounts.send_token(transaction, *user, OneTimePurpose::reset_password);
+    co_await record(transaction, "user.reset-sent", act, target_of(act));
+    co_return true;
+  };
+  const auto outcome = co_await parts_.database.transact(std::move(body));
+  if (!outcome) co_return std::unexpected(outcome.error());
+  co_return Status{};
+}
+
+Task<Status> Assistance::unlock(AdministrativeAct act) {
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const auto user = co_await lock_contained(transaction, act, Permission::users_assist);
+    if (!user) co_return std::unexpected(user.error());
+    const auto key = key_of(*user);
+    const bool had_any = co_await parts_.attempts.forget(transaction, key);
+    if (had_any) co_await record(transaction, "user.unlocked", act, target_of(act));
+    co_return had_any;
+  };
+  const auto outcome = co_await parts_.database.transact(std::move(body));
+  if (!outcome) co_return std::unexpected(outcome.error());
+  co_return Status{};
+}
+
+Task<Result<User>> Assistance::verify_address(AdministrativeAct act) {
+  const auto now = parts_.clock.now();
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<User>> {
+    co_await store_.lock_in_order(transaction, act.acting.user.value_or(act.target), act.target);
+    const auto acting = co_await confirm(transaction, act.acting, Permission::users_write, now);
+    if (!acting) co_return std::unexpected(acting.error());
+    auto user = co_await store_.lock(transaction, act.target);
+    if (!user) co_return refuse(ErrorCode::not_found);
+    if (!acting->may_govern(user->role)) {
+      co_return refuse(Error{
+          .code = ErrorCode::forbidden, .detail = {"This user's role is not below yours."}, .target = target_of(act)});
+    }
+    if (user->email_verified_at) co_return std::move(*user);
+    co_await store_.set_verified(transaction, act.target, now);
+    co_await record(transaction, "user.verified-by-operator", act, target_of(act));
+    user->email_verified_at = now;
+    user->email_status = "ok";
+    co_return std::move(*user);
+  };
+  co_return co_await parts_.database.transact(std::move(body));
+}
+
+Task<Status> Assistance::end_session(AdministrativeAct act, SessionId session) {
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const auto user = co_await lock_contained(transaction, act, Permission::sessions_end);
+    if (!user) co_return std::unexpected(user.error());
+    const bool has_ended =
+        co_await parts_.sessions.end_one_of(transaction, act.target, session, "ended-by-operator", act.acting.actor);
+    if (!has_ended) co_return refuse(ErrorCode::not_found);
+    co_await record(transaction, "session.ended-by-operator", act, "session:" + session.text());
+    co_return true;
+  };
+  const auto outcome = co_await parts_.database.transact(std::move(body));
+  if (!outcome) co_return std::unexpected(outcome.error());
+  co_await parts_.sessions.made_known();
+  co_return Status{};
+}
+
+Task<Result<User>> Assistance::lock_contained(sql::Transaction& transaction, const AdministrativeAct& act,
+                                              Permission permission) {
+  co_await store_.lock_in_order(transaction, act.acting.user.value_or(act.target), act.target);
+  const auto acting = co_await confirm(transaction, act.acting, permission, parts_.clock.now());
+  if (!acting) co_return std::unexpected(acting.error());
+  auto user = co_await store_.lock(transaction, act.target);
+  if (!user) co_return refuse(ErrorCode::not_found);
+  if (!acting->may_contain(user->role)) co_return refuse(above_rank(act.target));
+  co_return std::move(*user);
+}
+
+Task<void> Assistance::record(sql::Transaction& transaction, std::string_view action, const AdministrativeAct& act,
+                              std::string target) {
+  AuditEntry entry{.action = action,
+                   .outcome = AuditOutcome::done,
+                   .actor = act.acting.actor,
+                   .target = std::move(target),
+                   .reason = act.reason,
+                   .origin = act.origin};
+  co_await parts_.audit.record(transaction, std::move(entry));
+}
+
+}  // namespace safawinet

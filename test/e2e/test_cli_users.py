@@ -1,0 +1,129 @@
+"""Accounts from the command line: making, disabling, roles, helping with a login, deleting, exporting."""
+
+import json
+import pathlib
+
+import pytest
+
+from harness.cli import Cli
+from harness.mail import RESET
+from harness.people import OTHER_PASSWORD, new_address, registered, signed_up_user, with_role
+from harness.server import ADMIN_EMAIL, ADMIN_PASSWORD, eventually
+
+
+@pytest.fixture
+def home(tmp_path) -> pathlib.Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def cli(home, shared_server) -> Cli:
+    return Cli(home, shared_server).log_in(shared_server)
+
+
+def test_an_account_is_made_and_its_owner_chooses_the_password_by_mail(cli, shared_server):
+    email = new_address("made")
+    made = cli.json("user", "create", email, "--name", "Grace")
+    assert (made["email"], made["name"], made["role"]) == (email, "Grace", "customer")
+    letter = shared_server.mail.wait_for(email)
+    assert letter is not None
+    assert "taken" in cli.refused("user", "create", email) or cli.run("user", "create", email).returncode == 1
+
+
+def test_an_account_is_made_with_a_password_from_stdin(cli, shared_server):
+    email = new_address("ready")
+    cli.ok("user", "create", email, "--verified", "--role", "support", "--password-stdin", stdin=OTHER_PASSWORD + "\n")
+    reply = shared_server.api().login(email, OTHER_PASSWORD)
+    assert reply.status == 200 and reply.json["user"]["role"] == "support"
+
+
+def test_a_disabled_user_is_out_at_once_and_back_when_enabled(cli, person):
+    assert "--yes" in cli.refused("user", "disable", person.email, "--reason", "Left")
+    cli.ok("user", "disable", person.email, "--reason", "Left", "--dry-run")
+    assert person.device.is_signed_in()
+    disabled = cli.json("user", "disable", person.email, "--reason", "Left", "--yes")
+    assert disabled["isActive"] is False and disabled["disabledReason"] == "Left"
+    assert not person.device.is_signed_in()
+    assert person.server.api().login(person.email, person.password).status == 401
+    assert person.email in [one["email"] for one in cli.json("user", "list", "--disabled", "--query", person.email)]
+    assert cli.json("user", "list", "--active", "--query", person.email) == []
+    assert cli.json("user", "enable", person.id)["isActive"] is True
+    assert person.log_in().is_signed_in()
+
+
+def test_a_role_is_changed_and_shown(cli, person):
+    cli.ok("user", "role", person.email, "support", "--yes")
+    assert cli.json("user", "show", person.email)["role"] == "support"
+    assert person.email in [one["email"] for one in cli.json("user", "list", "--role", "support", "--query", person.email)]
+    cli.refused("user", "role", person.email, "king", "--yes", code=2)
+
+
+def test_nobody_gives_or_takes_more_than_they_have(home, shared_server, person):
+    admin, other = with_role(shared_server, "admin"), with_role(shared_server, "superadmin")
+    cli = Cli(home).log_in(shared_server, admin.email, admin.password)
+    cli.refused("user", "role", person.email, "superadmin", "--yes")
+    cli.refused("user", "disable", other.email, "--reason", "Coup", "--yes")
+    cli.refused("user", "delete", other.email, "--reason", "Coup", "--yes")
+    assert other.device.is_signed_in()
+
+
+def test_support_helps_with_a_login(home, shared_server, person):
+    support = with_role(shared_server, "support")
+    cli = Cli(home).log_in(shared_server, support.email, support.password)
+    cli.ok("user", "send-reset", person.email)
+    token = shared_server.mail.wait_for(person.email, RESET).token
+    assert shared_server.api().reset_password(token, OTHER_PASSWORD).status == 204
+    for _ in range(11):
+        shared_server.api().login(person.email, "wrong wrong wrong wrong")
+    assert shared_server.api().login(person.email, OTHER_PASSWORD).status == 429
+    cli.ok("user", "unlock", person.email)
+    assert shared_server.api().login(person.email, OTHER_PASSWORD).status == 200
+    cli.refused("user", "disable", person.email, "--reason", "May not", "--yes")
+
+
+def test_an_address_is_taken_as_proved(cli, shared_server):
+    email = registered(shared_server)
+    cli.ok("user", "verify", email)
+    assert cli.json("user", "show", email)["emailVerified"] is True
+
+
+def test_a_deleted_user_is_gone(cli, person):
+    delete = ("user", "delete", person.email, "--reason", "Asked for it")
+    assert "--yes" in cli.refused(*delete)
+    assert "cannot be undone" in cli.ok(*delete, "--dry-run")
+    cli.ok(*delete, "--yes")
+    assert not person.device.is_signed_in()
+    cli.refused("user", "show", person.email)
+
+
+def test_one_session_is_ended_and_the_others_go_on(cli, person):
+    other = person.log_in("Tablet")
+    assert "Tablet" in cli.ok("session", "end", person.email, other.session_id, "--dry-run")
+    cli.ok("session", "end", person.email, other.session_id, "--yes")
+    assert not other.is_signed_in()
+    assert person.device.is_signed_in()
+    cli.refused("session", "end", person.email, "01890000-0000-7000-8000-000000000000", "--yes")
+
+
+def test_all_users_are_exported_once_each(cli, shared_server, tmp_path):
+    people = {signed_up_user(shared_server).id for _ in range(3)}
+    file = tmp_path / "users.jsonl"
+    cli.ok("user", "export", "--output", str(file))
+    ids = [json.loads(line)["id"] for line in file.read_text().splitlines()]
+    assert people <= set(ids) and len(ids) == len(set(ids)) and ids == sorted(ids)
+    assert "argon2" not in file.read_text()
+
+
+def test_the_last_superadmin_who_was_disabled_by_sql_is_let_in_again_on_the_machine(home, start_server):
+    server = start_server()
+    cli = Cli(home, server).log_in(server)
+    cli.refused("user", "disable", ADMIN_EMAIL, "--reason", "Mistake", "--yes")
+    server.sql("UPDATE users SET is_active = false WHERE email = ?", ADMIN_EMAIL)
+    eventually(lambda: cli.run("user", "list").returncode == 1, "the administrator is out")
+    assert server.api().login(ADMIN_EMAIL, ADMIN_PASSWORD).status == 401
+    assert server.stop() == 0
+    cli.ok("user", "enable", ADMIN_EMAIL, "--local", "--reason", "Locked out")
+    server.start()
+    assert server.api().login(ADMIN_EMAIL, ADMIN_PASSWORD).status == 200
+    recorded = server.sql("SELECT actor FROM audit_log WHERE reason = 'Locked out'")
+    assert recorded and recorded[0][0].startswith("os:")
