@@ -112,3 +112,9 @@ END $$;
 CREATE TRIGGER user_enabled BEFORE UPDATE OF is_active ON users FOR EACH ROW WHEN (NEW.is_active)
   EXECUTE FUNCTION on_user_enabled();
 ALTER TABLE users ENABLE ALWAYS TRIGGER user_enabled;
+
+-- Finding whom a leaked text names
+--
+-- A session that has ended is found by its id, and what the record has of a request by the id of the request.
+CREATE INDEX ended_sessions_id ON ended_sessions (id);
+CREATE INDEX audit_log_request ON audit_log (request_id);

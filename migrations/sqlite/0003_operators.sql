@@ -75,3 +75,9 @@ ALTER TABLE users ADD COLUMN disabled_at TEXT;
 CREATE TRIGGER user_enabled AFTER UPDATE OF is_active ON users WHEN NEW.is_active AND NEW.disabled_at IS NOT NULL BEGIN
   UPDATE users SET disabled_reason = NULL, disabled_at = NULL WHERE id = NEW.id;
 END;
+
+-- Finding whom a leaked text names
+--
+-- A session that has ended is found by its id, and what the record has of a request by the id of the request.
+CREATE INDEX ended_sessions_id ON ended_sessions (id);
+CREATE INDEX audit_log_request ON audit_log (request_id);

@@ -380,7 +380,7 @@ Task<Status> AccountService::delete_account(Caller caller, SecretText password, 
 }
 
 Task<std::vector<User>> AccountService::search(std::string query, std::optional<UserId> before, std::int64_t limit,
-                                                UserFilter filter) {
+                                               UserFilter filter) {
   // A part of an address or name is in no index.
   auto searching = store_.search(parts_.database, query, before, limit, filter);
   co_return co_await boost::asio::co_spawn(parts_.slow_loop, std::move(searching), use_task);

@@ -149,7 +149,7 @@ TEST_F(HandlersTest, staff_find_users_and_see_their_sessions) {
   ASSERT_EQ(found.at("items").as_array().size(), 1U);
   EXPECT_THAT(names_of(found.at("items").at(0).as_object()),
               ElementsAre("id", "email", "emailVerified", "emailStatus", "name", "locale", "role", "isActive",
-                          "createdAt", "lastLoginAt"));
+                          "disabledReason", "disabledAt", "createdAt", "lastLoginAt"));
   const auto path = "/v1/admin/users/" + ada.user.id.text();
   EXPECT_EQ(json_of(at_work_.send_as(support, get(path))).at("email"), "ada@example.com");
   EXPECT_EQ(json_of(at_work_.send_as(support, get(path + "/sessions"))).at("items").as_array().size(), 1U);

@@ -14,7 +14,7 @@ constexpr auto user = kForUsers;
 
 // clang-format off
 std::vector<Route> routes(const Apis& apis) {
-  const auto& [auth, users, sessions, staff, users_admin, bulk, resource_servers, audit, keys, pages, everybody] = apis;
+  const auto& [auth, users, sessions, staff, users_admin, bulk, finding, resource_servers, audit, keys, pages, everybody] = apis;
   return {
       // Accounts
       {post, "/v1/auth/register", public_, registration, honoured, "Sign up; the address is proved by mail", bind(auth, &AuthApi::register_user)},
@@ -57,6 +57,7 @@ std::vector<Route> routes(const Apis& apis) {
       {post, "/v1/admin/users/{id}/unlock", users_assist, operator_, honoured, "Forget a user's wrong passwords", bind(users_admin, &UsersAdminApi::unlock)},
       {post, "/v1/admin/users/{id}/verify", users_write, operator_, honoured, "Take a user's address as proved", bind(users_admin, &UsersAdminApi::verify)},
       {delete_, "/v1/admin/users/{id}/sessions/{sessionId}", sessions_end, operator_, ignored, "End one session of a user", bind(users_admin, &UsersAdminApi::end_session)},
+      {post, "/v1/admin/sessions/find", sessions_find, operator_, ignored, "Whose session a leaked token, cookie, key, log line, address or network names", bind(finding, &FindApi::find)},
       {post, "/v1/admin/invitations", users_write, mail, honoured, "Mail an invitation to sign up", bind(staff, &AdminApi::invite)},
 
       // For services that are given access tokens

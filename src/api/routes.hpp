@@ -8,6 +8,7 @@
 #include "api/audit_api.hpp"
 #include "api/auth_api.hpp"
 #include "api/bulk_logout_api.hpp"
+#include "api/find_api.hpp"
 #include "api/pages_api.hpp"
 #include "api/public_api.hpp"
 #include "api/resource_servers_api.hpp"
@@ -26,6 +27,7 @@ struct Apis {
   AdminApi* admin = nullptr;
   UsersAdminApi* users_admin = nullptr;
   BulkLogoutApi* bulk_logouts = nullptr;
+  FindApi* finding = nullptr;
   ResourceServersApi* resource_servers = nullptr;
   AuditApi* audit = nullptr;
   ApiKeysApi* api_keys = nullptr;

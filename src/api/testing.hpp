@@ -112,6 +112,7 @@ struct ApiAtWork : AccountsAtWork {
                             .admin = &admin_api,
                             .users_admin = &users_admin_api,
                             .bulk_logouts = &bulk_logout_api,
+                            .finding = &find_api,
                             .resource_servers = &resource_servers_api,
                             .audit = &audit_api,
                             .api_keys = &api_keys_api,
@@ -175,6 +176,15 @@ struct ApiAtWork : AccountsAtWork {
                                       .file = "/nowhere/audit-checkpoints.jsonl"}};
   api::AuditApi audit_api{audit_chain, audit_checkpoints, clock};
   ApiKeys api_keys{{.database = database, .audit = audit, .limits = limits, .clock = clock, .random = random}};
+  SessionFinder session_finder{{.database = database,
+                                .keyring = keyring,
+                                .api_keys = api_keys,
+                                .audit = audit,
+                                .clock = clock,
+                                .slow_loop = *loops.front(),
+                                .issuer = rules.issuer,
+                                .audience = rules.audience}};
+  api::FindApi find_api{session_finder};
   api::ApiKeysApi api_keys_api{api_keys, clock};
   api::PagesApi pages_api{accounts};
   api::PublicApi public_api{{.database = database,

@@ -206,6 +206,14 @@ void Services::make(std::uint16_t port) {
   make_limits();
   api_keys.emplace(
       ApiKeys::Parts{.database = *database, .audit = *audit, .limits = *limits, .clock = clock, .random = random});
+  session_finder.emplace(SessionFinder::Parts{.database = *database,
+                                              .keyring = *keyring,
+                                              .api_keys = *api_keys,
+                                              .audit = *audit,
+                                              .clock = clock,
+                                              .slow_loop = workers->mail(),
+                                              .issuer = public_url,
+                                              .audience = audience});
   accounts.emplace(
       AccountService::Parts{.database = *database,
                             .sessions = *sessions,
@@ -319,6 +327,7 @@ void Services::make_api() {
                                         .random = random});
   users_admin_api.emplace(*administration, *assistance, *user_making);
   bulk_logout_api.emplace(*bulk_logouts);
+  find_api.emplace(*session_finder);
   api_keys_api.emplace(*api_keys, clock);
   revocation_pages.emplace(*database, *feed, clock, MacKey(master_key.derive("revocation-cursor")));
   resource_servers_api.emplace(api::ResourceServersApi::Parts{.guard = *guard,
@@ -348,6 +357,7 @@ void Services::make_api() {
                        .admin = &*admin_api,
                        .users_admin = &*users_admin_api,
                        .bulk_logouts = &*bulk_logout_api,
+                       .finding = &*find_api,
                        .resource_servers = &*resource_servers_api,
                        .audit = &*audit_api,
                        .api_keys = &*api_keys_api,

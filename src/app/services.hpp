@@ -21,6 +21,7 @@
 #include "base/random.hpp"
 #include "cache/redis/redis_rate_limiter.hpp"
 #include "config/settings.hpp"
+#include "evidence/session_finder.hpp"
 #include "mail/outbox.hpp"
 #include "mail/transport.hpp"
 #include "observe/log.hpp"
@@ -95,6 +96,7 @@ struct Services {
   RedisRateLimiter* shared_limits = nullptr;  // the same object, if it counts in Redis
   std::optional<AccountService> accounts;
   std::optional<Administration> administration;
+  std::optional<SessionFinder> session_finder;
   std::optional<ApiKeys> api_keys;
   std::optional<Assistance> assistance;
   std::optional<UserMaking> user_making;
@@ -105,6 +107,7 @@ struct Services {
   std::optional<api::AdminApi> admin_api;
   std::optional<api::UsersAdminApi> users_admin_api;
   std::optional<api::BulkLogoutApi> bulk_logout_api;
+  std::optional<api::FindApi> find_api;
   std::optional<api::ApiKeysApi> api_keys_api;
   std::optional<api::ResourceServersApi> resource_servers_api;
   std::optional<api::AuditApi> audit_api;

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <optional>
 
@@ -82,46 +83,76 @@ std::string text_of_file(const std::string& path) {
   return text;
 }
 
-// "accessTokenId" as "Access token id".
-std::string title_of(std::string_view member) {
-  std::string title;
-  for (const char c : member) {
-    const bool is_upper = c >= 'A' && c <= 'Z';
-    if (is_upper) title += ' ';
-    title += is_upper ? static_cast<char>(c - 'A' + 'a') : c;
-  }
-  if (!title.empty() && title[0] >= 'a' && title[0] <= 'z') title[0] = static_cast<char>(title[0] - 'a' + 'A');
-  return title;
-}
-
 void print_line(Desk& desk, const std::string& title, const std::string& text) {
   desk.console().write(inert(title + "  " + text) + "\n");
 }
 
-// Whatever the server has found, line by line; what is empty is left out.
-void print_tree(Desk& desk, const boost::json::object& object, const std::string& indent) {
-  const auto deeper = indent + "  ";
-  for (const auto& [name, value] : object) {
-    auto title = indent;
-    title += title_of(name);
-    if (value.is_object()) {
-      desk.console().write(inert(title) + "\n");
-      print_tree(desk, value.get_object(), deeper);
-    } else if (value.is_array()) {
-      const auto& items = value.get_array();
-      for (std::size_t index = 0; index < items.size(); ++index) {
-        const auto numbered = title + " " + std::to_string(index + 1);
-        if (items[index].is_object()) {
-          desk.console().write(inert(numbered) + "\n");
-          print_tree(desk, items[index].get_object(), deeper);
-        } else {
-          print_line(desk, title, text_at({{"item", items[index]}}, "item"));
-        }
-      }
-    } else if (const auto text = text_at(object, name); !text.empty()) {
-      print_line(desk, title, text);
+// The object `name`; an empty one when there is none.
+boost::json::object object_at(const boost::json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value != nullptr && value->is_object() ? value->get_object() : boost::json::object();
+}
+
+// How this command line ends it.
+std::string command_of(const boost::json::object& call) {
+  const auto what = text_at(call, "what");
+  const auto body = object_at(call, "body");
+  if (what == "log-out-user") return "safawinet logout user " + text_at(body, "userId");
+  if (what == "log-out-network") {
+    return "safawinet logout matching --ip-network " + text_at(object_at(body, "criteria"), "ipNetwork");
+  }
+  if (what == "revoke-api-key") {
+    const auto path = text_at(call, "path");
+    return "safawinet api-key revoke " + path.substr(path.rfind('/') + 1);
+  }
+  return text_at(call, "method") + " " + text_at(call, "path");
+}
+
+std::string count_of(const boost::json::object& sessions, const std::string& how) {
+  const auto count = text_at(sessions, "count");
+  return count + (count == "1" ? " session " : " sessions ") + how;
+}
+
+void print_found(Desk& desk, const boost::json::object& answer) {
+  const auto& items = items_at(answer, "items");
+  if (items.empty()) {
+    desk.console().write("Nothing in it names a session, a user, a key or a network.\n");
+    return;
+  }
+  std::vector<std::string> commands;
+  auto table = desk.table({"KIND", "STATE", "USER", "SESSION", "DEVICE", "ADDRESS", "LAST USED"});
+  for (const auto& item : items) {
+    const auto& found = object_of(item);
+    const auto user = object_at(found, "user");
+    const auto session = object_at(found, "session");
+    const auto key = object_at(found, "apiKey");
+    table.add({text_at(found, "kind"), text_at(found, "state"), user.empty() ? "" : name_of_user(user),
+               text_at(session, "id"), session.empty() ? text_at(key, "name") : text_at(session, "deviceName"),
+               session.empty() ? text_at(found, "network") : text_at(session, "ipAddress"),
+               session.empty() ? "" : time_at(session, "lastUsedAt")});
+    for (const auto& one : items_at(found, "revokeWith")) {
+      const auto& call = object_of(one);
+      auto command = command_of(call);
+      if (text_at(call, "isAllowed") == "false") command += "   (not with your permissions)";
+      if (std::ranges::find(commands, command) == commands.end()) commands.push_back(std::move(command));
     }
   }
+  table.finish();
+  if (is_set(answer, "isCut")) desk.console().note("There is more in it: these are the first.");
+  desk.console().write("\n");
+  for (const auto& one : items_at(answer, "users")) {
+    const auto& beside = object_of(one);
+    print_line(desk, name_of_user(object_at(beside, "user")),
+               count_of(object_at(beside, "liveSessions"), "live") + ", " +
+                   count_of(object_at(beside, "endedSessions"), "ended"));
+  }
+  for (const auto& one : items_at(answer, "networks")) {
+    const auto& beside = object_of(one);
+    print_line(desk, text_at(beside, "network"), count_of(object_at(beside, "liveSessions"), "live"));
+  }
+  if (commands.empty()) return;
+  desk.console().write("\nTo end it:\n");
+  for (const auto& command : commands) print_line(desk, "", command);
 }
 
 void add_find(CLI::App& noun, int& exit_code) {
@@ -142,7 +173,7 @@ void add_find(CLI::App& noun, int& exit_code) {
                           if (desk.is_json()) {
                             desk.print_json(answer);
                           } else {
-                            print_tree(desk, object_of(answer), "");
+                            print_found(desk, object_of(answer));
                           }
                         });
   verb.add_option("--file", *file, "Read the text from this file instead of stdin")->type_name("FILE");

@@ -41,6 +41,7 @@ BODIES = {
     ("POST", "/v1/admin/users/{id}/disable"): {"reason": "why"},
     ("POST", "/v1/admin/users/{id}/enable"): {"reason": "why"},
     ("POST", "/v1/admin/users/{id}/role"): {"role": "support", "reason": "why"},
+    ("POST", "/v1/admin/sessions/find"): {"text": "nothing"},
     ("POST", "/v1/admin/invitations"): {"email": "hostile@example.test"},
     ("PATCH", "/v1/users/me"): {"name": "Root", "locale": "en"},
     ("DELETE", "/v1/users/me"): {"password": OTHER_PASSWORD},
@@ -200,7 +201,8 @@ def test_strange_strings_break_nothing(server, route):
             continue
         for what, text in STRINGS.items():
             reply = send(server, route, json.dumps(BODIES[route] | {field: text}).encode())
-            assert 400 <= reply.status or route[1] == "/v1/auth/logout", (field, what, reply)
+            takes_anything = route[1] in ("/v1/auth/logout", "/v1/admin/sessions/find")
+            assert 400 <= reply.status or takes_anything, (field, what, reply)
             if reply.status == 422:
                 assert reply.pointers <= {f"/{name}" for name in BODIES[route]}, (field, what, reply)
             assert text not in reply.text or len(text) < 5, (field, what)
