@@ -87,9 +87,8 @@ TEST(Artefacts, of_too_many_the_tokens_are_kept) {
 }
 
 TEST(Artefacts, noise_of_every_kind_ends) {
-  for (const std::string unit :
-       {"@", "sf_rt_", "sf_ak_", "eyJ", "eyJ.", "a.", ":", "/", "-", "request", "requestid", "'", "0", "a@", "1.1.1.1/",
-        std::string("\0", 1).c_str(), "\xff\xfe", "\xe2\x80\xae"}) {
+  for (const std::string unit : {"@", "sf_rt_", "sf_ak_", "eyJ", "eyJ.", "a.", ":", "/", "-", "request", "requestid",
+                                 "'", "0", "a@", "1.1.1.1/", "\xff\xfe", "\xe2\x80\xae"}) {
     std::string text;
     while (!unit.empty() && text.size() < 65'536) text += unit;
     EXPECT_LE(artefacts_in(text).items.size(), kArtefactsLimit);
