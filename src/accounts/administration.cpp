@@ -132,7 +132,7 @@ Task<Status> Administration::keep_a_superadmin(sql::Transaction& transaction, co
 
 Task<void> Administration::record(sql::Transaction& transaction, std::string action, const AdministrativeAct& act,
                                   std::string reason) {
-  AuditEntry entry{.action = std::move(action),
+  AuditEntry entry{.action = action,
                    .outcome = AuditOutcome::done,
                    .actor = act.acting.actor,
                    .target = "user:" + act.target.text(),

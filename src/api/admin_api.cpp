@@ -5,6 +5,10 @@
 namespace safawinet::api {
 namespace {
 
+AdministrativeAct act_on(const Call& call, UserId target, std::string reason) {
+  return {.acting = *call.acting, .target = target, .reason = std::move(reason), .origin = call.origin()};
+}
+
 std::unexpected<Error> bad_filter(std::string pointer, std::string detail) {
   Error error{.code = ErrorCode::invalid_fields};
   error.fields.push_back({std::move(pointer), "not-one-of", std::move(detail)});
@@ -76,7 +80,7 @@ Task<Result<Accepted>> AdminApi::invite(Call& call, EmailInput input) {
 Task<Result<AdminUserAnswer>> AdminApi::disable(Call& call, DisableInput input) {
   const auto id = call.id<UserId>(0);
   if (!id) co_return std::unexpected(id.error());
-  AdministrativeAct act{.acting = *call.acting, .target = *id, .reason = input.reason.value, .origin = call.origin()};
+  auto act = act_on(call, *id, std::move(input.reason.value));
   const auto user = co_await administration_.disable(std::move(act));
   if (!user) co_return std::unexpected(user.error());
   co_return to_admin_answer(*user);
@@ -85,10 +89,7 @@ Task<Result<AdminUserAnswer>> AdminApi::disable(Call& call, DisableInput input) 
 Task<Result<AdminUserAnswer>> AdminApi::enable(Call& call, EnableInput input) {
   const auto id = call.id<UserId>(0);
   if (!id) co_return std::unexpected(id.error());
-  AdministrativeAct act{.acting = *call.acting,
-                        .target = *id,
-                        .reason = input.reason ? input.reason->value : std::string(),
-                        .origin = call.origin()};
+  auto act = act_on(call, *id, input.reason ? input.reason->value : std::string());
   const auto user = co_await administration_.enable(std::move(act));
   if (!user) co_return std::unexpected(user.error());
   co_return to_admin_answer(*user);
@@ -97,10 +98,7 @@ Task<Result<AdminUserAnswer>> AdminApi::enable(Call& call, EnableInput input) {
 Task<Result<AdminUserAnswer>> AdminApi::change_role(Call& call, ChangeRoleInput input) {
   const auto id = call.id<UserId>(0);
   if (!id) co_return std::unexpected(id.error());
-  AdministrativeAct act{.acting = *call.acting,
-                        .target = *id,
-                        .reason = input.reason ? input.reason->value : std::string(),
-                        .origin = call.origin()};
+  auto act = act_on(call, *id, input.reason ? input.reason->value : std::string());
   const auto user = co_await administration_.change_role(std::move(act), input.role);
   if (!user) co_return std::unexpected(user.error());
   co_return to_admin_answer(*user);
