@@ -8,7 +8,7 @@ import pytest
 
 from harness.mail import PATIENCE_AFTER_DEATH_SECONDS
 from harness.people import signed_up_user
-from harness.races import connected, read_reply, request_bytes
+from harness.races import connected, read_reply, refresh_request, request_bytes
 from harness.server import EXEMPT, Server, eventually
 
 
@@ -75,6 +75,32 @@ def test_a_client_that_never_finishes_does_not_keep_it_for_ever(server):
 
     assert server.wait() == 0
     connection.close()
+
+
+@pytest.mark.postgres_only
+def test_transactions_that_wait_in_the_database_do_not_keep_it_and_are_let_go(server):
+    server.settings["SAFAWINET__HTTP__DRAIN_SECONDS"] = "1"
+    server.restart()
+    person = signed_up_user(server)
+    holder = server.database.connect()
+    with holder.cursor() as cursor:
+        cursor.execute("LOCK TABLE refresh_sessions")
+    waiting = [connected(server) for _ in range(40)]  # more than there are connections for transactions
+    for connection in waiting:
+        connection.sendall(refresh_request(person.device.refresh_token))
+    eventually(
+        lambda: server.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")[0][0] > 0,
+        "a transaction waits for the lock",
+    )
+    server.process.send_signal(signal.SIGTERM)
+
+    assert server.wait() == 0
+    for connection in waiting:
+        connection.close()
+    holder.rollback()
+    holder.close()
+    server.start()
+    assert person.device.at(server).may_refresh()
 
 
 def test_what_was_acknowledged_before_a_stop_is_there_after_it(server):

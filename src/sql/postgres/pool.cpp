@@ -160,6 +160,11 @@ void ConnectionPool::close() {
   is_closed_ = true;
   for (const auto& one : std::exchange(shared_, {})) one->close("closing");
   for (const auto& one : std::exchange(idle_, {})) one->close("closing");
+  // Each is kept alive by the coroutine that waits for its answer, which the connection holds: one must let go.
+  for (auto* one : std::exchange(borrowed_, {})) one->close("closing");
+  // Nobody is woken any more: the frames that wait are destroyed with the loop, in any order.
+  wait_for_shared_.clear();
+  wait_for_transaction_.clear();
 }
 
 bool ConnectionPool::is_replaced(const PostgresConnection& connection) const {

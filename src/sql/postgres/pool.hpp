@@ -75,7 +75,7 @@ class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
   void drop_replaced();
   // Forgets connections that were closed by their user.
   void drop_closed();
-  // Closes everything, before the loop ends.
+  // Closes everything. The loop runs no more after it: what still waits is destroyed with it.
   void close();
 
   // Any thread.
