@@ -1,6 +1,7 @@
 #include "audit/audit_chain.hpp"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include <algorithm>
 #include <limits>
@@ -10,6 +11,9 @@
 #include "base/pause.hpp"
 
 namespace safawinet {
+
+using namespace boost::asio::experimental::awaitable_operators;  // NOLINT(google-build-using-namespace)
+
 namespace {
 
 void append(std::vector<AuditFinding>& to, std::vector<AuditFinding> from) {
@@ -32,6 +36,15 @@ AuditEntry record_of_purge(std::int64_t first, std::int64_t last) {
           .target = "audit",
           .reason = "kept long enough: positions " + std::to_string(first) + " to " + std::to_string(last),
           .origin = {}};
+}
+
+// Begins after whatever else waits for this loop.
+Task<void> look_at(ChainWalk& walk, const std::vector<LinkedEntry>& page) {
+  co_await pause_for(std::chrono::milliseconds(0));
+  for (const auto& row : page) {
+    if (walk.findings().size() >= kAuditFindingsLimit) co_return;
+    walk.look_at(row);
+  }
 }
 
 }  // namespace
@@ -99,15 +112,22 @@ Task<AuditVerification> AuditChain::verify_here(std::optional<std::int64_t> from
   const auto first_seq = co_await store_.seq_at(parts_.database, start.position);
   verified.from = start.position + 1;
   ChainWalk walk(parts_.keys, start.position, std::move(start.link));
-  while (!verified.is_complete && walk.rows() < kVerifiedAtOnce && walk.findings().size() < kAuditFindingsLimit) {
-    const auto page = co_await store_.linked(parts_.database, walk.position(), AuditStore::kReadAtOnce);
-    for (const auto& row : page) {
-      walk.look_at(row);
-      if (walk.findings().size() >= kAuditFindingsLimit) break;
+  auto page = co_await store_.linked(parts_.database, walk.position(), AuditStore::kReadAtOnce);
+  for (;;) {
+    const bool is_last = static_cast<std::int64_t>(page.size()) < AuditStore::kReadAtOnce;
+    const bool has_next = !is_last && walk.rows() + AuditStore::kReadAtOnce < kVerifiedAtOnce;
+    std::vector<LinkedEntry> next;
+    if (has_next) {
+      auto reading = store_.linked(parts_.database, page.back().position, AuditStore::kReadAtOnce);
+      auto looking = look_at(walk, page);  // meanwhile
+      next = co_await (std::move(reading) && std::move(looking));
+    } else {
+      co_await look_at(walk, page);
     }
-    verified.is_complete = static_cast<std::int64_t>(page.size()) < AuditStore::kReadAtOnce &&
-                           walk.findings().size() < kAuditFindingsLimit;
-    co_await pause_for(std::chrono::milliseconds(0));  // others are waiting for this loop
+    if (walk.findings().size() >= kAuditFindingsLimit) break;
+    verified.is_complete = is_last;
+    if (!has_next) break;
+    page = std::move(next);
   }
   append(verified.findings, std::move(walk.findings()));
   verified.verified_up_to = walk.position();
