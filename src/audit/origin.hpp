@@ -14,7 +14,8 @@ struct Origin {
   std::string request_id;
 };
 
-// Who acts: "user:<id>", "system" for what the server does by itself, "anonymous" for a caller that nobody knows.
+// Who acts: "user:<id>", "api-key:<id>", "os:<name>" for somebody at the machine itself, "system" for what the server
+// does by itself, "anonymous" for a caller that nobody knows.
 struct Actor {
   std::string text;
 

@@ -78,8 +78,8 @@ class Server {
   [[nodiscard]] std::size_t connections() const;
 
   // Accepts no more, closes idle connections and ends streamed bodies at once, and answers what is in flight with
-  // "Connection: close". True: all
-  // have ended; false: `at_most` has passed before (stop() then closes the rest). Runs on the loop of its caller.
+  // "Connection: close". True: all have ended; false: `at_most` has passed before (stop() then closes the rest). Runs
+  // on the loop of its caller.
   Task<bool> drain(std::chrono::milliseconds at_most);
   // Closes everything at once. Handlers that are suspended run to their end, but nobody gets their answer.
   void stop();
