@@ -19,6 +19,8 @@ constexpr Statement kFind{"SELECT " SAFAWINET_API_KEY_COLUMNS "WHERE k.id = $1"}
 constexpr Statement kLockKey{"SELECT 1 FROM api_keys WHERE id = $1",
                              "SELECT 1 FROM api_keys WHERE id = $1 FOR NO KEY UPDATE"};
 constexpr Statement kList{"SELECT " SAFAWINET_API_KEY_COLUMNS "WHERE k.id < $1 ORDER BY k.id DESC LIMIT $2"};
+constexpr Statement kLockKeysOf{"SELECT $1",
+                                "SELECT count(*) FROM pg_advisory_xact_lock(hashtextextended($1::text, 0))"};
 constexpr Statement kCountUsable{
     "SELECT count(*) FROM api_keys "
     "WHERE owner IS $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)",
@@ -28,9 +30,13 @@ constexpr Statement kInsert{
     "INSERT INTO api_keys (id, key_hash, name, key_start, owner, created_by, permissions, networks, created_at, "
     "expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"};
 constexpr Statement kRevoke{"UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL"};
+// On PostgreSQL it shares a connection with other requests, so it never waits for whoever has locked the row.
 constexpr Statement kNoteUse{
     "UPDATE api_keys SET last_used_at = $2, last_used_from = $3 "
-    "WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $4)"};
+    "WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $4)",
+    "UPDATE api_keys SET last_used_at = $2, last_used_from = $3 "
+    "WHERE id = (SELECT id FROM api_keys WHERE id = $1 AND (last_used_at IS NULL OR last_used_at <= $4) "
+    "FOR NO KEY UPDATE SKIP LOCKED)"};
 
 #undef SAFAWINET_API_KEY_COLUMNS
 
@@ -107,6 +113,8 @@ Task<std::vector<ApiKeyWithOwner>> ApiKeyStore::list(sql::Database& database, st
 }
 
 Task<std::int64_t> ApiKeyStore::count_usable(sql::Transaction& transaction, std::optional<UserId> owner, Time now) {
+  const auto lock = "safawinet.api-keys:" + (owner ? owner->text() : std::string());
+  co_await transaction.execute(kLockKeysOf, lock);
   const auto rows = co_await transaction.execute(kCountUsable, owner, now);
   co_return rows.front().get<std::int64_t>(0);
 }

@@ -28,7 +28,8 @@ class ApiKeyStore {
   Task<std::optional<ApiKeyWithOwner>> lock(sql::Transaction& transaction, ApiKeyId id);
   // Newest first, the revoked ones too; `before` continues a list.
   Task<std::vector<ApiKeyWithOwner>> list(sql::Database& database, std::optional<ApiKeyId> before, std::int64_t limit);
-  // Those of the owner, or those without one, that could still be used.
+  // Those of the owner, or those without one, that could still be used; no other transaction that counts them goes on
+  // before this one ends.
   Task<std::int64_t> count_usable(sql::Transaction& transaction, std::optional<UserId> owner, Time now);
 
   Task<void> insert(sql::Transaction& transaction, const ApiKey& key, std::string_view hash);

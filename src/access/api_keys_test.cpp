@@ -244,6 +244,43 @@ TEST_P(ApiKeysTest, its_last_use_is_known_to_the_minute) {
   EXPECT_EQ(run(keys_.get(made.made.key.id)).value().key.last_used_from, "198.51.100.9");
 }
 
+TEST_P(ApiKeysTest, who_holds_the_row_of_a_key_does_not_keep_its_user_waiting) {
+  if (GetParam().name == "sqlite") GTEST_SKIP() << "there is one writer: it waits for nobody else";
+  const auto made = a_key_of(admin_);
+  const auto holder = present(made.text).value();
+  const auto client = IpAddress::parse("198.51.100.7").value();
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const auto held = co_await confirm(transaction, holder, Permission::users_read, clock_.now());
+    EXPECT_TRUE(held);
+    clock_.advance(std::chrono::minutes(2));
+    auto presenting = keys_.authenticate(made.text.reveal(), client, from("198.51.100.7"));
+    const auto acting = co_await std::move(presenting);
+    EXPECT_TRUE(acting) << "it would wait for this transaction, which waits for it";
+    co_return true;
+  };
+  run(database_.transact(std::move(body)));
+  EXPECT_TRUE(present(made.text));
+  EXPECT_EQ(run(keys_.get(made.made.key.id)).value().key.last_used_at, clock_.now());
+}
+
+TEST_P(ApiKeysTest, a_question_that_changes_nothing_has_the_same_answer) {
+  const auto made = a_key_of(admin_);
+  const auto acting = present(made.text).value();
+  const auto may = [&](const Operator& who, Permission permission) {
+    return run(still_may(database_, who, permission, clock_.now()));
+  };
+  EXPECT_TRUE(may(acting, Permission::users_read));
+  EXPECT_FALSE(may(acting, Permission::users_write));
+  EXPECT_TRUE(may(admin_, Permission::users_write));
+  EXPECT_TRUE(may(Operator::local("ops"), Permission::roles_write));
+  set(admin_, "role = 'customer'");
+  EXPECT_FALSE(may(acting, Permission::users_read));
+  EXPECT_FALSE(may(admin_, Permission::users_read));
+  set(admin_, "role = 'admin'");
+  EXPECT_FALSE(revoke(admin_, made.made.key.id));
+  EXPECT_FALSE(may(acting, Permission::users_read));
+}
+
 TEST_P(ApiKeysTest, there_is_a_bound_to_the_keys_of_an_owner_and_revoked_ones_do_not_count) {
   std::optional<ApiKeyId> one;
   for (int i = 0; i < kUsableKeysPerOwner; ++i) one = a_key_of(admin_).made.key.id;

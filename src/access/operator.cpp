@@ -28,4 +28,10 @@ Error above_rank(UserId target) {
           .target = "user:" + target.text()};
 }
 
+Error not_below(UserId target) {
+  return {.code = ErrorCode::forbidden,
+          .detail = {"This user's role is not below yours."},
+          .target = "user:" + target.text()};
+}
+
 }  // namespace safawinet

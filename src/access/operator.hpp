@@ -38,5 +38,7 @@ struct Operator {
 
 // Forbidden, since the user has a higher role than the operator.
 Error above_rank(UserId target);
+// Forbidden, since the user has the operator's role, or a higher one.
+Error not_below(UserId target);
 
 }  // namespace safawinet

@@ -120,7 +120,7 @@ Task<Result<User>> Administration::lock_governed(sql::Transaction& transaction, 
   auto user = co_await store_.lock(transaction, target);
   if (!user) co_return refuse(ErrorCode::not_found);
   if (acting.may_govern(user->role)) co_return std::move(*user);
-  co_return refuse(refusal(ErrorCode::forbidden, "This user's role is not below yours.", target));
+  co_return refuse(not_below(target));
 }
 
 Task<Status> Administration::keep_a_superadmin(sql::Transaction& transaction, const User& user) {

@@ -174,14 +174,7 @@ std::function<Task<bool>()> ResourceServersApi::standing_of(const Call& call) co
   return [standing, &database = parts_.database, &clock = parts_.clock]() -> Task<bool> {
     if (clock.monotonic() < standing->due) co_return standing->is_good;
     standing->due = clock.monotonic() + kKeyCheckInterval;
-    auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
-      auto acting = standing->acting;
-      const auto confirmed =
-          co_await confirm(transaction, std::move(acting), Permission::revocations_read, clock.now());
-      co_return confirmed.has_value();
-    };
-    const auto answer = co_await database.transact(std::move(body));
-    standing->is_good = answer.value_or(false);
+    standing->is_good = co_await still_may(database, standing->acting, Permission::revocations_read, clock.now());
     co_return standing->is_good;
   };
 }
