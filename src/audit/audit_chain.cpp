@@ -49,9 +49,14 @@ Task<void> look_at(ChainWalk& walk, const std::vector<LinkedEntry>& page) {
 
 }  // namespace
 
-Task<std::int64_t> AuditChain::link_waiting() {
-  auto body = [this](sql::Transaction& transaction) -> Task<Result<std::int64_t>> {
-    if (!co_await store_.try_to_lock_chain(transaction)) co_return std::int64_t{0};
+Task<std::int64_t> AuditChain::link_waiting(WhenBusy when_busy) {
+  auto body = [this, when_busy](sql::Transaction& transaction) -> Task<Result<std::int64_t>> {
+    if (when_busy == WhenBusy::wait) {
+      co_await store_.lock_chain(transaction);
+    } else {
+      const bool is_locked = co_await store_.try_to_lock_chain(transaction);
+      if (!is_locked) co_return std::int64_t{0};
+    }
     const auto waiting = co_await store_.waiting(transaction);
     if (waiting.empty()) co_return std::int64_t{0};
     auto end = co_await store_.newest(transaction);
@@ -139,7 +144,8 @@ Task<AuditVerification> AuditChain::verify_here(std::optional<std::int64_t> from
   constexpr auto kBelowAll = std::numeric_limits<std::int64_t>::min();
   const auto after = from ? first_seq.value_or(kBelowAll) : kBelowAll;
   const auto up_to = last_seq.value_or(kBelowAll);
-  co_await find_unlinked(after, up_to, verified.findings);
+  auto unlinked = co_await find_unlinked(after, up_to);
+  append(verified.findings, std::move(unlinked));
   if (verified.is_complete) co_await compare(checkpoints, verified.head, verified.findings);
   co_return verified;
 }
@@ -148,7 +154,7 @@ Task<AuditVerification> AuditChain::verify_here(std::optional<std::int64_t> from
 Task<void> AuditChain::link_all() {
   std::int64_t linked = AuditStore::kLinkedAtOnce;
   try {
-    while (linked >= AuditStore::kLinkedAtOnce) linked = co_await link_waiting();
+    while (linked >= AuditStore::kLinkedAtOnce) linked = co_await link_waiting(WhenBusy::wait);
   } catch (const std::exception&) {
     linked = 0;
   }
@@ -174,11 +180,13 @@ Task<AuditChain::End> AuditChain::find_start(std::optional<std::int64_t> from, s
   co_return later;
 }
 
-Task<void> AuditChain::find_unlinked(std::int64_t after, std::int64_t up_to, std::vector<AuditFinding>& findings) {
+// A limit of their own: however much is wrong with the chain, no entry beside it is passed over in silence.
+Task<std::vector<AuditFinding>> AuditChain::find_unlinked(std::int64_t after, std::int64_t up_to) {
   const auto waiting_since = parts_.clock.now() - kLinkedWithin;
+  std::vector<AuditFinding> findings;
   while (findings.size() < kAuditFindingsLimit) {
     const auto end = co_await store_.end_of_entries(parts_.database, after, up_to);
-    if (!end) co_return;
+    if (!end) co_return findings;
     const auto room = static_cast<std::int64_t>(kAuditFindingsLimit - findings.size());
     const auto ids = co_await store_.unlinked(parts_.database, after, *end, waiting_since, room);
     for (const auto& id : ids) {
@@ -190,6 +198,8 @@ Task<void> AuditChain::find_unlinked(std::int64_t after, std::int64_t up_to, std
     after = *end;
     co_await pause_for(std::chrono::milliseconds(0));
   }
+  findings.back().detail += ", and there may be more: only the first are named";
+  co_return findings;
 }
 
 // One finding says enough: of what was cut off, the newest checkpoint; of what was rewritten, the oldest.

@@ -22,7 +22,7 @@
 namespace safawinet {
 
 inline constexpr std::int64_t kVerifiedAtOnce = 100'000;  // rows of one call
-inline constexpr std::size_t kAuditFindingsLimit = 100;   // of one call
+inline constexpr std::size_t kAuditFindingsLimit = 100;   // of one call; as many again of entries beside the chain
 inline constexpr std::chrono::seconds kLinkedWithin{30};  // what is unlinked for longer is a finding
 
 struct AuditVerification {
@@ -62,9 +62,10 @@ class AuditChain {
 
   explicit AuditChain(Parts parts) : parts_(std::move(parts)) {}
 
-  // Links what waits, AuditStore::kLinkedAtOnce entries at the most, and says how many. Every node may do it; of those
-  // that do at the same moment, one does.
-  Task<std::int64_t> link_waiting();
+  // What to do where another node links at this moment.
+  enum class WhenBusy { leave_it_to_them, wait };
+  // Links what waits, AuditStore::kLinkedAtOnce entries at the most, and says how many.
+  Task<std::int64_t> link_waiting(WhenBusy when_busy = WhenBusy::leave_it_to_them);
 
   // The end of the chain.
   Task<ChainPoint> head();
@@ -97,7 +98,7 @@ class AuditChain {
   Task<AuditVerification> verify_here(std::optional<std::int64_t> from, std::vector<AuditCheckpoint> checkpoints);
   Task<void> link_all();
   Task<End> find_start(std::optional<std::int64_t> from, std::vector<AuditFinding>& findings);
-  Task<void> find_unlinked(std::int64_t after, std::int64_t up_to, std::vector<AuditFinding>& findings);
+  Task<std::vector<AuditFinding>> find_unlinked(std::int64_t after, std::int64_t up_to);
   Task<void> compare(const std::vector<AuditCheckpoint>& checkpoints, const ChainPoint& head,
                      std::vector<AuditFinding>& findings);
 

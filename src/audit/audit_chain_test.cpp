@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -260,6 +261,36 @@ TEST_P(AuditChainTest, what_waits_is_no_finding_until_it_has_waited_for_too_long
   EXPECT_THAT(faults(), ElementsAre("entry-not-linked"));
   attack(is_sqlite ? "DROP TRIGGER stuck" : "DROP TRIGGER stuck ON audit_chain");
   EXPECT_THAT(faults(), IsEmpty());
+}
+
+TEST_P(AuditChainTest, many_faults_in_the_chain_hide_no_entry_beside_it) {
+  record_and_link(static_cast<int>(kAuditFindingsLimit) + 20);
+  record(1);
+  attack("DELETE FROM audit_queue; UPDATE audit_log SET outcome = 'refused'");
+  clock_.advance(std::chrono::minutes(1));
+  std::set<std::string> found;
+  std::optional<std::int64_t> from;
+  for (bool is_complete = false; !is_complete;) {
+    const auto verified = run_task(loop_, chain_.verify(from, {}));
+    for (const auto& finding : verified.findings) found.emplace(finding.kind);
+    EXPECT_LE(verified.findings.size(), 2 * kAuditFindingsLimit);
+    is_complete = verified.is_complete;
+    from = verified.verified_up_to + 1;
+  }
+  EXPECT_THAT(found, ElementsAre("entry-changed", "entry-not-linked"));
+}
+
+TEST_P(AuditChainTest, rows_that_nobody_can_read_hide_no_others_in_a_list) {
+  record(1);
+  if (GetParam().name == "sqlite") {
+    attack(
+        "INSERT INTO audit_log SELECT 900 + value, 'no id ' || value, at, action, outcome, actor, target, reason, "
+        "ip_address, request_id, salt, personal, mac FROM audit_log, json_each('[1, 2, 3, 4, 5]')");
+  }
+  record(1);
+  EXPECT_EQ(run_task(loop_, chain_.list({}, std::nullopt, 2)).size(), 2U);
+  EXPECT_EQ(run_task(loop_, chain_.list({}, std::nullopt, 100)).size(), 2U);
+  EXPECT_EQ(erase(user_).value(), 2);
 }
 
 TEST_P(AuditChainTest, an_end_that_was_cut_off_is_found_by_a_checkpoint) {

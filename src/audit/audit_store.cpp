@@ -277,11 +277,22 @@ Task<std::vector<std::string>> AuditStore::unlinked(sql::Database& database, std
 
 Task<std::vector<AuditRow>> AuditStore::list(sql::Database& database, const AuditFilter& filter,
                                              std::optional<AuditEntryId> before, std::int64_t limit) {
-  const auto rows = co_await database.read(kList, filter.actor, filter.target, filter.action, filter.outcome,
-                                           filter.since, filter.until, before, limit);
+  const auto count = static_cast<std::size_t>(limit);
   std::vector<AuditRow> entries;
-  entries.reserve(rows.size());
-  for (const auto& row : rows) entries.push_back(entry_from(row, 0));
+  std::optional<std::string> behind;
+  if (before) behind = before->text();
+  bool has_more = true;
+  while (has_more && entries.size() < count) {
+    const auto rows = co_await database.read(kList, filter.actor, filter.target, filter.action, filter.outcome,
+                                             filter.since, filter.until, behind, limit);
+    for (const auto& row : rows) {
+      auto entry = if_readable([&row] { return entry_from(row, 0); });
+      if (entry && entries.size() < count) entries.push_back(std::move(*entry));
+    }
+    has_more = rows.size() == count;
+    if (has_more) behind = if_readable([&rows] { return rows.rows.back().get<std::string>(1); });
+    if (!behind) has_more = false;
+  }
   co_return entries;
 }
 
@@ -290,7 +301,10 @@ Task<std::vector<AuditRow>> AuditStore::entries_of(sql::Transaction& transaction
   const auto rows = co_await transaction.execute(kEntriesOf, name, user, kErasedAtOnce);
   std::vector<AuditRow> entries;
   entries.reserve(rows.size());
-  for (const auto& row : rows) entries.push_back(entry_from(row, 0));
+  for (const auto& row : rows) {
+    auto entry = if_readable([&row] { return entry_from(row, 0); });
+    if (entry) entries.push_back(std::move(*entry));
+  }
   co_return entries;
 }
 

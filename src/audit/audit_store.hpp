@@ -101,7 +101,7 @@ class AuditStore {
   Task<std::vector<std::string>> unlinked(sql::Database& database, std::int64_t after, std::int64_t up_to,
                                           Time waiting_since, std::int64_t limit);
 
-  // Newest first, those older than `before`.
+  // Newest first, those older than `before`; without those that other hands have made unreadable, which `linked` gives.
   Task<std::vector<AuditRow>> list(sql::Database& database, const AuditFilter& filter,
                                    std::optional<AuditEntryId> before, std::int64_t limit);
 

@@ -53,6 +53,13 @@ void require(bool succeeded, const std::filesystem::path& path) {
   if (!succeeded) throw std::system_error(errno, std::generic_category(), "cannot write " + path.string());
 }
 
+// So that the name of a new file is on disk, too.
+void sync_folder_of(const std::filesystem::path& path) {
+  const auto folder = std::filesystem::absolute(path).parent_path();
+  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  require(opened.get() >= 0 && ::fsync(opened.get()) == 0, path);
+}
+
 }  // namespace
 
 CheckpointKey::CheckpointKey(ByteView seed) : key_(key_from(seed)) {}
@@ -97,12 +104,22 @@ std::optional<AuditCheckpoint> parse_checkpoint(std::string_view line) {
 }
 
 void CheckpointFile::append(const std::string& line) const {
+  const bool is_new = !std::filesystem::exists(path_);
   const Descriptor file(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
   require(file.get() >= 0, path_);
+  const auto size_before = ::lseek(file.get(), 0, SEEK_END);
+  require(size_before >= 0, path_);
   const auto text = line + "\n";
   const auto written = ::write(file.get(), text.data(), text.size());
-  require(written == static_cast<ssize_t>(text.size()), path_);
+  require(written >= 0, path_);
+  if (written < static_cast<ssize_t>(text.size())) {
+    // Half a line would spoil the next one, too.
+    require(::ftruncate(file.get(), size_before) == 0, path_);
+    errno = ENOSPC;
+    require(false, path_);
+  }
   require(::fsync(file.get()) == 0, path_);
+  if (is_new) sync_folder_of(path_);
 }
 
 std::vector<AuditCheckpoint> CheckpointFile::newest(std::size_t count) const {

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
+
 #include <array>
+#include <csignal>
 #include <fstream>
 
 #include "sql/testing.hpp"
@@ -74,6 +77,39 @@ TEST_F(CheckpointTest, the_file_gives_its_newest_lines_whatever_stands_between_t
   ASSERT_EQ(newest.size(), 10U);
   EXPECT_EQ(newest.front().point.position, 992);
   EXPECT_EQ(newest.back().point.position, 1'001);
+}
+
+// Writes as if the disk had room up to this size of a file.
+class DiskOfSize {
+ public:
+  explicit DiskOfSize(std::uintmax_t bytes) : handler_before_(std::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limited{.rlim_cur = bytes, .rlim_max = before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limited);
+  }
+  DiskOfSize(const DiskOfSize&) = delete;
+  DiskOfSize& operator=(const DiskOfSize&) = delete;
+  ~DiskOfSize() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_before_);
+  }
+
+ private:
+  rlimit before_{};
+  void (*handler_before_)(int);
+};
+
+TEST_F(CheckpointTest, a_full_disk_leaves_no_half_line_behind) {
+  const auto line = to_line(make(1), key_.public_key());
+  file_.append(line);
+  {
+    const DiskOfSize small(line.size() + 20);
+    EXPECT_THROW(file_.append(to_line(make(2), key_.public_key())), std::system_error);
+  }
+  file_.append(to_line(make(3), key_.public_key()));
+  const auto newest = file_.newest(5);
+  ASSERT_EQ(newest.size(), 2U);
+  EXPECT_EQ(newest.back().point.position, 3);
 }
 
 TEST_F(CheckpointTest, a_file_that_cannot_be_written_says_so) {
