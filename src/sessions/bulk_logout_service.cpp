@@ -76,6 +76,9 @@ Task<Result<BulkLogout>> BulkLogoutService::order(BulkLogoutOrder order) {
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     const auto acting = co_await confirm(transaction, request.acting, Permission::sessions_end_bulk, now);
     if (!acting) co_return std::unexpected(acting.error());
+    if (acting->rank < request.acting.rank) {
+      co_return refuse(ErrorCode::forbidden, "You have a lower role by now: ask for a preview again.");
+    }
     const bool is_new = co_await store_.insert(transaction, begun);
     if (!is_new) co_return false;  // confirmed twice at once
     AuditEntry entry{.action = "session.force-logout-bulk",

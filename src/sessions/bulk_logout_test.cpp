@@ -25,7 +25,7 @@ class BulkLogoutTest : public ::testing::TestWithParam<sql::testing::Engine> {
 
   IssuedTokens sign_in_from(UserId user, std::string ip_address, std::string user_agent) {
     Device device{.name = "A device", .user_agent = std::move(user_agent), .ip_address = std::move(ip_address)};
-    return at_work_.run(at_work_.sessions.start(user, 1, std::move(device))).value();
+    return at_work_.run(at_work_.sessions.start(user, 1, std::move(device), at_work_.origin)).value();
   }
 
   [[nodiscard]] Operator acting() const { return Operator::person(operator_, at_work_.session_of(own_), Role::admin); }
@@ -332,6 +332,18 @@ TEST_P(BulkLogoutTest, the_same_confirmation_orders_once) {
   EXPECT_FALSE(work());
   EXPECT_EQ(at_work_.number("SELECT count(*) FROM bulk_logouts"), 1);
   EXPECT_EQ(at_work_.number("SELECT count(*) FROM audit_log WHERE action = 'session.force-logout-bulk'"), 1);
+}
+
+TEST_P(BulkLogoutTest, who_was_demoted_since_the_preview_orders_nothing) {
+  auto asked = request({});
+  asked.acting = Operator::person(operator_, at_work_.session_of(own_), Role::superadmin);
+  const auto seen = preview(asked);
+  const auto before = sessions();
+  const auto refused = confirm(asked, seen.confirmation);
+  ASSERT_FALSE(refused) << "the request was let in as superadmin; the row says admin by now";
+  EXPECT_EQ(refused.error().code, ErrorCode::forbidden);
+  EXPECT_FALSE(work());
+  EXPECT_EQ(sessions(), before);
 }
 
 TEST_P(BulkLogoutTest, without_its_own_confirmation_nothing_is_ordered) {

@@ -106,7 +106,7 @@ TEST_P(SessionRacesTest, no_login_slips_past_a_deactivation_or_a_change_of_crede
     std::vector<Task<Result<IssuedTokens>>> tasks;
     for (int i = 0; i < kContenders / 2; ++i) {
       Device device{.name = "x", .user_agent = {}, .ip_address = {}};
-      tasks.push_back(at_work.sessions.start(user, 1, std::move(device)));
+      tasks.push_back(at_work.sessions.start(user, 1, std::move(device), at_work.origin));
     }
     // As a change of password does it: the version and the sessions in one transaction.
     auto change = [](SessionsAtWork& in, UserId whose, bool deactivate) -> Task<Result<IssuedTokens>> {

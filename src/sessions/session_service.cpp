@@ -98,11 +98,8 @@ Task<void> SessionService::end_by_token(const SecretText& token, Origin origin) 
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     const auto owner = co_await store_.find_owner(transaction, presented->session);
     if (!owner) co_return false;
-    const EndingReason reason{.reason = "logout", .actor = Actor::user(*owner).text};
-    co_await store_.set_reason(transaction, reason);
-    const auto ended = co_await store_.delete_one(transaction, presented->session, *owner);
-    co_await store_.forget_reason(transaction);
-    if (ended == 0) co_return false;
+    const bool has_ended = co_await end_one_of(transaction, *owner, presented->session, "logout", Actor::user(*owner));
+    if (!has_ended) co_return false;
     co_await record(transaction, "session.ended", *owner, "session:" + presented->session.text(), "logout", origin);
     co_return true;
   };

@@ -72,7 +72,7 @@ class SessionService {
   // The end of a login. Refuses (invalid_credentials) if the account is no longer active, verified, and of the
   // credentials that were checked: a login cannot slip past a deactivation, a password change or a deletion that runs
   // beside it.
-  Task<Result<IssuedTokens>> start(UserId user, std::int64_t credential_version, Device device, Origin origin = {});
+  Task<Result<IssuedTokens>> start(UserId user, std::int64_t credential_version, Device device, Origin origin);
 
   // Gives the successor. The same token again, inside the grace window and before the successor was used, gives the
   // same successor, byte for byte (a retry after a lost answer). Later it is theft: the session ends and its user is
@@ -87,10 +87,10 @@ class SessionService {
 
   // What ends sessions for their user leaves an audit row in the same transaction.
   // Ends the session that a refresh token names; a token that names none is fine: it is ended already.
-  Task<void> end_by_token(const SecretText& token, Origin origin = {});
+  Task<void> end_by_token(const SecretText& token, Origin origin);
   // Refuses (not_found) when the user has no such session.
-  Task<Status> end_one(UserId user, SessionId session, std::string reason, Origin origin = {});
-  Task<std::int64_t> end_others(UserId user, SessionId current, Origin origin = {});
+  Task<Status> end_one(UserId user, SessionId session, std::string reason, Origin origin);
+  Task<std::int64_t> end_others(UserId user, SessionId current, Origin origin);
   // Idempotent. The audit row is in the same transaction. Refuses (forbidden) an operator who may no longer do it, and
   // one whose rank is below that of the user; (not_found) an unknown user.
   Task<Result<SessionsEnded>> force_logout(ForcedLogout command);

@@ -233,7 +233,7 @@ TEST_P(SessionServiceTest, an_old_token_of_a_session_that_has_ended_raises_no_al
   const auto first = at_work_.sign_in(user_);
   auto current = at_work_.refresh(first.refresh_token).value();
   current = at_work_.refresh(current.refresh_token).value();
-  at_work_.run(at_work_.sessions.end_by_token(current.refresh_token));
+  at_work_.run(at_work_.sessions.end_by_token(current.refresh_token, at_work_.origin));
   EXPECT_FALSE(at_work_.refresh(first.refresh_token));
   EXPECT_THAT(at_work_.take_mails(), IsEmpty());
 }
@@ -297,10 +297,10 @@ TEST_P(SessionServiceTest, a_list_shows_the_devices_as_they_are) {
 TEST_P(SessionServiceTest, a_logout_by_any_token_of_the_session_ends_it_and_twice_is_fine) {
   const auto first = at_work_.sign_in(user_);
   const auto second = at_work_.refresh(first.refresh_token).value();
-  at_work_.run(at_work_.sessions.end_by_token(first.refresh_token));
+  at_work_.run(at_work_.sessions.end_by_token(first.refresh_token, at_work_.origin));
   EXPECT_TRUE(at_work_.is_dead(second));
-  at_work_.run(at_work_.sessions.end_by_token(first.refresh_token));
-  at_work_.run(at_work_.sessions.end_by_token(SecretText("nonsense")));
+  at_work_.run(at_work_.sessions.end_by_token(first.refresh_token, at_work_.origin));
+  at_work_.run(at_work_.sessions.end_by_token(SecretText("nonsense"), at_work_.origin));
   EXPECT_EQ(ended_for("logout"), 1);
   EXPECT_EQ(at_work_.text("SELECT actor FROM ended_sessions"), "user:" + user_.text());
 }
@@ -309,12 +309,12 @@ TEST_P(SessionServiceTest, one_session_is_ended_by_its_owner_only) {
   const auto other = at_work_.add_user({.email = "bob@example.com"});
   const auto tokens = at_work_.sign_in(user_);
   const auto session = at_work_.session_of(tokens);
-  EXPECT_EQ(at_work_.run(at_work_.sessions.end_one(other, session, "ended-by-user")).error().code,
+  EXPECT_EQ(at_work_.run(at_work_.sessions.end_one(other, session, "ended-by-user", at_work_.origin)).error().code,
             ErrorCode::not_found);
   EXPECT_TRUE(at_work_.is_accepted(tokens));
-  EXPECT_TRUE(at_work_.run(at_work_.sessions.end_one(user_, session, "ended-by-user")));
+  EXPECT_TRUE(at_work_.run(at_work_.sessions.end_one(user_, session, "ended-by-user", at_work_.origin)));
   EXPECT_TRUE(at_work_.is_dead(tokens));
-  EXPECT_EQ(at_work_.run(at_work_.sessions.end_one(user_, session, "ended-by-user")).error().code,
+  EXPECT_EQ(at_work_.run(at_work_.sessions.end_one(user_, session, "ended-by-user", at_work_.origin)).error().code,
             ErrorCode::not_found);
 }
 
@@ -324,12 +324,12 @@ TEST_P(SessionServiceTest, ending_the_others_leaves_this_one_and_those_of_other_
   const auto second = at_work_.sign_in(user_);
   const auto third = at_work_.sign_in(user_);
   const auto of_bob = at_work_.sign_in(bob);
-  EXPECT_EQ(at_work_.run(at_work_.sessions.end_others(user_, at_work_.session_of(current))), 2);
+  EXPECT_EQ(at_work_.run(at_work_.sessions.end_others(user_, at_work_.session_of(current), at_work_.origin)), 2);
   EXPECT_TRUE(at_work_.is_dead(second));
   EXPECT_TRUE(at_work_.is_dead(third));
   EXPECT_TRUE(at_work_.is_accepted(current));
   EXPECT_TRUE(at_work_.is_accepted(of_bob));
-  EXPECT_EQ(at_work_.run(at_work_.sessions.end_others(user_, at_work_.session_of(current))), 0);
+  EXPECT_EQ(at_work_.run(at_work_.sessions.end_others(user_, at_work_.session_of(current), at_work_.origin)), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, SessionServiceTest, ::testing::ValuesIn(sql::testing::kEngines),

@@ -156,7 +156,7 @@ struct SessionsAtWork {
 
   Result<IssuedTokens> try_sign_in(UserId user, std::int64_t credential_version = 1) {
     Device device{.name = "Firefox on Linux", .user_agent = "Mozilla/5.0", .ip_address = "192.0.2.7"};
-    return run(sessions.start(user, credential_version, std::move(device)));
+    return run(sessions.start(user, credential_version, std::move(device), origin));
   }
   IssuedTokens sign_in(UserId user) { return try_sign_in(user).value(); }
   Result<IssuedTokens> refresh(const SecretText& token) { return run(sessions.refresh(token, origin)); }
