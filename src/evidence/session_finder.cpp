@@ -88,7 +88,7 @@ Task<Findings> SessionFinder::look(FindingRequest request) {
   Findings findings;
   findings.is_cut = artefacts.is_cut;
   for (auto& artefact : artefacts.items) {
-    auto finding = co_await identify(std::move(artefact), now);
+    auto finding = co_await identify(std::move(artefact), request.acting, now);
     if (finding.session) {
       finding.network = client_network_of(*finding.session);
       const auto owner = finding.session->user;
@@ -100,7 +100,7 @@ Task<Findings> SessionFinder::look(FindingRequest request) {
   co_return findings;
 }
 
-Task<Finding> SessionFinder::identify(Artefact artefact, Time now) {
+Task<Finding> SessionFinder::identify(Artefact artefact, const Operator& acting, Time now) {
   switch (artefact.kind) {
     case ArtefactKind::access_token:
       co_return co_await identify_access_token(std::move(artefact), now);
@@ -109,7 +109,7 @@ Task<Finding> SessionFinder::identify(Artefact artefact, Time now) {
     case ArtefactKind::api_key:
       co_return co_await identify_api_key(std::move(artefact), now);
     case ArtefactKind::id:
-      co_return co_await identify_id(std::move(artefact), now);
+      co_return co_await identify_id(std::move(artefact), acting, now);
     case ArtefactKind::email:
       co_return co_await identify_email(std::move(artefact));
     case ArtefactKind::request_id:
@@ -186,22 +186,26 @@ Task<Finding> SessionFinder::identify_api_key(Artefact artefact, Time now) {
   co_return finding;
 }
 
-Task<Finding> SessionFinder::identify_id(Artefact artefact, Time now) {
+Task<Finding> SessionFinder::identify_id(Artefact artefact, const Operator& acting, Time now) {
   auto finding = begin_finding(artefact, "unknown");
   const auto id = Uuid::parse(artefact.text).value();
-  finding.session = co_await store_.find_session(parts_.database, SessionId{id}, now);
+  const SessionId session_id{id};
+  const UserId user_id{id};
+  const ApiKeyId key_id{id};
+  finding.session = co_await store_.find_session(parts_.database, session_id, now);
   if (finding.session) {
     finding.kind = "session-id";
     finding.state = finding.session->state;
     co_return finding;
   }
-  finding.user = co_await store_.find_user(parts_.database, UserId{id});
+  finding.user = co_await store_.find_user(parts_.database, user_id);
   if (finding.user) {
     finding.kind = "user-id";
     finding.state = "known";
     co_return finding;
   }
-  const auto key = co_await parts_.api_keys.get(ApiKeyId{id});
+  if (!acting.may(Permission::api_keys_read)) co_return finding;
+  const auto key = co_await parts_.api_keys.get(key_id);
   if (!key) co_return finding;
   finding.kind = "api-key-id";
   finding.state = state_of(*key, now);

@@ -41,11 +41,11 @@ class SessionFinder {
 
  private:
   Task<Findings> look(FindingRequest request);
-  Task<Finding> identify(Artefact artefact, Time now);
+  Task<Finding> identify(Artefact artefact, const Operator& acting, Time now);
   Task<Finding> identify_access_token(Artefact artefact, Time now);
   Task<Finding> identify_refresh_token(Artefact artefact, Time now);
   Task<Finding> identify_api_key(Artefact artefact, Time now);
-  Task<Finding> identify_id(Artefact artefact, Time now);
+  Task<Finding> identify_id(Artefact artefact, const Operator& acting, Time now);
   Task<Finding> identify_email(Artefact artefact);
   Task<Finding> identify_request(Artefact artefact, Time now);
   Task<void> add_what_is_beside(Findings& findings, Time now);

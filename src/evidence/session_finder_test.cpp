@@ -232,6 +232,20 @@ TEST_P(SessionFinderTest, the_record_says_what_kinds_were_found_and_not_the_text
   EXPECT_EQ(at_work_.number("SELECT count(*) FROM audit_log WHERE action = 'session.find' AND reason = 'nothing'"), 1);
 }
 
+TEST_P(SessionFinderTest, an_id_tells_of_a_key_only_those_who_may_read_keys) {
+  NewApiKey wanted{.name = "billing", .permissions = {Permission::tokens_introspect}, .networks = {}, .expires_at = {}};
+  auto local = Operator::local("ops");
+  const auto made = at_work_.run(api_keys_.create(std::move(local), std::move(wanted), at_work_.origin)).value();
+  at_work_.by_hand("UPDATE users SET role = 'support'");
+  const auto support = Operator::person(ada_, session_, Role::support);
+  const auto by_id = try_to_find(made.made.key.id.text(), support).value().items.at(0);
+  EXPECT_EQ(by_id.kind, "id");
+  EXPECT_EQ(by_id.state, "unknown");
+  EXPECT_FALSE(by_id.api_key);
+  const auto by_text = try_to_find(std::string(made.text.reveal()), support).value().items.at(0);
+  EXPECT_TRUE(by_text.api_key) << "who holds the key itself is told whose it is";
+}
+
 TEST_P(SessionFinderTest, whoever_may_not_any_more_is_told_nothing) {
   auto former = Operator::person(ada_, session_, Role::support);  // who is a customer by now
   const auto found = try_to_find("ada@example.com", std::move(former));
