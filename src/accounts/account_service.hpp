@@ -110,6 +110,8 @@ class AccountService {
   // Makes a superadmin unless there is one. Errors: invalid_fields (the password policy). True if it was made.
   Task<Result<bool>> ensure_superadmin(EmailAddress email, SecretText password);
 
+  // Takes one of the mails that an address may get; the pipeline has counted by network. Errors: too_many_requests.
+  Task<Status> limit_mail(const EmailAddress& email, const Visitor& visitor);
   // For a transaction of another feature: mails the user a token, in place of an older one of this purpose.
   Task<void> send_token(sql::Transaction& transaction, const User& user, OneTimePurpose purpose);
 
@@ -117,8 +119,6 @@ class AccountService {
   Task<void> sweep();
 
  private:
-  // By address; the pipeline has counted by network.
-  Task<Status> limit_mail(const EmailAddress& email, const Visitor& visitor);
   // The password of a signed-in user, counted as an attempt. Errors: invalid_fields at `pointer`.
   Task<Result<UserWithCredentials>> confirm_password(UserId user, SecretText password, std::string pointer,
                                                      const Visitor& visitor);

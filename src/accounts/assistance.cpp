@@ -23,6 +23,8 @@ Task<Status> Assistance::send_reset(AdministrativeAct act, bool is_exempt_from_l
   if (!is_exempt_from_limits) {
     const auto account = co_await store_.find(parts_.database, act.target);
     if (!account) co_return refuse(ErrorCode::not_found);
+    // What is refused in any case does not count against the user.
+    if (!act.acting.may_contain(account->role)) co_return refuse(above_rank(act.target));
     const auto full = co_await parts_.limits.take(kMailPerAddress, key_of(*account));
     if (full) co_return refuse(Error{.code = ErrorCode::too_many_requests, .retry_after = full});
   }
@@ -66,8 +68,7 @@ Task<Result<User>> Assistance::verify_address(AdministrativeAct act) {
     auto user = co_await store_.lock(transaction, act.target);
     if (!user) co_return refuse(ErrorCode::not_found);
     if (!acting->may_govern(user->role)) {
-      co_return refuse(Error{
-          .code = ErrorCode::forbidden, .detail = {"This user's role is not below yours."}, .target = target_of(act)});
+      co_return refuse(not_below(act.target));
     }
     if (user->email_verified_at) co_return std::move(*user);
     co_await store_.set_verified(transaction, act.target, now);

@@ -7,6 +7,11 @@
 namespace safawinet {
 
 Task<Result<User>> UserMaking::create(Operator acting, NewAccount account, Visitor visitor) {
+  const bool causes_mail = !account.password || !account.is_verified;
+  if (causes_mail) {
+    const auto limited = co_await parts_.accounts.limit_mail(account.email, visitor);
+    if (!limited) co_return std::unexpected(limited.error());
+  }
   std::string hash;  // empty: no password matches it
   if (account.password) {
     Passwords::Owner owner{.email = account.email.text(), .name = account.name};

@@ -43,7 +43,7 @@ class UserMaking {
 
   // Mails a link to choose a password where there is none, else one to prove an address that is not verified. Errors:
   // forbidden (a role above the operator's), conflict (the address is taken), invalid_fields (the password policy),
-  // overloaded (hashing).
+  // overloaded (hashing), too_many_requests (mails to this address).
   Task<Result<User>> create(Operator acting, NewAccount account, Visitor visitor);
 
   // In the order of ids, those behind `after`: whoever goes on from the last one misses none that was there at the
