@@ -171,9 +171,11 @@ Task<Result<AuditEraseAnswer>> AuditApi::erase(Call& call, AuditEraseInput input
     co_return Status{};
   };
   AuditErasure erasure{.user = input.user_id,
+                       .email = {},
                        .reason = std::move(input.reason.value),
                        .actor = call.acting->actor,
                        .origin = call.origin()};
+  if (input.email) erasure.email = input.email->text();
   const auto erased = co_await chain_.erase(std::move(erasure), std::move(approve));
   if (!erased) co_return std::unexpected(erased.error());
   co_return AuditEraseAnswer{.rows_erased = *erased};

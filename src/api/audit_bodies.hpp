@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "accounts/email_address.hpp"
 #include "audit/audit_entry.hpp"
 #include "base/json.hpp"
 
@@ -102,8 +103,9 @@ BOOST_DESCRIBE_STRUCT(AuditVerifyAnswer, (), (from, verified_up_to, rows, is_com
 struct AuditEraseInput {
   UserId user_id;
   BoundedText<1, 500> reason;
+  std::optional<EmailAddress> email;
 };
-BOOST_DESCRIBE_STRUCT(AuditEraseInput, (), (user_id, reason))
+BOOST_DESCRIBE_STRUCT(AuditEraseInput, (), (user_id, reason, email))
 
 struct AuditEraseAnswer {
   std::int64_t rows_erased = 0;

@@ -38,6 +38,8 @@ AuditEntry record_of_purge(std::int64_t first, std::int64_t last) {
           .origin = {}};
 }
 
+std::int64_t behind(std::int64_t seq) { return seq == std::numeric_limits<std::int64_t>::max() ? seq : seq + 1; }
+
 // Begins after whatever else waits for this loop.
 Task<void> look_at(ChainWalk& walk, const std::vector<LinkedEntry>& page) {
   co_await pause_for(std::chrono::milliseconds(0));
@@ -138,13 +140,15 @@ Task<AuditVerification> AuditChain::verify_here(std::optional<std::int64_t> from
   verified.verified_up_to = walk.position();
   verified.rows = walk.rows();
   verified.head = co_await head();
-  auto last_seq = co_await store_.seq_at(parts_.database, walk.position());
-  if (verified.is_complete) last_seq = co_await store_.newest_seq(parts_.database);
-  // The first rows also answer for whatever was numbered below them.
-  constexpr auto kBelowAll = std::numeric_limits<std::int64_t>::min();
-  const auto after = from ? first_seq.value_or(kBelowAll) : kBelowAll;
-  const auto up_to = last_seq.value_or(kBelowAll);
-  auto unlinked = co_await find_unlinked(after, up_to);
+  SeqRange range;  // the first rows also answer for whatever was numbered below them, the last for what is above
+  const auto last_seq = co_await store_.seq_at(parts_.database, walk.position());
+  if (from && first_seq) range.first = behind(*first_seq);
+  range.last = last_seq.value_or(range.first);
+  if (verified.is_complete) range.last = co_await store_.newest_seq(parts_.database);
+  const auto anchor = co_await store_.anchor(parts_.database);
+  const auto begins_behind = anchor ? anchor->point.position : 0;
+  if (!from) co_await find_below_beginning(begins_behind, verified.findings);
+  auto unlinked = co_await find_unlinked(range, begins_behind);
   append(verified.findings, std::move(unlinked));
   if (verified.is_complete) co_await compare(checkpoints, verified.head, verified.findings);
   co_return verified;
@@ -181,25 +185,39 @@ Task<AuditChain::End> AuditChain::find_start(std::optional<std::int64_t> from, s
 }
 
 // A limit of their own: however much is wrong with the chain, no entry beside it is passed over in silence.
-Task<std::vector<AuditFinding>> AuditChain::find_unlinked(std::int64_t after, std::int64_t up_to) {
+Task<std::vector<AuditFinding>> AuditChain::find_unlinked(SeqRange range, std::int64_t chain_begins_behind) {
   const auto waiting_since = parts_.clock.now() - kLinkedWithin;
   std::vector<AuditFinding> findings;
   while (findings.size() < kAuditFindingsLimit) {
-    const auto end = co_await store_.end_of_entries(parts_.database, after, up_to);
+    const auto end = co_await store_.end_of_entries(parts_.database, range);
     if (!end) co_return findings;
+    const SeqRange page{.first = range.first, .last = *end};
     const auto room = static_cast<std::int64_t>(kAuditFindingsLimit - findings.size());
-    const auto ids = co_await store_.unlinked(parts_.database, after, *end, waiting_since, room);
+    const auto ids = co_await store_.unlinked(parts_.database, page, chain_begins_behind, waiting_since, room);
     for (const auto& id : ids) {
       findings.push_back({.kind = "entry-not-linked",
                           .position = {},
                           .entry_id = id,
                           .detail = "the entry is in the log and not in the chain"});
     }
-    after = *end;
+    if (*end == range.last) co_return findings;
+    range.first = behind(*end);
     co_await pause_for(std::chrono::milliseconds(0));
   }
   findings.back().detail += ", and there may be more: only the first are named";
   co_return findings;
+}
+
+// Rows that retention took away, or that there never were: an entry that has one would pass for linked.
+Task<void> AuditChain::find_below_beginning(std::int64_t chain_begins_behind, std::vector<AuditFinding>& findings) {
+  constexpr std::int64_t kAtMost = 10;
+  const auto positions = co_await store_.positions_up_to(parts_.database, chain_begins_behind, kAtMost);
+  for (const auto position : positions) {
+    findings.push_back({.kind = "link-wrong",
+                        .position = position,
+                        .entry_id = {},
+                        .detail = "a row of the chain stands before the position at which it begins"});
+  }
 }
 
 // One finding says enough: of what was cut off, the newest checkpoint; of what was rewritten, the oldest.
@@ -250,7 +268,7 @@ Task<Result<std::int64_t>> AuditChain::erase(AuditErasure erasure, Approval appr
     auto body = [&](sql::Transaction& transaction) -> Task<Result<std::size_t>> {
       const auto approved = co_await approval(transaction);
       if (!approved) co_return std::unexpected(approved.error());
-      const auto entries = co_await store_.entries_of(transaction, erasure.user);
+      const auto entries = co_await store_.entries_of(transaction, erasure.user, erasure.email);
       if (entries.empty() && erased > 0) co_return std::size_t{0};
       const auto now = parts_.clock.now();
       std::vector<std::string> macs;

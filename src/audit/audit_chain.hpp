@@ -36,6 +36,7 @@ struct AuditVerification {
 
 struct AuditErasure {
   UserId user;
+  std::optional<std::string> email{};  // that invitations went to, where the account is gone or has another one
   std::string reason;
   Actor actor;
   Origin origin;
@@ -98,7 +99,8 @@ class AuditChain {
   Task<AuditVerification> verify_here(std::optional<std::int64_t> from, std::vector<AuditCheckpoint> checkpoints);
   Task<void> link_all();
   Task<End> find_start(std::optional<std::int64_t> from, std::vector<AuditFinding>& findings);
-  Task<std::vector<AuditFinding>> find_unlinked(std::int64_t after, std::int64_t up_to);
+  Task<std::vector<AuditFinding>> find_unlinked(SeqRange range, std::int64_t chain_begins_behind);
+  Task<void> find_below_beginning(std::int64_t chain_begins_behind, std::vector<AuditFinding>& findings);
   Task<void> compare(const std::vector<AuditCheckpoint>& checkpoints, const ChainPoint& head,
                      std::vector<AuditFinding>& findings);
 

@@ -159,6 +159,7 @@ struct Attack {
 
 TEST_P(AuditChainTest, whatever_is_changed_by_hand_is_found_where_it_was_done) {
   const std::string sixth = " WHERE id = (SELECT entry_id FROM audit_chain WHERE position = 6)";
+  const std::string overriding = GetParam().name == "sqlite" ? "" : " OVERRIDING SYSTEM VALUE";
   const std::vector<Attack> attacks{
       // Change of every column.
       {"UPDATE audit_log SET at = '2022-01-02T03:04:05.000006Z'" + sixth, "entry-changed", 6},
@@ -209,6 +210,20 @@ TEST_P(AuditChainTest, whatever_is_changed_by_hand_is_found_where_it_was_done) {
        "SELECT 11, 600, '01890000-0000-7000-8000-000000000001', entry_mac, link, linked_at FROM audit_chain "
        "WHERE position = 6",
        "link-wrong", 11},
+      {"INSERT INTO audit_log (id, at, action, outcome, actor, target, reason, ip_address, request_id, mac) "
+       "SELECT '01890000-0000-7000-8000-000000000001', at, action, outcome, actor, target, reason, ip_address, "
+       "request_id, mac FROM audit_log" +
+           sixth +
+           "; INSERT INTO audit_chain (position, entry_seq, entry_id, entry_mac, link, linked_at) "
+           "SELECT 0, 600, '01890000-0000-7000-8000-000000000001', entry_mac, link, linked_at FROM audit_chain "
+           "WHERE position = 6",
+       "link-wrong", 0},
+      {"INSERT INTO audit_log (seq, id, at, action, outcome, actor, target, reason, ip_address, request_id, mac)" +
+           overriding +
+           " SELECT -9223372036854775807 - 1, '01890000-0000-7000-8000-000000000001', at, action, outcome, actor, "
+           "target, reason, ip_address, request_id, mac FROM audit_log" +
+           sixth + "; DELETE FROM audit_queue",
+       "entry-not-linked", 0},
       // A queue that is stuffed links nothing twice, and shows what it was stuffed with.
       {"INSERT INTO audit_queue (seq, entry_id, entry_mac) SELECT 600, entry_id, entry_mac FROM audit_chain "
        "WHERE position = 6",
@@ -438,6 +453,39 @@ TEST_P(AuditChainTest, what_was_kept_long_enough_goes_and_the_rest_verifies) {
   EXPECT_EQ(run_task(loop_, chain_.purge(clock_.now() - std::chrono::hours(24))).rows, 0);
   attack("DELETE FROM audit_anchor");
   EXPECT_THAT(faults(), Contains("position-missing"));
+}
+
+TEST_P(AuditChainTest, an_entry_that_is_put_back_before_the_beginning_is_found) {
+  record_and_link(6);
+  clock_.advance(std::chrono::hours(1));
+  ASSERT_EQ(run_task(loop_, chain_.purge(clock_.now())).rows, 6);
+  record_and_link(2);
+  ASSERT_THAT(faults(), IsEmpty());
+  attack(
+      "INSERT INTO audit_log (id, at, action, outcome, actor, target, reason, ip_address, request_id, mac) "
+      "SELECT '01890000-0000-7000-8000-000000000001', at, action, outcome, actor, target, reason, ip_address, "
+      "request_id, mac FROM audit_log LIMIT 1; "
+      "INSERT INTO audit_chain (position, entry_seq, entry_id, entry_mac, link, linked_at) "
+      "SELECT 2, 2, '01890000-0000-7000-8000-000000000001', entry_mac, link, linked_at FROM audit_chain LIMIT 1; "
+      "DELETE FROM audit_queue");
+  EXPECT_THAT(faults(), ElementsAre("link-wrong", "entry-not-linked"));
+}
+
+TEST_P(AuditChainTest, an_invited_address_is_erased_also_when_its_account_is_gone) {
+  record(1);
+  run_task(loop_, audit_.record(database_, entry("email:ada@example.com")));
+  record_and_link(1);
+  auto approve = [](sql::Transaction&) -> Task<Status> { co_return Status{}; };
+  AuditErasure erasure{.user = UserId::make(clock_, random_),
+                       .email = "Ada@Example.com",
+                       .reason = "asked for",
+                       .actor = Actor::system(),
+                       .origin = {}};
+  EXPECT_EQ(run_task(loop_, chain_.erase(std::move(erasure), std::move(approve))).value(), 1);
+  link();
+  EXPECT_THAT(faults(), IsEmpty());
+  static constexpr sql::Statement named{"SELECT count(*) FROM audit_log WHERE target LIKE 'email:%'"};
+  EXPECT_EQ(count(named), 0);
 }
 
 TEST_P(AuditChainTest, a_chain_that_is_purged_to_its_end_goes_on_from_there) {

@@ -35,13 +35,15 @@ class AuditCheckpoints {
   // cannot be written loses nothing else. Errors: Unavailable.
   Task<CheckpointMade> make();
 
-  // The newest of the file that we signed ourselves. Called from any loop.
+  // The newest of the file that we signed ourselves, and those that the chain has lost. Called from any loop.
   Task<std::vector<AuditCheckpoint>> recent();
 
   [[nodiscard]] std::string public_key() const { return parts_.key.public_key(); }
 
  private:
   Task<std::vector<AuditCheckpoint>> read();
+  Task<std::vector<AuditCheckpoint>> read_with_lost();
+  void add_to_file(const std::string& line, CheckpointMade& made);
 
   CheckpointFile file_;
   Parts parts_;

@@ -57,11 +57,13 @@ constexpr Statement kSeqAt{"SELECT entry_seq FROM audit_chain WHERE position <= 
 constexpr Statement kNewestSeq{"SELECT coalesce(max(seq), 0) FROM audit_log"};
 constexpr Statement kEndOfEntries{
     "SELECT max(seq) FROM "
-    "(SELECT seq FROM audit_log WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT 100000) AS page"};
+    "(SELECT seq FROM audit_log WHERE seq >= $1 AND seq <= $2 ORDER BY seq LIMIT 100000) AS page"};
 constexpr Statement kUnlinked{
-    "SELECT CAST(e.id AS TEXT) FROM audit_log e WHERE e.seq > $1 AND e.seq <= $2 "
-    "AND NOT EXISTS (SELECT 1 FROM audit_chain c WHERE c.entry_id = e.id) "
+    "SELECT CAST(e.id AS TEXT) FROM audit_log e WHERE e.seq >= $1 AND e.seq <= $2 "
+    "AND NOT EXISTS (SELECT 1 FROM audit_chain c WHERE c.entry_id = e.id AND c.position > $5) "
     "AND (e.at < $3 OR NOT EXISTS (SELECT 1 FROM audit_queue q WHERE q.seq = e.seq)) ORDER BY e.seq LIMIT $4"};
+constexpr Statement kBelowBeginning{
+    "SELECT position FROM audit_chain WHERE position <= $1 ORDER BY position DESC LIMIT $2"};
 constexpr Statement kList{
     "SELECT " ENTRY_COLUMNS
     " FROM audit_log e WHERE ($1 IS NULL OR e.actor = $1) AND ($2 IS NULL OR e.target = $2) "
@@ -72,15 +74,19 @@ constexpr Statement kList{
     "AND ($3::text IS NULL OR e.action = $3) AND ($4::text IS NULL OR e.outcome = $4) "
     "AND ($5::timestamptz IS NULL OR e.at >= $5) AND ($6::timestamptz IS NULL OR e.at < $6) "
     "AND ($7::uuid IS NULL OR e.id < $7) ORDER BY e.id DESC LIMIT $8"};
-// By actor, by target, and as the address that was invited, while the account has it.
-constexpr Statement kEntriesOf{"SELECT " ENTRY_COLUMNS
-                               " FROM audit_log e WHERE (e.actor = $1 OR e.target = $1 "
-                               "OR e.target = (SELECT 'email:' || lower(u.email) FROM users u WHERE u.id = $2)) "
-                               "AND e.action <> 'audit.erased' ORDER BY e.seq LIMIT $3",
-                               "SELECT " ENTRY_COLUMNS
-                               " FROM audit_log e WHERE (e.actor = $1 OR e.target = $1 "
-                               "OR e.target = (SELECT 'email:' || lower(u.email::text) FROM users u WHERE u.id = $2)) "
-                               "AND e.action <> 'audit.erased' ORDER BY e.seq LIMIT $3"};
+// By actor, by target, as one of the user's API keys, and as the address that was invited: that of the account while
+// there is one, and the one that is given.
+constexpr Statement kEntriesOf{
+    "SELECT " ENTRY_COLUMNS
+    " FROM audit_log e WHERE (e.actor = $1 OR e.target = $1 OR e.target = 'email:' || lower($4) "
+    "OR e.target = (SELECT 'email:' || lower(u.email) FROM users u WHERE u.id = $2) "
+    "OR e.actor IN (SELECT 'api-key:' || k.id FROM api_keys k WHERE k.owner = $2)) "
+    "AND e.action <> 'audit.erased' ORDER BY e.seq LIMIT $3",
+    "SELECT " ENTRY_COLUMNS
+    " FROM audit_log e WHERE (e.actor = $1 OR e.target = $1 OR e.target = 'email:' || lower($4::text) "
+    "OR e.target = (SELECT 'email:' || lower(u.email::text) FROM users u WHERE u.id = $2) "
+    "OR e.actor IN (SELECT 'api-key:' || k.id::text FROM api_keys k WHERE k.owner = $2)) "
+    "AND e.action <> 'audit.erased' ORDER BY e.seq LIMIT $3"};
 constexpr Statement kInsertErasures{
     "INSERT INTO audit_erasures (entry_id, erased_at, mac) "
     "SELECT json_extract(value, '$[0]'), $2, json_extract(value, '$[1]') FROM json_each($1) WHERE true "
@@ -261,15 +267,24 @@ Task<std::int64_t> AuditStore::newest_seq(sql::Database& database) {
   co_return rows.front().get<std::int64_t>(0);
 }
 
-Task<std::optional<std::int64_t>> AuditStore::end_of_entries(sql::Database& database, std::int64_t after,
-                                                             std::int64_t up_to) {
-  const auto rows = co_await database.read(kEndOfEntries, after, up_to);
+Task<std::optional<std::int64_t>> AuditStore::end_of_entries(sql::Database& database, SeqRange range) {
+  const auto rows = co_await database.read(kEndOfEntries, range.first, range.last);
   co_return rows.front().find<std::int64_t>(0);
 }
 
-Task<std::vector<std::string>> AuditStore::unlinked(sql::Database& database, std::int64_t after, std::int64_t up_to,
-                                                    Time waiting_since, std::int64_t limit) {
-  const auto rows = co_await database.read(kUnlinked, after, up_to, waiting_since, limit);
+Task<std::vector<std::int64_t>> AuditStore::positions_up_to(sql::Database& database, std::int64_t position,
+                                                            std::int64_t limit) {
+  const auto rows = co_await database.read(kBelowBeginning, position, limit);
+  std::vector<std::int64_t> positions;
+  for (const auto& row : rows) positions.push_back(row.get<std::int64_t>(0));
+  co_return positions;
+}
+
+Task<std::vector<std::string>> AuditStore::unlinked(sql::Database& database, SeqRange range,
+                                                    std::int64_t chain_begins_behind, Time waiting_since,
+                                                    std::int64_t limit) {
+  const auto rows =
+      co_await database.read(kUnlinked, range.first, range.last, waiting_since, limit, chain_begins_behind);
   std::vector<std::string> ids;
   for (const auto& row : rows) ids.push_back(row.get<std::string>(0));
   co_return ids;
@@ -296,9 +311,10 @@ Task<std::vector<AuditRow>> AuditStore::list(sql::Database& database, const Audi
   co_return entries;
 }
 
-Task<std::vector<AuditRow>> AuditStore::entries_of(sql::Transaction& transaction, UserId user) {
+Task<std::vector<AuditRow>> AuditStore::entries_of(sql::Transaction& transaction, UserId user,
+                                                   const std::optional<std::string>& email) {
   const auto name = "user:" + user.text();
-  const auto rows = co_await transaction.execute(kEntriesOf, name, user, kErasedAtOnce);
+  const auto rows = co_await transaction.execute(kEntriesOf, name, user, kErasedAtOnce, email);
   std::vector<AuditRow> entries;
   entries.reserve(rows.size());
   for (const auto& row : rows) {

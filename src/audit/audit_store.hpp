@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -66,6 +67,12 @@ struct AuditFilter {
   std::optional<Time> until;  // exclusive
 };
 
+// Of entries, by their number; both ends are in it.
+struct SeqRange {
+  std::int64_t first = std::numeric_limits<std::int64_t>::min();
+  std::int64_t last = std::numeric_limits<std::int64_t>::max();
+};
+
 class AuditStore {
  public:
   static constexpr std::int64_t kLinkedAtOnce = 1'000;
@@ -94,20 +101,23 @@ class AuditStore {
   // The `seq` of the entry at `position`, or of the last one before it; none if there is none.
   Task<std::optional<std::int64_t>> seq_at(sql::Database& database, std::int64_t position);
   Task<std::int64_t> newest_seq(sql::Database& database);
-  // Up to which `seq` a look at 100,000 entries behind `after` goes, `up_to` at the most; none if there are none.
-  Task<std::optional<std::int64_t>> end_of_entries(sql::Database& database, std::int64_t after, std::int64_t up_to);
-  // Entries with `seq` in (after, up_to] that are neither in the chain nor in the queue, or have been in the queue
-  // since before `waiting_since`.
-  Task<std::vector<std::string>> unlinked(sql::Database& database, std::int64_t after, std::int64_t up_to,
+  // The `seq` of the last one of the first 100,000 entries of the range; none if there are none.
+  Task<std::optional<std::int64_t>> end_of_entries(sql::Database& database, SeqRange range);
+  // Entries of the range that are neither in the chain behind position `chain_begins_behind` nor in the queue, or have
+  // been in the queue since before `waiting_since`.
+  Task<std::vector<std::string>> unlinked(sql::Database& database, SeqRange range, std::int64_t chain_begins_behind,
                                           Time waiting_since, std::int64_t limit);
+  // The last positions of the chain up to `position`.
+  Task<std::vector<std::int64_t>> positions_up_to(sql::Database& database, std::int64_t position, std::int64_t limit);
 
   // Newest first, those older than `before`; without those that other hands have made unreadable, which `linked` gives.
   Task<std::vector<AuditRow>> list(sql::Database& database, const AuditFilter& filter,
                                    std::optional<AuditEntryId> before, std::int64_t limit);
 
-  // Entries that name the user, and are neither erased nor themselves the record of an erasure; kErasedAtOnce at the
-  // most.
-  Task<std::vector<AuditRow>> entries_of(sql::Transaction& transaction, UserId user);
+  // Entries that name the user, one of the user's API keys, the address that the account has or this one, and are
+  // neither erased nor themselves the record of an erasure; kErasedAtOnce at the most.
+  Task<std::vector<AuditRow>> entries_of(sql::Transaction& transaction, UserId user,
+                                         const std::optional<std::string>& email);
   Task<void> insert_erasures(sql::Transaction& transaction, const std::vector<AuditRow>& entries,
                              const std::vector<std::string>& macs, Time erased_at);
   // What insert_erasures was called for.

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <deque>
 #include <fstream>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -33,6 +35,18 @@ SigningKey key_from(ByteView seed) {
 std::string signed_text(const ChainPoint& point, Time at) {
   return "safawinet audit checkpoint\n" + std::to_string(point.position) + "\n" + point.link + "\n" + to_rfc3339(at) +
          "\n";
+}
+
+constexpr std::string_view kLost = "audit-checkpoint-lost";
+
+std::string line_of(std::string_view event, const AuditCheckpoint& checkpoint, std::string_view public_key) {
+  const boost::json::object line{{"event", event},
+                                 {"position", checkpoint.point.position},
+                                 {"link", checkpoint.point.link},
+                                 {"at", to_rfc3339(checkpoint.at)},
+                                 {"publicKey", public_key},
+                                 {"signature", checkpoint.signature}};
+  return boost::json::serialize(line);
 }
 
 class Descriptor {
@@ -79,10 +93,11 @@ bool CheckpointKey::verify(const AuditCheckpoint& checkpoint) const {
 std::string CheckpointKey::public_key() const { return std::string(key_.verifying_key().jwk().at("x").as_string()); }
 
 std::string to_line(const AuditCheckpoint& checkpoint, std::string_view public_key) {
-  const boost::json::object line{{"event", "audit-checkpoint"},   {"position", checkpoint.point.position},
-                                 {"link", checkpoint.point.link}, {"at", to_rfc3339(checkpoint.at)},
-                                 {"publicKey", public_key},       {"signature", checkpoint.signature}};
-  return boost::json::serialize(line);
+  return line_of("audit-checkpoint", checkpoint, public_key);
+}
+
+std::string to_lost_line(const AuditCheckpoint& checkpoint, std::string_view public_key) {
+  return line_of(kLost, checkpoint, public_key);
 }
 
 std::optional<AuditCheckpoint> parse_checkpoint(std::string_view line) {
@@ -105,11 +120,14 @@ std::optional<AuditCheckpoint> parse_checkpoint(std::string_view line) {
 
 void CheckpointFile::append(const std::string& line) const {
   const bool is_new = !std::filesystem::exists(path_);
-  const Descriptor file(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+  const Descriptor file(::open(path_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
   require(file.get() >= 0, path_);
   const auto size_before = ::lseek(file.get(), 0, SEEK_END);
   require(size_before >= 0, path_);
-  const auto text = line + "\n";
+  char last = '\n';
+  require(size_before == 0 || ::pread(file.get(), &last, 1, size_before - 1) == 1, path_);
+  // What somebody left without an end must not swallow this one.
+  const auto text = (last == '\n' ? "" : "\n") + line + "\n";
   const auto written = ::write(file.get(), text.data(), text.size());
   require(written >= 0, path_);
   if (written < static_cast<ssize_t>(text.size())) {
@@ -134,6 +152,18 @@ std::vector<AuditCheckpoint> CheckpointFile::newest(std::size_t count) const {
   }
   if (found.size() > count) found.erase(found.begin(), found.end() - static_cast<std::ptrdiff_t>(count));
   return found;
+}
+
+std::vector<AuditCheckpoint> CheckpointFile::lost(std::size_t count) const {
+  std::ifstream file(path_, std::ios::binary);
+  std::deque<AuditCheckpoint> found;
+  std::string line;
+  while (std::getline(file, line)) {
+    if (line.find(kLost) == std::string::npos) continue;
+    if (auto checkpoint = parse_checkpoint(line)) found.push_back(std::move(*checkpoint));
+    if (found.size() > count) found.pop_front();
+  }
+  return {std::make_move_iterator(found.begin()), std::make_move_iterator(found.end())};
 }
 
 }  // namespace safawinet

@@ -39,7 +39,9 @@ class CheckpointKey {
 
 // {"event":"audit-checkpoint","position":…,"link":…,"at":…,"publicKey":…,"signature":…}, without a line end.
 std::string to_line(const AuditCheckpoint& checkpoint, std::string_view public_key);
-// None if it is no such line. Says nothing of the signature.
+// The same checkpoint, as one that the chain was found to have lost ("audit-checkpoint-lost").
+std::string to_lost_line(const AuditCheckpoint& checkpoint, std::string_view public_key);
+// None if it is neither. Says nothing of the signature.
 std::optional<AuditCheckpoint> parse_checkpoint(std::string_view line);
 
 // One line for each checkpoint; only ever added to. Threading: one thread at a time; its calls block.
@@ -51,6 +53,8 @@ class CheckpointFile {
   void append(const std::string& line) const;
   // Those among the last `count` lines that can be read, oldest first; empty without a file.
   [[nodiscard]] std::vector<AuditCheckpoint> newest(std::size_t count) const;
+  // The last `count` that are in it as lost, wherever they stand.
+  [[nodiscard]] std::vector<AuditCheckpoint> lost(std::size_t count) const;
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
  private:

@@ -112,6 +112,27 @@ TEST_F(CheckpointTest, a_full_disk_leaves_no_half_line_behind) {
   EXPECT_EQ(newest.back().point.position, 3);
 }
 
+TEST_F(CheckpointTest, half_a_line_does_not_swallow_the_next_one) {
+  std::ofstream(file_.path()) << R"({"event":"audit-checkpoint","position":99,"link":"abc)";
+  file_.append(to_line(make(7), key_.public_key()));
+  const auto newest = file_.newest(5);
+  ASSERT_EQ(newest.size(), 1U);
+  EXPECT_EQ(newest.front().point.position, 7);
+}
+
+TEST_F(CheckpointTest, what_was_lost_is_remembered_however_much_comes_after_it) {
+  file_.append(to_lost_line(make(5), key_.public_key()));
+  for (std::int64_t position = 6; position < 300; ++position) {
+    file_.append(to_line(make(position), key_.public_key()));
+  }
+  EXPECT_EQ(file_.newest(200).front().point.position, 100);
+  const auto lost = file_.lost(200);
+  ASSERT_EQ(lost.size(), 1U);
+  EXPECT_EQ(lost.front().point.position, 5);
+  EXPECT_TRUE(key_.verify(lost.front()));
+  EXPECT_TRUE(file_.lost(0).empty());
+}
+
 TEST_F(CheckpointTest, a_file_that_cannot_be_written_says_so) {
   const CheckpointFile nowhere(folder_.folder() / "missing" / "file");
   EXPECT_THROW(nowhere.append("x"), std::system_error);

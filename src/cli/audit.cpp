@@ -187,7 +187,7 @@ void add_export(CLI::App& noun, int& exit_code) {
 
 void add_erase(CLI::App& noun, int& exit_code) {
   struct Options {
-    std::string user, reason;
+    std::string user, reason, email;
     std::shared_ptr<Consent> consent;
   };
   auto options = std::make_shared<Options>();
@@ -208,9 +208,13 @@ void add_erase(CLI::App& noun, int& exit_code) {
         }
         if (!options->consent->is_given) desk.console().note(preview);
         if (!may_go_on(desk, *options->consent, "Erase it?")) return;
-        const auto answer = desk.api().post("/v1/audit/erase", {{"userId", id}, {"reason", options->reason}});
+        boost::json::object body{{"userId", id}, {"reason", options->reason}};
+        if (!options->email.empty()) body["email"] = options->email;
+        const auto answer = desk.api().post("/v1/audit/erase", body);
         desk.print_done("Erased in " + text_at(object_of(answer), "rowsErased") + " entries.", answer);
       });
+  verb.add_option("--email", options->email, "The address that was invited, where the account is gone")
+      ->type_name("ADDRESS");
   verb.add_option("user", options->user, "Id (also of a user who was deleted) or e-mail address")
       ->type_name("USER")
       ->required();
