@@ -238,6 +238,18 @@ def test_an_older_copy_of_the_database_that_was_put_back_is_found(start_server):
     found = verify(server.admin())["findings"]
     assert [finding["kind"] for finding in found] == ["chain-rewritten"]
 
+    # And after any number of checkpoints of the copy: what was lost is in the file as that.
+    assert server.stop() == 0
+    file = server.data / "audit-checkpoints.jsonl"
+    lines = file.read_text().splitlines()
+    lost = [number for number, line in enumerate(lines) if '"audit-checkpoint-lost"' in line]
+    assert len(lost) == 1
+    newest = lines[-1]
+    file.write_text("\n".join([lines[lost[0]]] + [newest] * 300) + "\n")
+    server.start()
+    found = verify(server.admin())["findings"]
+    assert [finding["kind"] for finding in found] == ["chain-rewritten"]
+
 
 # --- erasing and keeping
 
