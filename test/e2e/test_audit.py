@@ -13,7 +13,7 @@ import pytest
 
 from harness.clock import DAY, Clock
 from harness.people import new_address, registered, signed_up_user, with_role
-from harness.server import ENGINE, EXEMPT, REPOSITORY, eventually
+from harness.server import ENGINE, EXEMPT, REPOSITORY, eventually, rounds
 
 ACTION = re.compile(r'"((?:access|api-key|audit|operation|session|users?)\.[a-z]+(?:-[a-z]+)*)"')
 
@@ -384,7 +384,8 @@ def test_two_nodes_and_kill_9_while_entries_are_written_link_each_of_them_once(s
         # Beside them, as fast as the database takes it: more than the sequencers can link before one of them dies.
         nodes.sql(
             "INSERT INTO audit_log (id, at, action, outcome, actor, target, reason, ip_address, request_id, mac) "
-            "SELECT gen_random_uuid(), now(), 'by.hand', 'done', '', '', '', '', '', '' FROM generate_series(1, 20000)"
+            "SELECT gen_random_uuid(), now(), 'by.hand', 'done', '', '', '', '', '', '' "
+            f"FROM generate_series(1, {rounds(20_000)})"
         )
         for _ in range(3):
             ((linked,),) = nodes.sql("SELECT count(*) FROM audit_chain")
@@ -399,7 +400,7 @@ def test_two_nodes_and_kill_9_while_entries_are_written_link_each_of_them_once(s
         is_over.set()
         for one in working:
             one.result()
-    eventually(lambda: all_linked(nodes), "every entry is in the chain", 120)
+    eventually(lambda: all_linked(nodes), "every entry is in the chain", rounds(120))
 
     ((rows, first, last, entries),) = nodes.sql(
         "SELECT count(*), min(position), max(position), count(DISTINCT entry_id) FROM audit_chain"
@@ -412,15 +413,22 @@ def test_two_nodes_and_kill_9_while_entries_are_written_link_each_of_them_once(s
     # Those that nobody of ours wrote are the only findings.
     by_hand = {str(one) for (one,) in nodes.sql("SELECT id FROM audit_log WHERE action = 'by.hand'")}
     nodes.sql("DELETE FROM audit_log WHERE action = 'by.hand'")
-    found, position = set(), 1
-    while True:
+    found: set[str] = set()
+
+    def look_from(position: int) -> int | None:
         reply = admins[1].post("/v1/audit/verify", {"from": position}).json
         assert {one["kind"] for one in reply["findings"]} <= {"entry-missing"}, reply
-        found |= {one["entryId"] for one in reply["findings"]}
-        if reply["isComplete"]:
-            break
-        position = reply["verifiedUpTo"] + 1
-    assert found == by_hand
+        found.update(one["entryId"] for one in reply["findings"])
+        return None if reply["isComplete"] else reply["verifiedUpTo"] + 1
+
+    # A call stops after a hundred findings: of a soak's chain it looks here and there, and at the end.
+    position: int | None = 1
+    while position is not None:
+        position = look_from(position)
+        if position is not None and rows > 100_000:
+            position = min(position + rows // 200, max(position, rows - 2_000))
+    assert found <= by_hand
+    assert rows > 100_000 or found == by_hand
 
 
 # --- the page that explains it
