@@ -12,25 +12,16 @@
 #include "app/services.hpp"
 #include "app/start_failure.hpp"
 #include "base/run_task.hpp"
+#include "base/signals_blocked.hpp"
 
 namespace safawinet::app {
 namespace {
 
-// Signals are for the thread that waits for answers, not for the loops.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
+sigset_t all_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  return all;
+}
 
 }  // namespace
 
@@ -43,7 +34,8 @@ struct LocalApi::Parts {
 };
 
 LocalApi::LocalApi(const config::Settings& settings, std::string account) {
-  const SignalsBlocked while_threads_are_made;
+  // Signals are for the thread that waits for answers, not for the loops.
+  const SignalsBlocked while_threads_are_made(all_signals());
   parts_ = std::make_unique<Parts>(settings, std::move(account));
   auto& services = parts_->services;
   services.make(settings.http.listen.port);

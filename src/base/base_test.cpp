@@ -12,6 +12,7 @@
 #include "base/ids.hpp"
 #include "base/random.hpp"
 #include "base/secret.hpp"
+#include "base/signals_blocked.hpp"
 #include "base/testing.hpp"
 
 namespace safawinet {
@@ -257,6 +258,27 @@ TEST(Refuse, MakesAnErrorOfAnyResult) {
   EXPECT_EQ(status.error().detail.text, "is taken");
   const Result<int> result = refuse(Error{.code = ErrorCode::not_found, .cause = {"for the log"}});
   EXPECT_EQ(result.error().cause.text, "for the log");
+}
+
+bool is_blocked(int signal) {
+  sigset_t now;
+  pthread_sigmask(SIG_SETMASK, nullptr, &now);
+  return sigismember(&now, signal) == 1;
+}
+
+TEST(SignalsBlocked, OneInsideAnotherUnblocksNothing) {
+  sigset_t interrupt;
+  sigemptyset(&interrupt);
+  sigaddset(&interrupt, SIGINT);
+  ASSERT_FALSE(is_blocked(SIGINT));
+  {
+    const SignalsBlocked outer(interrupt);
+    {
+      const SignalsBlocked inner(interrupt);
+    }
+    EXPECT_TRUE(is_blocked(SIGINT));
+  }
+  EXPECT_FALSE(is_blocked(SIGINT));
 }
 
 }  // namespace

@@ -150,15 +150,7 @@ sigset_t interrupts() {
 }
 }  // namespace
 
-InterruptsPutOff::InterruptsPutOff() {
-  const auto signals = interrupts();
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-}
-
-InterruptsPutOff::~InterruptsPutOff() {
-  const auto signals = interrupts();
-  ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-}
+InterruptsPutOff::InterruptsPutOff() : blocked_(interrupts()) { check_interrupted(); }
 
 void wait_for(std::chrono::milliseconds time) {
   const auto until = std::chrono::steady_clock::now() + time;

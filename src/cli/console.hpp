@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/secret.hpp"
+#include "base/signals_blocked.hpp"
 
 namespace safawinet::cli {
 
@@ -19,13 +20,14 @@ void check_interrupted();
 // Ends this process the way in which the signal would have, so that the caller's shell sees it.
 [[noreturn]] void end_by_interrupt();
 
-// Puts Ctrl-C off while something is between two places: exchanged at the server, and not yet in its file.
+// Puts Ctrl-C and SIGTERM off while something is between two places: exchanged at the server, and not yet in its file.
+// May be nested. Throws Interrupted when there was one before.
 class InterruptsPutOff {
  public:
   InterruptsPutOff();
-  ~InterruptsPutOff();
-  InterruptsPutOff(const InterruptsPutOff&) = delete;
-  InterruptsPutOff& operator=(const InterruptsPutOff&) = delete;
+
+ private:
+  SignalsBlocked blocked_;
 };
 
 // Sleeps in steps that Ctrl-C ends.

@@ -5,6 +5,7 @@ import json
 import pathlib
 import signal
 import threading
+import time
 
 import pytest
 
@@ -148,6 +149,38 @@ def test_a_redirection_is_not_followed_with_the_credential(cli, stand):
 def test_a_body_that_stops_in_the_middle_is_refused(cli, stand):
     stand.answers = lambda *_: (200, {"Transfer-Encoding": "chunked"}, b"5\r\n{\"ite")
     assert "no answer" in cli.refused("user", "list")
+
+
+KEY_ID = "01890000-0000-7000-8000-00000000000a"
+NEW_KEY = {"key": "sf_ak_" + "n" * 49, "apiKey": {"id": KEY_ID, "name": "billing"}}
+KEYS = "/v1/admin/api-keys"
+
+
+def test_ctrl_c_while_a_key_is_made_waits_until_it_is_kept_also_after_the_session_was_renewed(tmp_path, stand):
+    cli = Cli(tmp_path / "person")
+    cli.ok("context", "add", CONTEXT, "--url", stand.url)
+    cli.credentials.parent.mkdir(mode=0o700)
+    cli.credentials.touch(0o600)
+    old = {"accessToken": "old", "accessExpiresAt": "2026-01-01T00:00:00Z", "refreshToken": "old"}
+    cli.credentials.write_text(json.dumps(old))
+    is_asked, may_answer = threading.Event(), threading.Event()
+
+    def answers(method, path, body):
+        if path == "/v1/auth/refresh":
+            return 200, {}, {"accessToken": "new", "expiresIn": 900, "refreshToken": "new"}
+        is_asked.set()
+        assert may_answer.wait(30)
+        return 201, {}, NEW_KEY
+
+    stand.answers = answers
+    file = tmp_path / "billing.key"
+    process = cli.popen("api-key", "create", "billing", "--permission", "users:read", "--key-file", str(file))
+    assert is_asked.wait(30)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)  # the command looks for it ten times meanwhile
+    may_answer.set()
+    process.communicate(timeout=30)
+    assert file.read_text() == NEW_KEY["key"] + "\n"
 
 
 def test_ctrl_c_stops_a_wait_for_an_answer(cli, stand):
