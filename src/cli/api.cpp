@@ -104,8 +104,14 @@ std::variant<boost::json::value, Refusal> Api::try_post(std::string_view path, c
                .once_key = to_base64url(bytes)});
 }
 
-std::variant<boost::json::value, Refusal> Api::send(ApiRequest request) {
-  const auto response = send_with_patience(request);
+std::variant<boost::json::value, Refusal> Api::post_once(std::string_view path, const boost::json::object& body) {
+  return send(
+      {.method = "POST", .target = std::string(path), .body = SecretText(boost::json::serialize(body)), .once_key = {}},
+      Patience::with_limits);
+}
+
+std::variant<boost::json::value, Refusal> Api::send(ApiRequest request, Patience patience) {
+  const auto response = send_with_patience(request, patience);
   if (response.status < 200 || response.status > 299) return refusal_of(response);
   if (response.body.empty()) return boost::json::value();
   auto json = parse_json(response.body);
@@ -113,10 +119,11 @@ std::variant<boost::json::value, Refusal> Api::send(ApiRequest request) {
   return std::move(*json);
 }
 
-ApiResponse Api::send_with_patience(const ApiRequest& request) {
+ApiResponse Api::send_with_patience(const ApiRequest& request, Patience patience) {
   for (int tries = 1;; ++tries) {
     auto response = client_.send(request);
-    if (response.status != 429 && response.status != 503) return response;
+    const bool is_busy = response.status == 503 && patience == Patience::with_busy_server;
+    if (response.status != 429 && !is_busy) return response;
     const auto pause = response.retry_after_seconds.value_or(kUsualPauseSeconds);
     if (tries >= kTries || pause > kLongestPauseSeconds) return response;
     console_.progress("The server is busy; asking again in " + std::to_string(pause) + " s");
@@ -175,6 +182,11 @@ std::string time_at(const boost::json::object& object, std::string_view name) {
 const boost::json::object& object_of(const boost::json::value& value) {
   if (!value.is_object()) throw Failure("the server's answer cannot be understood");
   return value.get_object();
+}
+
+boost::json::object object_at(const boost::json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value != nullptr && value->is_object() ? value->get_object() : boost::json::object();
 }
 
 const boost::json::array& items_at(const boost::json::object& object, std::string_view name) {

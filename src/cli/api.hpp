@@ -32,8 +32,9 @@ struct Refusal {
   boost::json::object problem;
 };
 
-// Asks again, a bounded number of times, when the server says 429 or 503; what changes something carries an
-// Idempotency-Key, so that it is done once.
+// Asks again, a bounded number of times, when the server says 429 or 503. A POST carries an Idempotency-Key, so that
+// it is done once; post_once() is for a route that ignores the key and makes something each time: after a 503, which
+// may leave open whether it was done, it is not asked again.
 class Api {
  public:
   // All outlive it.
@@ -42,6 +43,7 @@ class Api {
   boost::json::value get(std::string_view path, const Query& query = {});
   // Null when the answer has no body.
   boost::json::value post(std::string_view path, const boost::json::object& body);
+  std::variant<boost::json::value, Refusal> post_once(std::string_view path, const boost::json::object& body);
   boost::json::value remove(std::string_view path, const Query& query = {});
 
   // The same, with the refusals that the caller knows what to do with.
@@ -49,8 +51,10 @@ class Api {
   std::variant<boost::json::value, Refusal> try_post(std::string_view path, const boost::json::object& body);
 
  private:
-  std::variant<boost::json::value, Refusal> send(ApiRequest request);
-  ApiResponse send_with_patience(const ApiRequest& request);
+  // What is asked again.
+  enum class Patience { with_busy_server, with_limits };
+  std::variant<boost::json::value, Refusal> send(ApiRequest request, Patience patience = Patience::with_busy_server);
+  ApiResponse send_with_patience(const ApiRequest& request, Patience patience);
   boost::json::value expect(std::variant<boost::json::value, Refusal> answer);
 
   ApiClient& client_;
@@ -73,6 +77,8 @@ bool is_set(const boost::json::object& object, std::string_view name);
 // "2026-11-28 21:40:39Z"
 std::string time_at(const boost::json::object& object, std::string_view name);
 const boost::json::object& object_of(const boost::json::value& value);
+// The object `name`; an empty one when there is none.
+boost::json::object object_at(const boost::json::object& object, std::string_view name);
 // The array `name`; an empty one when there is none.
 const boost::json::array& items_at(const boost::json::object& object, std::string_view name);
 

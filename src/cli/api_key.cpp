@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 
-#include <filesystem>
+#include <optional>
+#include <variant>
 
 #include "access/permission.hpp"
 #include "base/ids.hpp"
@@ -94,6 +95,43 @@ struct NewKey {
   std::string key_file;
 };
 
+// Makes a key each time, so it is asked for once.
+boost::json::object make_key(Api& api, const boost::json::object& body) {
+  auto answer = api.post_once(kPath, body);
+  const auto* refusal = std::get_if<Refusal>(&answer);
+  if (refusal == nullptr) return object_of(std::get<boost::json::value>(answer));
+  if (refusal->status < 500) fail(*refusal);
+  throw Failure(refusal->text, "see whether it was made all the same: safawinet api-key list");
+}
+
+void print_new_key(Desk& desk, const boost::json::object& answer) {
+  if (desk.is_json()) {
+    desk.print_json(answer);
+    return;
+  }
+  print_key(desk, object_at(answer, "apiKey"));
+  desk.console().note("The key, which is shown this once:");
+  desk.console().write(text_at(answer, "key") + "\n");
+}
+
+// Of a key that nobody has. `key` is printed when it is still good and stdout is there to take it.
+[[noreturn]] void fail_and_revoke(Desk& desk, const boost::json::object& made, const Failure& failure,
+                                  const SecretText* key = nullptr) {
+  const std::string why = failure.what();
+  const auto id = text_at(made, "id");
+  try {
+    desk.api().remove(path_of(id));
+  } catch (const Failure& refusal) {
+    desk.console().note("The key could not be revoked: " + std::string(refusal.what()));
+    if (key != nullptr) {
+      desk.console().note("It is good, and shown this once:");
+      desk.console().write(std::string(key->reveal()) + "\n");
+    }
+    throw Failure(why + "; the key " + id + " was made all the same", "safawinet api-key revoke " + id);
+  }
+  throw Failure(why + "; the key " + id + " was revoked again", failure.next());
+}
+
 void create(Desk& desk, const NewKey& wanted) {
   boost::json::object body{{"name", wanted.name}};
   boost::json::array permissions;
@@ -105,32 +143,34 @@ void create(Desk& desk, const NewKey& wanted) {
     body["networks"] = std::move(networks);
   }
   if (!wanted.expires.empty()) body["expiresAt"] = when_text(wanted.expires, "--expires", Direction::future);
-  // Before there is a key that could not be kept.
-  const auto file = std::filesystem::absolute(wanted.key_file.empty() ? "." : wanted.key_file);
-  if (!wanted.key_file.empty() && std::filesystem::exists(file)) {
-    throw Failure(wanted.key_file + " is there already", "name another file");
-  }
+  std::optional<NewPrivateFile> file;
+  if (!wanted.key_file.empty()) file.emplace(wanted.key_file);
   const InterruptsPutOff until_kept;
-  auto answer = object_of(desk.api().post(kPath, body));
+  auto answer = make_key(desk.api(), body);
   const SecretText key(text_at(answer, "key"));
+  const auto made = object_at(answer, "apiKey");
   if (key.empty()) throw Failure("the server's answer holds no key", "safawinet api-key list");
-  if (!wanted.key_file.empty()) {
-    write_private_file(file, std::string(key.reveal()) + "\n");
-    answer.erase("key");
-    answer["keyFile"] = file.string();
+  if (!file) {
+    try {
+      print_new_key(desk, answer);
+    } catch (const Failure& failure) {
+      fail_and_revoke(desk, made, failure);
+    }
+    return;
   }
+  try {
+    file->write(std::string(key.reveal()) + "\n");
+  } catch (const Failure& failure) {
+    fail_and_revoke(desk, made, failure, &key);
+  }
+  answer.erase("key");
+  answer["keyFile"] = file->path().string();
   if (desk.is_json()) {
     desk.print_json(answer);
     return;
   }
-  const auto* described = answer.if_contains("apiKey");
-  print_key(desk, object_of(described != nullptr ? *described : boost::json::value(answer)));
-  if (wanted.key_file.empty()) {
-    desk.console().note("The key, which is shown this once:");
-    desk.console().write(std::string(key.reveal()) + "\n");
-  } else {
-    desk.console().note("The key is in " + file.string() + ", which only you may read.");
-  }
+  print_key(desk, made);
+  desk.console().note("The key is in " + file->path().string() + ", which only you may read.");
 }
 
 void add_create(CLI::App& noun, int& exit_code) {

@@ -100,6 +100,26 @@ void write_private_file(const std::filesystem::path& path, std::string_view cont
   throw Failure("cannot write " + path.string() + ": " + why);
 }
 
+NewPrivateFile::NewPrivateFile(std::filesystem::path path) : path_(std::filesystem::absolute(path)) {
+  make_folder(path_.parent_path());
+  file_ = ::open(path_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (file_ < 0 && errno == EEXIST) throw Failure(path_.string() + " is there already", "name another file");
+  if (file_ < 0) throw Failure("cannot write " + path_.string() + ": " + reason());
+}
+
+NewPrivateFile::~NewPrivateFile() {
+  ::close(file_);
+  if (!is_written_) ::unlink(path_.c_str());
+}
+
+void NewPrivateFile::write(std::string_view content) {
+  const Descriptor folder(::open(path_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  is_written_ = ::fchmod(file_, 0600) == 0 &&
+                ::write(file_, content.data(), content.size()) == static_cast<ssize_t>(content.size()) &&
+                ::fsync(file_) == 0 && folder.get() >= 0 && ::fsync(folder.get()) == 0;
+  if (!is_written_) throw Failure("cannot write " + path_.string() + ": " + reason());
+}
+
 void remove_file(const std::filesystem::path& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
     throw Failure("cannot remove " + path.string() + ": " + reason());

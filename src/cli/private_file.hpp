@@ -19,6 +19,25 @@ std::optional<SecretText> read_private_file(const std::filesystem::path& path);
 // Failure.
 void write_private_file(const std::filesystem::path& path, std::string_view content);
 
+// A file that was not there, mode 0600, for a secret that there is only once: made before there is the secret. It is
+// removed again unless it was written. All throw Failure.
+class NewPrivateFile {
+ public:
+  explicit NewPrivateFile(std::filesystem::path path);
+  ~NewPrivateFile();
+  NewPrivateFile(const NewPrivateFile&) = delete;
+  NewPrivateFile& operator=(const NewPrivateFile&) = delete;
+
+  // Once; on disk when this returns.
+  void write(std::string_view content);
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+  int file_;
+  bool is_written_ = false;
+};
+
 void remove_file(const std::filesystem::path& path);
 
 // Held by one process at a time; waits at most 30 seconds for another one. Throws Failure.

@@ -87,12 +87,6 @@ void print_line(Desk& desk, const std::string& title, const std::string& text) {
   desk.console().write(inert(title + "  " + text) + "\n");
 }
 
-// The object `name`; an empty one when there is none.
-boost::json::object object_at(const boost::json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_object() ? value->get_object() : boost::json::object();
-}
-
 // How this command line ends it.
 std::string command_of(const boost::json::object& call) {
   const auto what = text_at(call, "what");

@@ -4,13 +4,14 @@ import http.server
 import json
 import pathlib
 import signal
+import subprocess
 import threading
 import time
 
 import pytest
 
 from harness.cli import CONTEXT, Cli
-from harness.server import eventually
+from harness.server import BINARY, eventually
 
 USERS = [{"id": f"01890000-0000-7000-8000-{number:012d}", "email": f"user-{number}@example.test"} for number in range(25)]
 
@@ -154,6 +155,77 @@ def test_a_body_that_stops_in_the_middle_is_refused(cli, stand):
 KEY_ID = "01890000-0000-7000-8000-00000000000a"
 NEW_KEY = {"key": "sf_ak_" + "n" * 49, "apiKey": {"id": KEY_ID, "name": "billing"}}
 KEYS = "/v1/admin/api-keys"
+
+
+def test_a_key_is_asked_for_once_since_each_time_makes_one(cli, stand, tmp_path):
+    stand.answers = lambda *_: (503, {"Retry-After": "0"}, {"title": "Busy.", "status": 503})
+    file = tmp_path / "billing.key"
+    said = cli.refused("api-key", "create", "billing", "--permission", "users:read", "--key-file", str(file))
+    assert "Busy." in said and "safawinet api-key list" in said
+    assert [path for _, path, _ in stand.asked] == [KEYS]
+    assert not file.exists()
+
+
+def test_a_key_is_asked_for_again_when_there_were_too_many_questions(cli, stand):
+    limited = iter([(429, {"Retry-After": "0"}, {"title": "Too many.", "status": 429})])
+    stand.answers = lambda *_: next(limited, (201, {}, NEW_KEY))
+    assert NEW_KEY["key"] in cli.ok("api-key", "create", "billing", "--permission", "users:read")
+
+
+def test_no_key_is_made_for_a_file_that_cannot_be(cli, stand, tmp_path):
+    for file in ("/proc/billing.key", str(tmp_path)):
+        cli.refused("api-key", "create", "billing", "--permission", "users:read", "--key-file", file)
+    assert not stand.asked
+
+
+def test_a_file_that_comes_while_a_key_is_made_is_not_written_over(cli, stand, tmp_path):
+    file = tmp_path / "billing.key"
+
+    def answers(*_):
+        with pytest.raises(FileExistsError):
+            file.open("x")
+        return 201, {}, NEW_KEY
+
+    stand.answers = answers
+    cli.ok("api-key", "create", "billing", "--permission", "users:read", "--key-file", str(file))
+    assert file.read_text() == NEW_KEY["key"] + "\n"
+
+
+@pytest.mark.parametrize("can_be_revoked", [True, False])
+def test_a_key_that_cannot_be_kept_is_revoked_or_else_shown(cli, stand, tmp_path, can_be_revoked):
+    stand.answers = lambda method, *_: (201, {}, NEW_KEY) if method == "POST" else (204 if can_be_revoked else 500, {}, b"")
+    file = tmp_path / "billing.key"
+    command = ["api-key", "create", "billing", "--permission", "users:read", "--key-file", str(file)]
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -f 0; trap "" XFSZ; exec "$@" > >(cat)', "bash", BINARY, *command],  # no byte fits into any file
+        env=cli.settings,
+        cwd=cli.home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert [(method, path) for method, path, _ in stand.asked] == [("POST", KEYS), ("DELETE", f"{KEYS}/{KEY_ID}")]
+    assert "cannot write" in done.stderr and KEY_ID in done.stderr
+    assert ("revoked again" in done.stderr) == can_be_revoked
+    assert (NEW_KEY["key"] in done.stdout) != can_be_revoked
+    assert not file.exists()
+
+
+def test_a_key_that_cannot_be_shown_is_revoked(cli, stand):
+    stand.answers = lambda method, *_: (201, {}, NEW_KEY) if method == "POST" else (204, {}, b"")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [BINARY, "api-key", "create", "billing", "--permission", "users:read"],
+            env=cli.settings,
+            cwd=cli.home,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1 and "revoked again" in done.stderr
+    assert stand.asked[-1][:2] == ("DELETE", f"{KEYS}/{KEY_ID}")
 
 
 def test_ctrl_c_while_a_key_is_made_waits_until_it_is_kept_also_after_the_session_was_renewed(tmp_path, stand):
