@@ -44,7 +44,6 @@ struct Application::Parts {
 
   void listen();
   void make_operations();
-  void close_audit();
 
   std::unique_ptr<http::Server> make_server(std::vector<EventLoop*> loops, http::ServerOptions options,
                                             std::optional<api::Pipeline>& answers);
@@ -116,7 +115,8 @@ void Application::run() {
     is_second_signal = sigtimedwait(&signals, nullptr, &kPoll) > 0;
   }
   const bool all_ended = !is_second_signal && is_drained.get();
-  if (all_ended) parts.close_audit();
+  // Whatever was done is in the chain and under a signature before the process ends, if the database lets it.
+  if (all_ended) services.background->close_audit(*services.workers);
   log.event(all_ended ? LogLevel::info : LogLevel::warning, "stopped", {{"drained", all_ended}});
 }
 
@@ -134,16 +134,6 @@ void Application::Parts::make_operations() {
                                        .audit = *services.audit,
                                        .server = *server});
   operations_pipeline.emplace(services.make_pipeline(std::move(operations), *operations_metrics));
-}
-
-// Whatever was done is in the chain and under a signature before the process ends, if the database lets it.
-void Application::Parts::close_audit() {
-  constexpr std::chrono::seconds kAtMost{5};
-  auto closed = std::make_shared<std::promise<void>>();
-  auto is_closed = closed->get_future();
-  boost::asio::co_spawn(services.workers->mail(), services.background->close_audit(),
-                        [closed](const std::exception_ptr&) { closed->set_value(); });
-  is_closed.wait_for(kAtMost);
 }
 
 void Application::Parts::listen() {

@@ -5,6 +5,9 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <chrono>
+#include <exception>
+#include <future>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -29,8 +32,18 @@ constexpr std::chrono::minutes kCheckpointInterval{1};
 constexpr std::chrono::hours kAuditPurgeInterval{1};
 constexpr milliseconds kAuditPurgeIntervalWhenBehind{200};
 constexpr milliseconds kPauseAfterFailure{1'000};
+constexpr milliseconds kLinkerPatience{2};
+constexpr std::chrono::seconds kClosingAtMost{5};
 
 void spawn(EventLoop& loop, Task<void> work) { boost::asio::co_spawn(loop, std::move(work), boost::asio::detached); }
+
+// For a thread that is not the loop's.
+void run_to_its_end(EventLoop& loop, Task<void> work) {
+  auto ended = std::make_shared<std::promise<void>>();
+  const auto has_ended = ended->get_future();
+  boost::asio::co_spawn(loop, std::move(work), [ended](const std::exception_ptr&) { ended->set_value(); });
+  has_ended.wait_for(kClosingAtMost);
+}
 
 }  // namespace
 
@@ -152,14 +165,16 @@ Task<void> BackgroundWork::end_sessions_in_bulk() {
 }
 
 Task<void> BackgroundWork::link_audit() {
-  for (;;) {
+  while (!is_closing_) {
     std::int64_t linked = 0;
     std::string failure;
+    is_linking_ = true;
     try {
       linked = co_await parts_.audit_chain.link_waiting();
     } catch (const std::exception& error) {
       failure = error.what();
     }
+    is_linking_ = false;
     if (!failure.empty()) {
       parts_.log.event(LogLevel::error, "audit-sequencer-failed", {{"cause", failure}});
       co_await pause_for(kPauseAfterFailure);
@@ -201,13 +216,24 @@ Task<void> BackgroundWork::make_checkpoint() {
                     {"signature", checkpoint.signature}});
 }
 
-Task<void> BackgroundWork::close_audit() {
+void BackgroundWork::close_audit(Workers& workers) { run_to_its_end(workers.mail(), link_the_rest_and_sign()); }
+
+void BackgroundWork::close_audit_of_a_command(Workers& workers) { run_to_its_end(workers.mail(), link_the_rest()); }
+
+Task<void> BackgroundWork::link_the_rest() {
+  // Of two linkers one does nothing: so ours is let finish first.
+  is_closing_ = true;
+  while (is_linking_) co_await pause_for(kLinkerPatience);
   std::int64_t linked = AuditStore::kLinkedAtOnce;
   try {
     while (linked >= AuditStore::kLinkedAtOnce) linked = co_await parts_.audit_chain.link_waiting();
   } catch (const std::exception&) {
     linked = 0;  // another node links it, or this one after its next start
   }
+}
+
+Task<void> BackgroundWork::link_the_rest_and_sign() {
+  co_await link_the_rest();
   co_await make_checkpoint();
 }
 

@@ -44,10 +44,16 @@ class BackgroundWork {
   // Only what answering needs and what a command may order; mails and the sweep wait for a server.
   void start_for_a_command(Workers& workers);
 
-  // The last thing before the loops stop: links what waits, and signs the end of the chain. On the loop of mail.
-  Task<void> close_audit();
+  // The last thing before the loops stop, for the thread that stops them: links what waits in the audit log, and signs
+  // the end of its chain. Waits five seconds at the most; what is not done by then, another node does, or the next
+  // start.
+  void close_audit(Workers& workers);
+  // The same without the signature, which is for a server to make.
+  void close_audit_of_a_command(Workers& workers);
 
  private:
+  Task<void> link_the_rest();
+  Task<void> link_the_rest_and_sign();
   void follow_feed(Workers& workers);
   Task<void> deliver_mail();
   Task<void> probe_database();
@@ -61,6 +67,8 @@ class BackgroundWork {
   Task<void> flush_log();
 
   Parts parts_;
+  bool is_linking_ = false;  // on the loop of mail, as is the next one
+  bool is_closing_ = false;
 };
 
 }  // namespace safawinet::app

@@ -49,7 +49,10 @@ LocalApi::LocalApi(const config::Settings& settings, std::string account) {
   services.workers->start();
 }
 
-LocalApi::~LocalApi() = default;
+LocalApi::~LocalApi() {
+  auto& services = parts_->services;
+  services.background->close_audit_of_a_command(*services.workers);
+}
 
 http::Response LocalApi::answer(http::Method method, std::string_view target, std::string_view body,
                                 std::string_view once_key) {

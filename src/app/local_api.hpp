@@ -17,6 +17,7 @@ class LocalApi {
   // operating system knows them: the record says "os:<account>". Throws StartFailure; with the embedded database also
   // while a server runs on it.
   LocalApi(const config::Settings& settings, std::string account);
+  // What was done is in the chain of the audit log when this ends, if the database lets it within five seconds.
   ~LocalApi();
   LocalApi(const LocalApi&) = delete;
   LocalApi& operator=(const LocalApi&) = delete;

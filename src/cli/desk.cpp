@@ -38,6 +38,7 @@ int run(const Invocation& invocation, const Work& work) {
     return kDone;
   } catch (const Interrupted&) {
     desk.console().note("Stopped.");
+    desk.hang_up();
     end_by_interrupt();
   } catch (const Failure& failure) {
     desk.console().note("safawinet: " + std::string(failure.what()));
@@ -89,6 +90,8 @@ Api& Desk::api() {
   connection_ = std::move(connection);
   return *connection_->api;
 }
+
+void Desk::hang_up() { connection_.reset(); }
 
 std::string Desk::how_to_reach() const {
   if (invocation_.is_local) {

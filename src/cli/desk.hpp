@@ -37,6 +37,8 @@ class Desk {
 
   // Opened at the first use. Throws Failure.
   Api& api();
+  // Closes what api() opened: with --local, its work gets to its end.
+  void hang_up();
   Console& console() { return console_; }
   Random& random() { return random_; }
   [[nodiscard]] bool is_json() const { return invocation_.is_json; }

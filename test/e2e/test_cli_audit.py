@@ -145,6 +145,17 @@ def test_an_administrator_may_read_but_not_erase(home, server):
     assert "higher role" in cli.refused("audit", "erase", admin.id, "--reason", "x", "--yes")
 
 
+def test_what_was_done_on_the_machine_is_in_the_chain_when_the_command_ends(home, server):
+    person = signed_up_user(server)
+    assert server.stop() == 0
+    cli = Cli(home, server)
+    linked = server.sql("SELECT count(*) FROM audit_chain")[0][0]
+    cli.ok("user", "disable", person.email, "--local", "--yes", "--reason", "Down")
+    assert server.sql("SELECT count(*) FROM audit_queue") == [(0,)]
+    assert server.sql("SELECT count(*) FROM audit_chain")[0][0] > linked
+    assert cli.json("audit", "verify", "--local")["findings"] == []
+
+
 def test_the_record_is_read_and_verified_with_the_server_down(home, server):
     person = signed_up_user(server)
     assert server.stop() == 0
