@@ -50,7 +50,7 @@ FoundApiKey to_answer(const NamedApiKey& key) {
           .revoked_at = key.revoked_at};
 }
 
-// What would stop it. A user who has no session left has nothing to be ended.
+// What would stop it, the narrowest first. A user who has no session left has nothing to be ended.
 std::vector<RevokingCall> calls_against(const Finding& finding, const Findings& all, const Operator& acting) {
   std::vector<RevokingCall> calls;
   if (finding.api_key && !finding.api_key->revoked_at) {
@@ -59,7 +59,17 @@ std::vector<RevokingCall> calls_against(const Finding& finding, const Findings& 
                       .path = "/v1/admin/api-keys/" + finding.api_key->id.text(),
                       .body = nullptr,
                       .is_allowed = acting.may(Permission::api_keys_write) &&
-                                    (!finding.user || acting.may_contain(finding.user->role))};
+                                    acting.may_contain(finding.api_key->owner_role.value_or(Role::superadmin))};
+    calls.push_back(std::move(call));
+  }
+  if (finding.session && finding.session->is_live()) {
+    const auto& session = *finding.session;
+    RevokingCall call{
+        .what = "end-session",
+        .method = "DELETE",
+        .path = "/v1/admin/users/" + session.user.text() + "/sessions/" + session.id.text(),
+        .body = nullptr,
+        .is_allowed = acting.may(Permission::sessions_end) && finding.user && acting.may_contain(finding.user->role)};
     calls.push_back(std::move(call));
   }
   for (const auto& beside : all.users) {

@@ -60,7 +60,7 @@ BOOST_DESCRIBE_STRUCT(FoundApiKey, (),
 
 // A call of this API. What is not there is not in the JSON that the caller is to send.
 struct RevokingCall {
-  std::string what;  // "log-out-user", "log-out-network", "revoke-api-key"
+  std::string what;  // "revoke-api-key", "end-session", "log-out-user", "log-out-network"
   std::string method;
   std::string path;
   boost::json::value body;  // null: none

@@ -95,11 +95,18 @@ std::string command_of(const boost::json::object& call) {
   if (what == "log-out-network") {
     return "safawinet logout matching --ip-network " + text_at(object_at(body, "criteria"), "ipNetwork");
   }
+  const auto path = text_at(call, "path");
+  if (what == "end-session") {
+    // /v1/admin/users/USER/sessions/SESSION
+    const auto session = path.rfind('/');
+    const auto user_end = path.rfind('/', session - 1);
+    const auto user = path.rfind('/', user_end - 1);
+    return "safawinet session end " + path.substr(user + 1, user_end - user - 1) + " " + path.substr(session + 1);
+  }
   if (what == "revoke-api-key") {
-    const auto path = text_at(call, "path");
     return "safawinet api-key revoke " + path.substr(path.rfind('/') + 1);
   }
-  return text_at(call, "method") + " " + text_at(call, "path");
+  return text_at(call, "method") + " " + path;
 }
 
 std::string count_of(const boost::json::object& sessions, const std::string& how) {

@@ -54,6 +54,7 @@ struct NamedApiKey {
   std::string name;
   std::string key_start;
   std::string created_by;
+  std::optional<Role> owner_role;  // none: made at the machine itself
   Time created_at;
   std::optional<Time> expires_at{};
   std::optional<Time> last_used_at{};

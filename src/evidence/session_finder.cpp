@@ -17,11 +17,13 @@ Finding begin_finding(const Artefact& artefact, std::string_view state) {
   return {.kind = name_of(artefact.kind), .state = state, .offset = artefact.offset};
 }
 
-NamedApiKey to_named(const ApiKey& key) {
+NamedApiKey to_named(const ApiKeyWithOwner& found) {
+  const auto& key = found.key;
   return {.id = key.id,
           .name = key.name,
           .key_start = key.key_start,
           .created_by = key.created_by,
+          .owner_role = found.owner_role,
           .created_at = key.created_at,
           .expires_at = key.expires_at,
           .last_used_at = key.last_used_at,
@@ -180,7 +182,7 @@ Task<Finding> SessionFinder::identify_api_key(Artefact artefact, Time now) {
   if (!found) co_return finding;
   finding.state = state_of(*found, now);
   finding.expires_at = found->key.expires_at;
-  finding.api_key = to_named(found->key);
+  finding.api_key = to_named(*found);
   const auto owner = found->key.owner;
   if (owner) finding.user = co_await store_.find_user(parts_.database, *owner);
   co_return finding;
@@ -209,7 +211,7 @@ Task<Finding> SessionFinder::identify_id(Artefact artefact, const Operator& acti
   if (!key) co_return finding;
   finding.kind = "api-key-id";
   finding.state = state_of(*key, now);
-  finding.api_key = to_named(key->key);
+  finding.api_key = to_named(*key);
   const auto owner = key->key.owner;
   if (owner) finding.user = co_await store_.find_user(parts_.database, *owner);
   co_return finding;

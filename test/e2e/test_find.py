@@ -55,7 +55,7 @@ def test_what_the_answer_says_ends_it_does(find, support, person):
     other = person.log_in("Tablet")
     found = find(other.refresh_token)
     calls = {call["what"]: call for call in found["items"][0]["revokeWith"]}
-    assert set(calls) == {"log-out-user", "log-out-network"}
+    assert set(calls) == {"end-session", "log-out-user", "log-out-network"}
     assert calls["log-out-user"]["isAllowed"] and not calls["log-out-network"]["isAllowed"]
     assert other.is_signed_in() and person.device.is_signed_in(), "asking ends nothing"
 
@@ -68,8 +68,17 @@ def test_what_the_answer_says_ends_it_does(find, support, person):
         assert item["session"]["state"] == "ended"
         assert item["session"]["endedReason"] == "forced-logout"
         assert item["session"]["endedBy"] == f"user:{support.id}"
-        assert "log-out-user" not in [call["what"] for call in item["revokeWith"]]
+        assert not {"end-session", "log-out-user"} & {call["what"] for call in item["revokeWith"]}
     assert after["users"][0]["endedSessions"]["count"] == 2
+
+
+def test_the_session_that_a_token_names_is_ended_alone(find, support, person):
+    other = person.log_in("Tablet")
+    for leaked in (other.access_token, other.refresh_token, other.session_id):
+        call = find(leaked)["items"][0]["revokeWith"][0]
+        assert call["what"] == "end-session" and call["isAllowed"] and call["body"] is None
+    assert support.api.request(call["method"], call["path"]).status == 204
+    assert not other.is_signed_in() and person.device.is_signed_in()
 
 
 def test_the_preview_for_a_network_may_be_asked_for_by_who_may(shared_server, person):
@@ -102,6 +111,24 @@ def test_a_key_names_itself_and_can_be_revoked_from_the_answer(find, shared_serv
     assert not call["isAllowed"] and call["body"] is None
     assert admin.request(call["method"], call["path"]).status == 204
     assert kinds(find(made["key"])) == [("api-key", "revoked")]
+
+
+def test_a_key_of_the_machine_is_revoked_by_superadmins_alone_and_the_answer_says_so(start_server, tmp_path):
+    server = start_server()
+    admin = with_role(server, "admin")
+    assert server.stop() == 0
+    made = Cli(tmp_path / "home", server).json("api-key", "create", "machine", "--permission", "users:read", "--local")
+    server.start()
+
+    def call_for(api):
+        return api.post(FIND, {"text": made["key"]}).json["items"][0]["revokeWith"][0]
+
+    of_admin, superadmin = admin.device.at(server).api, server.admin()
+    call = call_for(of_admin)
+    assert call["what"] == "revoke-api-key" and not call["isAllowed"]
+    assert of_admin.request(call["method"], call["path"]).status == 403
+    assert call_for(superadmin)["isAllowed"]
+    assert superadmin.request(call["method"], call["path"]).status == 204
 
 
 def test_ids_addresses_and_networks_are_looked_up(find, person):
@@ -205,8 +232,11 @@ def test_the_command_line_shows_a_table_and_the_commands_that_end_it(tmp_path, s
     assert "refresh-token" in printed and "valid" in printed
     assert f"{person.email} (customer)" in printed and session in printed
     assert f"safawinet logout user {person.id}" in printed
+    ending = next(line.split()[1:] for line in printed.splitlines() if "safawinet session end" in line)
+    assert ending == ["session", "end", person.id, session]
     assert person.device.refresh_token not in printed
     assert cli.json("session", "find", stdin=person.device.access_token)["items"][0]["session"]["id"] == session
     assert "Nothing" in cli.ok("session", "find", stdin="nothing of it")
-    cli.ok("logout", "user", person.id, "--yes")
+    cli.ok(*ending, "--yes")
+    assert not person.device.is_signed_in()
     assert "revoked" in cli.ok("session", "find", stdin=person.device.access_token)
