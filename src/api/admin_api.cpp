@@ -9,12 +9,6 @@ AdministrativeAct act_on(const Call& call, UserId target, std::string reason) {
   return {.acting = *call.acting, .target = target, .reason = std::move(reason), .origin = call.origin()};
 }
 
-std::unexpected<Error> bad_filter(std::string pointer, std::string detail) {
-  Error error{.code = ErrorCode::invalid_fields};
-  error.fields.push_back({std::move(pointer), "not-one-of", std::move(detail)});
-  return refuse(std::move(error));
-}
-
 // ?role= &active=
 Result<UserFilter> filter_of(const Call& call) {
   UserFilter filter;
@@ -22,12 +16,12 @@ Result<UserFilter> filter_of(const Call& call) {
   if (!role) return std::unexpected(role.error());
   if (*role) {
     filter.role = parse_role(**role);
-    if (!filter.role) return bad_filter("?role", "must be one of customer, support, admin, superadmin");
+    if (!filter.role) return bad_query("role", "not-one-of", "must be one of customer, support, admin, superadmin");
   }
   const auto active = call.query("active");
   if (!active) return std::unexpected(active.error());
   if (*active) {
-    if (**active != "true" && **active != "false") return bad_filter("?active", "must be true or false");
+    if (**active != "true" && **active != "false") return bad_query("active", "not-one-of", "must be true or false");
     filter.is_active = **active == "true";
   }
   return filter;

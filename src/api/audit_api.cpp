@@ -1,6 +1,5 @@
 #include "api/audit_api.hpp"
 
-#include <charconv>
 #include <initializer_list>
 #include <limits>
 #include <utility>
@@ -13,12 +12,6 @@ namespace {
 constexpr std::size_t kCheckpointsLimit = 1'000;  // of one call
 constexpr std::int64_t kExportLimit = 1'000;
 
-std::unexpected<Error> bad_query(std::string_view name, std::string code, std::string detail) {
-  Error error{.code = ErrorCode::invalid_fields};
-  error.fields.push_back({"?" + std::string(name), std::move(code), std::move(detail)});
-  return refuse(std::move(error));
-}
-
 Result<std::optional<Time>> time_of(const Call& call, std::string_view name) {
   const auto text = call.query(name);
   if (!text) return std::unexpected(text.error());
@@ -26,21 +19,6 @@ Result<std::optional<Time>> time_of(const Call& call, std::string_view name) {
   const auto time = parse_rfc3339(**text);
   if (!time) return bad_query(name, "invalid", "must be a time such as 2026-11-24T20:25:53Z");
   return *time;
-}
-
-Result<std::optional<std::int64_t>> number_of(const Call& call, std::string_view name, std::int64_t least,
-                                              std::int64_t most) {
-  const auto text = call.query(name);
-  if (!text) return std::unexpected(text.error());
-  if (!*text) return std::nullopt;
-  const auto& digits = **text;
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc() || end != digits.data() + digits.size() || number < least || number > most) {
-    return bad_query(name, "out-of-range",
-                     "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most));
-  }
-  return number;
 }
 
 Result<AuditFilter> filter_of(const Call& call) {
@@ -130,9 +108,9 @@ Task<Result<AuditPage>> AuditApi::list(Call& call) {
 }
 
 Task<Result<AuditExport>> AuditApi::export_entries(Call& call) {
-  const auto after = number_of(call, "after", 0, std::numeric_limits<std::int64_t>::max());
+  const auto after = call.number("after", 0, std::numeric_limits<std::int64_t>::max());
   if (!after) co_return std::unexpected(after.error());
-  const auto limit = number_of(call, "limit", 1, kExportLimit);
+  const auto limit = call.number("limit", 1, kExportLimit);
   if (!limit) co_return std::unexpected(limit.error());
   AuditExport answer;
   answer.next_after = after->value_or(0);

@@ -54,12 +54,13 @@ std::string clean(std::string_view text, std::size_t limit) {
   return out;
 }
 
-std::unexpected<Error> bad_query(std::string_view name, std::string code, std::string detail) {
-  return refuse(Error{.code = ErrorCode::invalid_fields,
-                      .fields = {{"?" + std::string(name), std::move(code), std::move(detail)}}});
-}
-
 }  // namespace
+
+std::unexpected<Error> bad_query(std::string_view name, std::string code, std::string detail) {
+  Error error{.code = ErrorCode::invalid_fields};
+  error.fields.push_back({"?" + std::string(name), std::move(code), std::move(detail)});
+  return refuse(std::move(error));
+}
 
 Actor Call::actor() const {
   if (acting) return acting->actor;
@@ -86,6 +87,20 @@ Result<std::optional<std::string>> Call::query(std::string_view name) const {
   return value;
 }
 
+Result<std::optional<std::int64_t>> Call::number(std::string_view name, std::int64_t least, std::int64_t most) const {
+  const auto text = query(name);
+  if (!text) return std::unexpected(text.error());
+  if (!*text) return std::nullopt;
+  const auto& digits = **text;
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size() || number < least || number > most) {
+    return bad_query(name, "out-of-range",
+                     "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+  }
+  return number;
+}
+
 std::optional<std::string> form_value(std::string_view body, std::string_view name) {
   const auto raw = find_pair(body, name);
   return raw ? decode_form(*raw) : std::nullopt;
@@ -95,15 +110,9 @@ namespace detail {
 
 Result<PageRequest<Id<void>>> parse_page(const Call& call, std::int64_t largest) {
   PageRequest<Id<void>> page;
-  const auto limit = call.query("limit");
+  const auto limit = call.number("limit", 1, largest);
   if (!limit) return std::unexpected(limit.error());
-  if (*limit) {
-    const auto& digits = **limit;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), page.limit);
-    if (error != std::errc() || end != digits.data() + digits.size() || page.limit < 1 || page.limit > largest) {
-      return bad_query("limit", "out-of-range", "must be a whole number from 1 to " + std::to_string(largest));
-    }
-  }
+  page.limit = limit->value_or(page.limit);
   const auto cursor = call.query("cursor");
   if (!cursor) return std::unexpected(cursor.error());
   if (*cursor) {

@@ -16,6 +16,9 @@
 
 namespace safawinet::api {
 
+// The refusal of a query parameter: invalid_fields, naming "?name".
+std::unexpected<Error> bad_query(std::string_view name, std::string code, std::string detail);
+
 struct Call {
   const http::Request& request;
   std::string request_id;
@@ -31,6 +34,9 @@ struct Call {
   [[nodiscard]] Visitor visitor() const;
   // The value of a query parameter, percent-decoded; none if absent. Errors: invalid_fields, when it is malformed.
   [[nodiscard]] Result<std::optional<std::string>> query(std::string_view name) const;
+  // The same as a whole number. Errors: invalid_fields, also when it is not from `least` to `most`.
+  [[nodiscard]] Result<std::optional<std::int64_t>> number(std::string_view name, std::int64_t least,
+                                                           std::int64_t most) const;
   // The path parameter as an id. Errors: not_found, since no thing has such a name.
   template <class Id>
   [[nodiscard]] Result<Id> id(std::size_t parameter) const {

@@ -2,7 +2,6 @@
 
 #include <boost/json.hpp>
 
-#include <charconv>
 #include <utility>
 
 #include "access/standing.hpp"
@@ -14,8 +13,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kItemsAtMost = 200;
-constexpr std::size_t kItemsUsually = 100;
+constexpr std::int64_t kItemsAtMost = 200;
+constexpr std::int64_t kItemsUsually = 100;
 constexpr std::chrono::seconds kKeyCheckInterval{5};
 
 http::Response answer_with(unsigned status, const json::object& object) {
@@ -80,18 +79,6 @@ bool accepts_events(const http::Request& request) {
   return request.field("Accept").value_or("").find("text/event-stream") != std::string_view::npos;
 }
 
-Result<std::size_t> limit_of(const Call& call) {
-  const auto text = call.query("limit");
-  if (!text) return std::unexpected(text.error());
-  if (!*text) return kItemsUsually;
-  std::size_t limit = 0;
-  const auto& digits = **text;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), limit);
-  if (error == std::errc() && end == digits.data() + digits.size() && limit >= 1 && limit <= kItemsAtMost) return limit;
-  return refuse(Error{.code = ErrorCode::invalid_fields,
-                      .fields = {{"?limit", "out-of-range", "must be a whole number from 1 to 200"}}});
-}
-
 // Where to go on. A client that connects again sends the last id that it had: that is later than what is in its
 // address.
 Result<std::optional<std::string>> cursor_of(const Call& call) {
@@ -127,11 +114,12 @@ Task<Result<http::Response>> ResourceServersApi::introspect_token(const SecretTe
 }
 
 Task<Result<http::Response>> ResourceServersApi::revocations(Call& call) {
-  const auto limit = limit_of(call);
+  const auto limit = call.number("limit", 1, kItemsAtMost);
   if (!limit) co_return std::unexpected(limit.error());
+  const auto items = static_cast<std::size_t>(limit->value_or(kItemsUsually));
   const auto after = cursor_of(call);
   if (!after) co_return std::unexpected(after.error());
-  auto page = co_await parts_.pages.read(*after, *limit);
+  auto page = co_await parts_.pages.read(*after, items);
   if (accepts_events(call.request)) co_return co_await stream(call, std::move(page));
   RevocationFeedAnswer answer{
       .items = {}, .next_cursor = page.next, .has_more = page.has_more, .reset = page.is_reset, .epoch = page.epoch};

@@ -111,6 +111,44 @@ def test_a_session_cannot_be_ended_by_half_on_a_full_disk(server, small_disk):
 
 
 @pytest.mark.embedded_only
+def test_acts_that_cannot_be_recorded_are_not_done(server, small_disk):
+    person, target = signed_up_user(server), signed_up_user(server)
+    admin = server.admin()
+    path = f"/v1/admin/users/{target.id}"
+
+    def entries() -> int:
+        return server.sql("SELECT count(*) FROM audit_log WHERE action IN ('user.disabled', 'user.enabled')")[0][0]
+
+    filler = fill(small_disk)
+    done, reply = 0, None
+    for _ in range(3000):
+        fill(small_disk)
+        act, body = ("/enable", {}) if done % 2 else ("/disable", {"reason": "while the disk is full"})
+        reply = admin.post(path + act, body)
+        if reply.status != 200:
+            break
+        done += 1
+
+    assert reply.status == 503, "the disk never filled"
+    assert int(reply.headers["Retry-After"]) > 0
+    assert admin.get(path).json["isActive"] is (done % 2 == 0), "what was refused was not done"
+    for refused in (
+        admin.post(path + "/role", {"role": "support"}),
+        admin.post("/v1/admin/api-keys", {"name": "k", "permissions": ["users:read"]}),
+        admin.post("/v1/admin/sessions/find", {"text": person.email}),
+        admin.post("/v1/audit/erase", {"userId": person.id, "reason": "x"}),
+    ):
+        assert refused.status == 503, refused
+    assert person.device.is_signed_in()
+    filler.unlink()
+    act, body = ("/enable", {}) if done % 2 else ("/disable", {"reason": "again"})
+    eventually(lambda: admin.post(path + act, body).status == 200, "operators can act again")
+    assert entries() == done + 1
+    eventually(lambda: not server.sql("SELECT * FROM audit_queue"), "what was written is linked")
+    assert admin.post("/v1/audit/verify", {}).json["findings"] == []
+
+
+@pytest.mark.embedded_only
 def test_a_server_starts_on_a_full_disk_or_says_why_not(server, small_disk):
     person = signed_up_user(server)
     assert server.stop() == 0
