@@ -428,6 +428,14 @@ Task<bool> AccountService::has_superadmin() {
   co_return has_one.value();
 }
 
+Task<bool> AccountService::has_working_superadmin() {
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    co_return co_await store_.has_working_superadmin(transaction);
+  };
+  const auto has_one = co_await parts_.database.transact(std::move(body));
+  co_return has_one.value();
+}
+
 Task<Result<bool>> AccountService::ensure_superadmin(EmailAddress email, SecretText password) {
   const Passwords::Owner owner{.email = email.text(), .name = {}};
   const auto hash = parts_.passwords.hash_new_now(password, owner, "/password");

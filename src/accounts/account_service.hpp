@@ -106,7 +106,10 @@ class AccountService {
   // Errors: forbidden, when the operator may no longer do it.
   Task<Status> invite(Operator acting, EmailAddress email, Visitor visitor);
 
+  // Whether there is one at all, also one who was disabled.
   Task<bool> has_superadmin();
+  // Whether there is one who is active and verified.
+  Task<bool> has_working_superadmin();
   // Makes a superadmin unless there is one. Errors: invalid_fields (the password policy). True if it was made.
   Task<Result<bool>> ensure_superadmin(EmailAddress email, SecretText password);
 

@@ -40,6 +40,8 @@ constexpr Statement kSearch{
     "ORDER BY id DESC LIMIT $3"};
 constexpr Statement kListById{"SELECT " USER_COLUMNS " FROM users WHERE id > $1 ORDER BY id LIMIT $2"};
 constexpr Statement kHasSuperadmin{"SELECT 1 FROM users WHERE role = 'superadmin' LIMIT 1"};
+constexpr Statement kHasWorkingSuperadmin{
+    "SELECT 1 FROM users WHERE role = 'superadmin' AND is_active AND email_verified_at IS NOT NULL LIMIT 1"};
 constexpr Statement kLockSuperadmins{
     "SELECT id FROM users WHERE role = 'superadmin' AND is_active AND email_verified_at IS NOT NULL ORDER BY id",
     "SELECT id FROM users WHERE role = 'superadmin' AND is_active AND email_verified_at IS NOT NULL ORDER BY id "
@@ -207,6 +209,11 @@ Task<std::vector<User>> UserStore::list_by_id(sql::Transaction& transaction, std
 
 Task<bool> UserStore::has_superadmin(sql::Transaction& transaction) {
   const auto rows = co_await transaction.execute(kHasSuperadmin);
+  co_return !rows.empty();
+}
+
+Task<bool> UserStore::has_working_superadmin(sql::Transaction& transaction) {
+  const auto rows = co_await transaction.execute(kHasWorkingSuperadmin);
   co_return !rows.empty();
 }
 

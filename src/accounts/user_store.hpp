@@ -65,7 +65,10 @@ class UserStore {
                                  std::int64_t limit, UserFilter filter = {});
   // In the order of ids, those behind `after`.
   Task<std::vector<User>> list_by_id(sql::Transaction& transaction, std::optional<UserId> after, std::int64_t limit);
+  // Whether there is one at all.
   Task<bool> has_superadmin(sql::Transaction& transaction);
+  // Whether there is an active, verified one.
+  Task<bool> has_working_superadmin(sql::Transaction& transaction);
   // Locks all active, verified superadmins. True if there is one other than this.
   Task<bool> lock_other_superadmins(sql::Transaction& transaction, UserId id);
   Task<void> lock_first_administrator(sql::Transaction& transaction);

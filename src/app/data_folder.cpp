@@ -60,7 +60,8 @@ DataFolder::DataFolder(std::filesystem::path path, Use use) : path_(std::move(pa
     if (use == Use::for_a_command) {
       throw StartFailure(kExitFailed, "the data folder " + path_.string() +
                                           " is in use by a running server: speak to that, without --local "
-                                          "(safawinet context add NAME --url URL)");
+                                          "(safawinet context add NAME --url URL); if nobody can log in there, stop "
+                                          "it first (SIGTERM)");
     }
     throw StartFailure(kExitFailed, "another safawinet is using the data folder " + path_.string() +
                                         ": stop it, or set storage.data_dir to another folder");

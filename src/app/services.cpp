@@ -265,9 +265,15 @@ void Services::connect_to_cache() {
 
 void Services::make_first_administrator() {
   auto& loop = workers->background();
-  if (run_task(loop, accounts->has_superadmin())) return;
   const auto text =
       settings.accounts.admin_email.empty() ? std::string(kFirstAdministratorEmail) : settings.accounts.admin_email;
+  if (run_task(loop, accounts->has_superadmin())) {
+    // SQL by hand may have disabled the last one. That is obeyed, and said; it is no reason to make another account.
+    if (run_task(loop, accounts->has_working_superadmin())) return;
+    log.event(LogLevel::warning, "no-superadmin",
+              {{"email", text}, {"cause", "each superadmin is disabled, or has an address that is not proved"}});
+    return;
+  }
   auto email = EmailAddress::parse(text);
   if (!email)
     throw StartFailure(kExitUsage, "SAFAWINET_ADMIN_EMAIL (accounts.admin_email) is no e-mail address: " + text);

@@ -210,6 +210,7 @@ void add_acts(CLI::App& noun, int& exit_code) {
           {.help = {.name = "enable",
                     .description = "Let a disabled account log in again",
                     .example = "safawinet user enable ada@example.com\n"
+                               "# Nobody can log in any more? Stop a server on the embedded database first:\n"
                                "safawinet user enable admin@localhost --local --reason 'Locked out'"},
            .path = "enable",
            .preview = {},

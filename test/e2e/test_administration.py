@@ -107,6 +107,14 @@ def test_the_last_superadmin_stays_by_the_api_and_goes_by_sql(start_server):
     assert server.api().login(ADMIN_EMAIL, ADMIN_PASSWORD).status == 200
 
 
+def test_a_last_superadmin_who_was_disabled_by_sql_is_told_and_no_other_is_made(start_server):
+    server = start_server()
+    server.sql("UPDATE users SET is_active = false WHERE email = ?", ADMIN_EMAIL)
+    server.restart()
+    assert "disabled" in server.wait_for_event("no-superadmin")["cause"]
+    assert server.sql("SELECT count(*) FROM users") == [(1,)]
+
+
 def test_two_superadmins_who_demote_each_other_leave_one(start_server):
     server = start_server()
     one, two = with_role(server, "superadmin"), with_role(server, "superadmin")

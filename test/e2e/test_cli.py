@@ -341,7 +341,9 @@ def test_a_server_with_a_certificate_of_ones_own_authority_is_reached_with_its_c
 
 @pytest.mark.embedded_only
 def test_local_is_refused_while_a_server_has_the_embedded_database(home, shared_server):
-    assert "safawinet context add" in Cli(home, shared_server).refused("user", "list", "--local")
+    said = Cli(home, shared_server).refused("user", "list", "--local")
+    assert "safawinet context add" in said
+    assert "stop it first (SIGTERM)" in said  # for whoever is locked out
 
 
 def test_local_works_while_the_server_is_down(home, start_server):
