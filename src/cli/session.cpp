@@ -6,6 +6,7 @@
 #include <fstream>
 #include <optional>
 
+#include "base/ids.hpp"
 #include "cli/commands.hpp"
 #include "cli/desk.hpp"
 #include "cli/failure.hpp"
@@ -26,6 +27,12 @@ void add_list(CLI::App& noun, int& exit_code) {
   *limit = add_limit(verb);
 }
 
+Uuid session_id_of(const std::string& text) {
+  const auto id = Uuid::parse(text);
+  if (!id) throw Failure("no such id: " + text, "safawinet session list USER", kUsage);
+  return *id;
+}
+
 void add_end(CLI::App& noun, int& exit_code) {
   struct Options {
     std::string user, session, reason;
@@ -40,11 +47,12 @@ void add_end(CLI::App& noun, int& exit_code) {
                   "safawinet session end ada@example.com 01a22430-852c-77a9-9b81-9ebaa044760d"},
       [options](Desk& desk) {
         auto& api = desk.api();
+        const auto wanted = session_id_of(options->session);
         const auto user = find_user(api, options->user);
         const auto path = "/v1/admin/users/" + text_at(user, "id") + "/sessions";
         std::optional<boost::json::object> session;
         for_each_item(api, path, {{"limit", "200"}}, [&](const boost::json::object& one) {
-          if (text_at(one, "id") == options->session) session = one;
+          if (Uuid::parse(text_at(one, "id")) == wanted) session = one;
           return !session;
         });
         if (!session) {
@@ -60,8 +68,9 @@ void add_end(CLI::App& noun, int& exit_code) {
         }
         if (!options->consent->is_given) desk.console().note(preview);
         if (!may_go_on(desk, *options->consent, "End it?")) return;
-        api.remove(path + "/" + options->session, {{"reason", options->reason}});
-        desk.print_done("Ended it; its access tokens are refused.", boost::json::object{{"ended", options->session}});
+        const auto ended_session_id = text_at(*session, "id");
+        api.remove(path + "/" + ended_session_id, {{"reason", options->reason}});
+        desk.print_done("Ended it; its access tokens are refused.", boost::json::object{{"ended", ended_session_id}});
       });
   verb.add_option("user", options->user, "Id or e-mail address")->type_name("USER")->required();
   verb.add_option("session", options->session, "Its id, as session list shows it")->type_name("SESSION")->required();
@@ -185,10 +194,10 @@ void add_find(CLI::App& noun, int& exit_code) {
 void print_sessions(Desk& desk, const std::string& user, std::size_t limit) {
   const auto id = text_at(find_user(desk.api(), user), "id");
   print_list(desk, "/v1/admin/users/" + id + "/sessions", {}, limit,
-             {"ID", "DEVICE", "ADDRESS", "BEGAN", "LAST USED", "EXPIRES", "USER AGENT"},
+             {"ID", "DEVICE", "ADDRESS", "LAST USED", "BEGAN", "EXPIRES", "USER AGENT"},
              [](const boost::json::object& session) -> std::vector<std::string> {
-               return {text_at(session, "id"),        text_at(session, "deviceName"), text_at(session, "ipAddress"),
-                       time_at(session, "createdAt"), time_at(session, "lastUsedAt"), time_at(session, "expiresAt"),
+               return {text_at(session, "id"),         text_at(session, "deviceName"), text_at(session, "ipAddress"),
+                       time_at(session, "lastUsedAt"), time_at(session, "createdAt"),  time_at(session, "expiresAt"),
                        text_at(session, "userAgent")};
              });
 }

@@ -1,17 +1,17 @@
 #include "cli/table.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
+#include "base/ids.hpp"
 #include "cli/text.hpp"
 
 namespace safawinet::cli {
 namespace {
 
 constexpr std::size_t kRowsToMeasure = 200;
-constexpr std::size_t kGap = 2;           // columns between two cells
-constexpr std::size_t kLeastColumns = 6;  // of a cell that is cut
+constexpr std::size_t kGap = 2;            // columns between two cells
+constexpr std::size_t kLeastColumns = 11;  // of a cell that is cut: a date and "…"
 
 }  // namespace
 
@@ -22,7 +22,7 @@ void Table::add(std::vector<std::string> cells) {
   cells.resize(titles_.size());
   for (auto& cell : cells) cell = inert(cell);
   ++rows_;
-  if (!widths_.empty()) {
+  if (!columns_.empty()) {
     write_row(cells);
     return;
   }
@@ -31,39 +31,92 @@ void Table::add(std::vector<std::string> cells) {
 }
 
 void Table::finish() {
-  if (widths_.empty() && !held_.empty()) fix_widths();
+  if (columns_.empty() && !held_.empty()) fix_widths();
 }
 
 void Table::fix_widths() {
   for (std::size_t column = 0; column < titles_.size(); ++column) {
     auto widest = width_of(titles_[column]);
-    for (const auto& row : held_) widest = std::max(widest, width_of(row[column]));
-    widths_.push_back(widest);
+    bool is_of_ids = false;
+    for (const auto& row : held_) {
+      widest = std::max(widest, width_of(row[column]));
+      is_of_ids = is_of_ids || Uuid::parse(row[column]);
+    }
+    columns_.push_back({.columns = widest, .is_of_ids = is_of_ids});
   }
-  // The widest cells give way first.
-  const auto gaps = kGap * (widths_.size() - 1);
-  while (width_ > 0 && std::accumulate(widths_.begin(), widths_.end(), gaps) > width_) {
-    auto& widest = *std::ranges::max_element(widths_);
-    if (widest <= kLeastColumns) break;
-    --widest;
+  if (width_ > 0) {
+    leave_out_columns();
+    cut_cells();
   }
-  write_row(titles_);
+  if (!is_of_records_) write_line(titles_);
   for (const auto& row : held_) write_row(row);
   held_.clear();
 }
 
+std::size_t Table::width_with_cells_of(std::size_t most) const {
+  std::size_t all = 0;
+  for (const auto& column : columns_) {
+    if (column.columns > 0) all += (column.is_of_ids ? column.columns : std::min(column.columns, most)) + kGap;
+  }
+  return all > 0 ? all - kGap : 0;
+}
+
+void Table::leave_out_columns() {
+  while (width_with_cells_of(kLeastColumns) > width_) {
+    const auto last = std::ranges::find_if(columns_.rbegin(), columns_.rend(),
+                                           [](const auto& column) { return column.columns > 0 && !column.is_of_ids; });
+    if (last == columns_.rend()) break;
+    last->columns = 0;
+  }
+  const bool tells_of_ids =
+      std::ranges::any_of(columns_, [](const auto& column) { return column.columns > 0 && !column.is_of_ids; });
+  is_of_records_ = !tells_of_ids || width_with_cells_of(kLeastColumns) > width_;
+}
+
+void Table::cut_cells() {
+  while (width_with_cells_of(width_) > width_) {
+    auto* widest = &columns_.front();
+    for (auto& column : columns_) {
+      if (!column.is_of_ids && (widest->is_of_ids || column.columns > widest->columns)) widest = &column;
+    }
+    if (widest->is_of_ids || widest->columns <= kLeastColumns) break;
+    --widest->columns;
+  }
+}
+
 void Table::write_row(const std::vector<std::string>& cells) {
+  if (is_of_records_) {
+    write_record(cells);
+  } else {
+    write_line(cells);
+  }
+}
+
+void Table::write_line(const std::vector<std::string>& cells) {
   std::string line;
-  for (std::size_t column = 0; column < cells.size(); ++column) {
-    const auto cell = width_ > 0 ? shortened(cells[column], widths_[column]) : cells[column];
+  std::size_t missing = 0;  // blanks up to the next cell
+  for (std::size_t index = 0; index < cells.size(); ++index) {
+    const auto& column = columns_[index];
+    if (column.columns == 0) continue;
+    const auto cell = width_ > 0 && !column.is_of_ids ? shortened(cells[index], column.columns) : cells[index];
+    line.append(missing, ' ');
     line += cell;
     const auto used = width_of(cell);
-    const bool is_last = column + 1 == cells.size();
-    if (!is_last) line.append((used < widths_[column] ? widths_[column] - used : 0) + kGap, ' ');
+    missing = (used < column.columns ? column.columns - used : 0) + kGap;
   }
   while (line.ends_with(' ')) line.pop_back();
-  if (width_ > 0) line = shortened(line, width_);
   write_(line + "\n");
+}
+
+void Table::write_record(const std::vector<std::string>& cells) {
+  std::string lines = is_first_record_ ? "" : "\n";
+  is_first_record_ = false;
+  for (std::size_t index = 0; index < cells.size(); ++index) {
+    if (cells[index].empty()) continue;
+    const auto line = titles_[index] + ": " + cells[index];
+    lines += (columns_[index].is_of_ids ? line : shortened(line, width_)) + "\n";
+  }
+  write_(lines);
 }
 
 }  // namespace safawinet::cli

@@ -49,6 +49,36 @@ TEST_F(TableTest, FitsTheTerminalWhateverTheCellsHold) {
   }
 }
 
+constexpr auto kId = "01a22430-852c-77a9-9b81-9ebaa044760d";
+
+TEST_F(TableTest, NeverCutsAnId) {
+  for (const std::size_t width : {40U, 50U, 80U, 120U}) {
+    printed_.clear();
+    auto table = make({"ID", "DEVICE", "BEGAN", "EXPIRES", "USER AGENT"}, width);
+    table.add({kId, "A telephone of hers", "2026-11-28 21:40:39Z", "2026-12-28 21:40:39Z", std::string(100, 'u')});
+    table.finish();
+    EXPECT_NE(printed_.find(kId), std::string::npos) << printed_;
+    for (const auto& line : lines()) EXPECT_LE(width_of(line), width) << line;
+  }
+}
+
+TEST_F(TableTest, LeavesColumnsOutFromTheRight) {
+  auto table = make({"ID", "DEVICE", "BEGAN", "EXPIRES", "USER AGENT"}, 80);
+  table.add({kId, "Phone", "2026-11-28 21:40:39Z", "2026-12-28 21:40:39Z", std::string(100, 'u')});
+  table.finish();
+  EXPECT_EQ(lines().front().find("USER AGENT"), std::string::npos);
+  EXPECT_NE(lines().front().find("DEVICE"), std::string::npos);
+}
+
+TEST_F(TableTest, PrintsRecordsWhereNothingFitsBesideTheId) {
+  auto table = make({"ID", "DEVICE", "NAME"}, 40);
+  table.add({kId, "Phone of a long name", ""});
+  table.add({kId, "Tablet", "Ada"});
+  table.finish();
+  const std::string id = kId;
+  EXPECT_EQ(printed_, "ID: " + id + "\nDEVICE: Phone of a long name\n\nID: " + id + "\nDEVICE: Tablet\nNAME: Ada\n");
+}
+
 TEST_F(TableTest, CutsNothingWhenPiped) {
   auto table = make({"A", "B"}, 0);
   table.add({std::string(500, 'a'), "b"});

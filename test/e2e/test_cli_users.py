@@ -99,7 +99,7 @@ def test_a_deleted_user_is_gone(cli, person):
 def test_one_session_is_ended_and_the_others_go_on(cli, person):
     other = person.log_in("Tablet")
     assert "Tablet" in cli.ok("session", "end", person.email, other.session_id, "--dry-run")
-    cli.ok("session", "end", person.email, other.session_id, "--yes")
+    cli.ok("session", "end", person.email, other.session_id.upper(), "--yes")
     assert not other.is_signed_in()
     assert person.device.is_signed_in()
     cli.refused("session", "end", person.email, "01890000-0000-7000-8000-000000000000", "--yes")
