@@ -136,7 +136,9 @@ boost::json::value Api::expect(std::variant<boost::json::value, Refusal> answer)
   return std::get<boost::json::value>(std::move(answer));
 }
 
-void fail(const Refusal& refusal) { throw Failure(refusal.text, hint_for(refusal)); }
+void fail(const Refusal& refusal) {
+  throw Failure(refusal.text, hint_for(refusal), refusal.type == "invalid-fields" ? kUsage : kFailed);
+}
 
 bool for_each_item(Api& api, std::string_view path, Query query,
                    const std::function<bool(const boost::json::object&)>& take) {

@@ -10,6 +10,7 @@
 namespace safawinet::cli {
 
 void add_version(CLI::App& app, int& exit_code) {
+  app.set_version_flag("--version", "safawinet " + std::string(app::kVersion), "Print the version");
   auto* command = app.add_subcommand("version", "Print the version");
   command->footer(example_footer("safawinet version --json"));
   const auto is_json = std::make_shared<bool>(false);

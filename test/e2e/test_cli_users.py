@@ -30,6 +30,11 @@ def test_an_account_is_made_and_its_owner_chooses_the_password_by_mail(cli, shar
     assert "taken" in cli.refused("user", "create", email) or cli.run("user", "create", email).returncode == 1
 
 
+def test_what_the_server_finds_wrong_in_what_was_typed_is_exit_code_2(cli):
+    cli.refused("user", "create", "bad", code=2)
+    cli.refused("logout", "matching", "--ip-network", "foo", "--dry-run", code=2)
+
+
 def test_an_account_is_made_with_a_password_from_stdin(cli, shared_server):
     email = new_address("ready")
     cli.ok("user", "create", email, "--verified", "--role", "support", "--password-stdin", stdin=OTHER_PASSWORD + "\n")
