@@ -40,6 +40,7 @@ void write_to(int file, std::string_view text) {
         check_interrupted();
         continue;
       }
+      if (errno == EPIPE && file == STDOUT_FILENO) throw ReaderGone();
       throw Failure("cannot write the output: " + reason());
     }
     text.remove_prefix(static_cast<std::size_t>(written));
@@ -133,8 +134,9 @@ void check_interrupted() {
   if (is_interrupted()) throw Interrupted();
 }
 
-void end_by_interrupt() {
-  const int signal = received_signal != 0 ? received_signal : SIGINT;
+void end_by_interrupt() { end_by(received_signal != 0 ? received_signal : SIGINT); }
+
+void end_by(int signal) {
   ::signal(signal, SIG_DFL);
   ::raise(signal);
   std::_Exit(128 + signal);
@@ -202,6 +204,11 @@ bool Console::ask_yes(std::string_view question) {
 }
 
 SecretText Console::secret_from_stdin() {
+  if (::isatty(STDIN_FILENO) != 0) {
+    Terminal terminal("pipe it in");
+    terminal.hide_typing();
+    return SecretText(terminal.ask("Password: "));
+  }
   auto line = read_line(STDIN_FILENO);
   if (!line || line->empty()) throw Failure("there is nothing on stdin", {}, kUsage);
   return SecretText(std::move(*line));

@@ -19,6 +19,8 @@ void notice_interrupts();
 void check_interrupted();
 // Ends this process the way in which the signal would have, so that the caller's shell sees it.
 [[noreturn]] void end_by_interrupt();
+// Ends it by this signal.
+[[noreturn]] void end_by(int signal);
 
 // Puts Ctrl-C and SIGTERM off while something is between two places: exchanged at the server, and not yet in its file.
 // May be nested. Throws Interrupted when there was one before.
@@ -52,7 +54,8 @@ class Console {
   SecretText ask_secret(std::string_view question, std::string_view otherwise);
   // True for "y" or "yes". Throws Failure (exit 1) when there is no terminal: nothing is done unasked.
   bool ask_yes(std::string_view question);
-  // The first line of stdin, for --password-stdin. Throws Failure when there is none.
+  // The first line of stdin, for --password-stdin; when that is a terminal, it is asked without showing what is typed.
+  // Throws Failure when there is none.
   static SecretText secret_from_stdin();
   // All of stdin, at most `limit` bytes.
   static std::string text_from_stdin(std::size_t limit);

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <csignal>
 #include <optional>
 #include <utility>
 
@@ -40,6 +41,8 @@ int run(const Invocation& invocation, const Work& work) {
     desk.console().note("Stopped.");
     desk.hang_up();
     end_by_interrupt();
+  } catch (const ReaderGone&) {
+    end_by(SIGPIPE);
   } catch (const Failure& failure) {
     desk.console().note("safawinet: " + std::string(failure.what()));
     if (!failure.next().empty()) desk.console().note("  try: " + failure.next());
@@ -140,7 +143,7 @@ CLI::App& add_verb(CLI::App& noun, int& exit_code, const VerbText& text, Work wo
   auto invocation = std::make_shared<Invocation>();
   auto& verb = add(noun, exit_code, text, invocation, std::move(work));
   auto* context = verb.add_option("--context", invocation->context, "Another context than the current one")
-                      ->type_name("NAME")
+                      ->type_name("CONTEXT")
                       ->group(std::string(kConnectionGroup));
   auto* local = verb.add_flag("--local", invocation->is_local,
                               "Work on this machine's database, also while the server is down; recorded as os:<you>")

@@ -24,6 +24,12 @@ class Failure : public std::runtime_error {
   int exit_code_;
 };
 
+// Whoever reads stdout has gone, as head does: that is no failure of anybody.
+class ReaderGone : public Failure {
+ public:
+  ReaderGone() : Failure("nobody reads the output any more") {}
+};
+
 // Ctrl-C, noticed where it is safe to stop.
 class Interrupted : public std::exception {
  public:

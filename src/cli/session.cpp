@@ -174,10 +174,11 @@ void add_find(CLI::App& noun, int& exit_code) {
                          .example = "safawinet session find < leaked.txt\n"
                                     "grep 203.0.113.7 access.log | tail -n 20 | safawinet session find --json"},
                         [file](Desk& desk) {
-                          if (file->empty() && ::isatty(STDIN_FILENO) != 0) {
+                          const bool is_from_stdin = file->empty() || *file == "-";
+                          if (is_from_stdin && ::isatty(STDIN_FILENO) != 0) {
                             desk.console().note("Paste the text; Ctrl-D on a line of its own ends it.");
                           }
-                          const auto text = file->empty() ? Console::text_from_stdin(kTextLimit) : text_of_file(*file);
+                          const auto text = is_from_stdin ? Console::text_from_stdin(kTextLimit) : text_of_file(*file);
                           if (text.empty()) throw Failure("there is no text to look at", {}, kUsage);
                           const auto answer = desk.api().post("/v1/admin/sessions/find", {{"text", text}});
                           if (desk.is_json()) {
@@ -186,7 +187,7 @@ void add_find(CLI::App& noun, int& exit_code) {
                             print_found(desk, object_of(answer));
                           }
                         });
-  verb.add_option("--file", *file, "Read the text from this file instead of stdin")->type_name("FILE");
+  verb.add_option("--file", *file, "Read the text from this file instead of stdin; - is stdin")->type_name("FILE");
 }
 
 }  // namespace

@@ -288,6 +288,8 @@ def test_what_leaked_goes_to_the_server_from_stdin_or_a_file_and_what_is_found_i
     file = tmp_path / "leak"
     file.write_text(token + "\n")
     assert cli.json("session", "find", "--file", str(file))["items"][0]["kind"] == "refresh-token"
+    assert cli.json("session", "find", "--file", "-", stdin=token)["items"][0]["kind"] == "refresh-token"
+    assert seen.pop() == seen[0]
     assert seen == [("/v1/admin/sessions/find", {"text": token}), ("/v1/admin/sessions/find", {"text": token + "\n"})]
 
 
@@ -332,6 +334,32 @@ def test_an_export_that_broke_off_goes_on_and_has_everybody_once(cli, stand, tmp
     assert list(tmp_path.glob("users.jsonl*")) == [file]
     assert "complete already" in cli.run("user", "export", "--output", str(file), "--resume").stderr
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_export_of_users_does_not_go_on_with_another_file(cli, stand, tmp_path):
+    stand.answers = pages_of_users([])
+    file = tmp_path / "audit.jsonl"
+    file.write_text(json.dumps({"position": 1, "id": USERS[0]["id"], "action": "user.logged-in"}) + "\n")
+    said = cli.refused("user", "export", "--output", str(file), "--resume")
+    assert "no export of users" in said
+    assert len(lines_of(file)) == 1
+
+
+def test_an_export_into_a_file_tells_json_what_it_wrote(cli, stand, tmp_path):
+    stand.answers = pages_of_users([])
+    file = tmp_path / "users.jsonl"
+    done = cli.run("user", "export", "--output", str(file), "--json")
+    assert json.loads(done.stdout) == {"file": str(file), "users": 25, "isComplete": True}
+    assert done.stderr.count("Exported 25 users") == 1
+    stand.answers = lambda *_: (200, {}, {"items": [] if "after=2&" in _[1] else [{"position": 1}, {"position": 2}]})
+    file = tmp_path / "audit.jsonl"
+    done = cli.run("audit", "export", "--output", str(file), "--json")
+    assert json.loads(done.stdout) == {"file": str(file), "entries": 2, "upTo": 2}
+    assert done.stderr.count("Exported 2 entries") == 1
+
+
+def test_a_context_with_a_key_has_nobody_to_log_out(cli):
+    assert "uses an API key" in cli.refused("context", "logout")
 
 
 def test_an_export_does_not_write_over_a_file(cli, stand, tmp_path):
