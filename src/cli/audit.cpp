@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <deque>
 #include <fstream>
 #include <optional>
@@ -17,11 +18,28 @@ namespace safawinet::cli {
 namespace {
 
 constexpr std::size_t kCheckpointsOfACall = 300;  // of the newest ones: a body has at most 64 KiB
-constexpr std::string_view kPage = "1000";
+constexpr std::size_t kPage = 1000;
+
+std::string count_of(std::size_t count, const std::string& thing, const std::string& things) {
+  return std::to_string(count) + " " + (count == 1 ? thing : things);
+}
+
+std::string fault_of_position(const std::string& text) {
+  std::int64_t position = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), position);
+  const bool is_one = error == std::errc() && end == text.data() + text.size() && position > 0;
+  return is_one ? "" : "a position is a whole number, from 1 on";
+}
 
 struct Filter {
   std::string actor, target, action, outcome, since, until;
 };
+
+// "user:ID" for an e-mail address; everything else as it is.
+std::string named(Desk& desk, const std::string& who) {
+  if (who.find('@') == std::string::npos || who.find(':') != std::string::npos) return who;
+  return "user:" + text_at(find_user(desk.api(), who), "id");
+}
 
 void add_list(CLI::App& noun, int& exit_code) {
   auto filter = std::make_shared<Filter>();
@@ -31,10 +49,10 @@ void add_list(CLI::App& noun, int& exit_code) {
                {.name = "list",
                 .description = "List who did what to whom, the newest first",
                 .example = "safawinet audit list --since 1d --outcome refused\n"
-                           "safawinet audit list --target user:01a22430-852c-77a9-9b81-9ebaa044760d"},
+                           "safawinet audit list --target ada@example.com"},
                [=](Desk& desk) {
-                 Query query{{"actor", filter->actor},
-                             {"target", filter->target},
+                 Query query{{"actor", named(desk, filter->actor)},
+                             {"target", named(desk, filter->target)},
                              {"action", filter->action},
                              {"outcome", filter->outcome}};
                  if (!filter->since.empty()) query.emplace_back("since", when_text(filter->since, "--since"));
@@ -47,8 +65,10 @@ void add_list(CLI::App& noun, int& exit_code) {
                                       text_at(entry, "reason")};
                             });
                });
-  verb.add_option("--actor", filter->actor, "Who did it, such as user:ID, api-key:ID, os:NAME")->type_name("ACTOR");
-  verb.add_option("--target", filter->target, "To whom or what, such as user:ID")->type_name("TARGET");
+  verb.add_option("--actor", filter->actor, "Who did it: an e-mail address, user:ID, api-key:ID or os:NAME")
+      ->type_name("ACTOR");
+  verb.add_option("--target", filter->target, "To whom or what: an e-mail address, or such as user:ID")
+      ->type_name("TARGET");
   verb.add_option("--action", filter->action, "What, such as session.force-logout")->type_name("ACTION");
   verb.add_option("--outcome", filter->outcome, "How it ended")->check(CLI::IsMember({"done", "refused"}));
   verb.add_option("--since", filter->since, "At it or later, such as 12h or 2026-11-28")->type_name("WHEN");
@@ -96,16 +116,20 @@ void verify(Desk& desk, const std::string& checkpoints_file, std::int64_t from) 
     next = up_to + 1;
     const auto head = number_at(object_of(part.at("head")), "position");
     desk.console().progress("Verified " + std::to_string(up_to) + " of " + std::to_string(head) + " entries, " +
-                            std::to_string(findings.size()) + " findings");
+                            count_of(findings.size(), "finding", "findings"));
     check_interrupted();
   }
   const auto head = object_of(object_of(answer).at("head"));
+  if (from > number_at(head, "position")) {
+    throw Failure("there is no position " + std::to_string(from) + ": the record ends at " + text_at(head, "position"),
+                  {}, kUsage);
+  }
   if (desk.is_json()) {
     desk.print_json(boost::json::object{{"rows", rows}, {"head", head}, {"findings", findings}});
   } else if (findings.empty()) {
-    desk.print_done(
-        "The record is whole: " + std::to_string(rows) + " entries, up to position " + text_at(head, "position") + ".",
-        {});
+    desk.print_done("The record is whole: " + count_of(static_cast<std::size_t>(rows), "entry", "entries") +
+                        ", up to position " + text_at(head, "position") + ".",
+                    {});
   } else {
     auto table = desk.table({"POSITION", "FINDING", "ENTRY", "DETAIL"});
     for (const auto& item : findings) {
@@ -116,7 +140,7 @@ void verify(Desk& desk, const std::string& checkpoints_file, std::int64_t from) 
     table.finish();
   }
   if (!findings.empty()) {
-    throw Failure("the record was altered: " + std::to_string(findings.size()) + " findings",
+    throw Failure("the record was altered: " + count_of(findings.size(), "finding", "findings"),
                   "keep a copy of the database, and compare it with a backup and the checkpoints");
   }
 }
@@ -136,7 +160,7 @@ void add_verify(CLI::App& noun, int& exit_code) {
   verb.add_option("--checkpoints", options->checkpoints,
                   "Signed checkpoints from elsewhere, one a line: shows that nothing was cut off or put back")
       ->type_name("FILE");
-  verb.add_option("--from", options->from, "Begin at this position")->type_name("POSITION")->check(CLI::PositiveNumber);
+  verb.add_option("--from", options->from, "Begin at this position")->type_name("POSITION")->check(fault_of_position);
 }
 
 void export_entries(Desk& desk, const ExportTarget& target) {
@@ -147,7 +171,7 @@ void export_entries(Desk& desk, const ExportTarget& target) {
   try {
     for (;;) {
       const auto answer =
-          desk.api().get("/v1/audit/export", {{"after", std::to_string(last)}, {"limit", std::string(kPage)}});
+          desk.api().get("/v1/audit/export", {{"after", std::to_string(last)}, {"limit", std::to_string(kPage)}});
       const auto& items = items_at(object_of(answer), "items");
       if (items.empty()) break;
       std::string lines;
@@ -163,14 +187,21 @@ void export_entries(Desk& desk, const ExportTarget& target) {
       }
       file.append(lines);
       count += static_cast<std::int64_t>(items.size());
-      desk.console().progress("Exported " + std::to_string(count) + " entries, up to position " + std::to_string(last));
+      if (items.size() >= kPage) {  // there is more to come
+        desk.console().progress("Exported " + std::to_string(count) + " entries, up to position " +
+                                std::to_string(last));
+      }
       check_interrupted();
     }
   } catch (const Interrupted&) {
     if (!target.file.empty()) desk.console().note("Go on with it: the same command with --resume.");
     throw;
   }
-  desk.console().note("Exported " + std::to_string(count) + " entries, up to position " + std::to_string(last) + ".");
+  desk.console().note("Exported " + count_of(static_cast<std::size_t>(count), "entry", "entries") +
+                      ", up to position " + std::to_string(last) + ".");
+  if (desk.is_json() && !target.file.empty()) {
+    desk.print_json(boost::json::object{{"file", target.file}, {"entries", count}, {"upTo", last}});
+  }
 }
 
 void add_export(CLI::App& noun, int& exit_code) {

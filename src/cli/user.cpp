@@ -285,10 +285,14 @@ void add_delete(CLI::App& noun, int& exit_code) {
 
 void export_users(Desk& desk, const ExportTarget& target) {
   ExportFile file(target, desk.console());
+  if (file.last() && (text_at(*file.last(), "email").empty() || !Uuid::parse(text_at(*file.last(), "id")))) {
+    throw Failure(target.file + " is no export of users", "name another file");
+  }
   bool is_complete = false;
   auto cursor = target.resumes ? file.kept_cursor(is_complete).value_or("") : std::string();
   if (is_complete) {
     desk.console().note(target.file + " is complete already.");
+    if (desk.is_json()) desk.print_json(boost::json::object{{"file", target.file}, {"users", 0}, {"isComplete", true}});
     return;
   }
   file.keep_cursor(cursor);
@@ -301,9 +305,9 @@ void export_users(Desk& desk, const ExportTarget& target) {
       for (const auto& user : items_at(page, "items")) lines += inert_json(boost::json::serialize(user)) + "\n";
       file.append(lines);
       count += static_cast<std::int64_t>(items_at(page, "items").size());
-      desk.console().progress("Exported " + std::to_string(count) + " users");
       cursor = text_at(page, "nextCursor");
       if (cursor.empty()) break;
+      desk.console().progress("Exported " + std::to_string(count) + " users");
       file.keep_cursor(cursor);
       check_interrupted();
     }
@@ -312,7 +316,10 @@ void export_users(Desk& desk, const ExportTarget& target) {
     throw;
   }
   file.complete();
-  desk.console().note("Exported " + std::to_string(count) + " users.");
+  desk.console().note("Exported " + std::to_string(count) + (count == 1 ? " user." : " users."));
+  if (desk.is_json() && !target.file.empty()) {
+    desk.print_json(boost::json::object{{"file", target.file}, {"users", count}, {"isComplete", true}});
+  }
 }
 
 void add_export(CLI::App& noun, int& exit_code) {

@@ -45,6 +45,20 @@ def test_what_was_done_is_listed_with_who_did_it_and_why(cli, server):
     cli.refused("audit", "list", "--since", "yesterday", code=2)
 
 
+def test_the_record_is_searched_by_e_mail_address(cli, server):
+    person = signed_up_user(server)
+    cli.ok("logout", "user", person.email, "--reason", "Lost her phone", "--yes")
+    found = cli.json("audit", "list", "--action", "session.force-logout", "--target", person.email)
+    assert [one["reason"] for one in found] == ["Lost her phone"]
+    by_her = cli.json("audit", "list", "--actor", person.email)
+    assert by_her and {one["actor"] for one in by_her} == {f"user:{person.id}"}
+    assert "no user" in cli.refused("audit", "list", "--actor", "nobody@example.test")
+
+
+def test_verifying_from_behind_the_end_is_refused(cli, server):
+    assert "the record ends at" in cli.refused("audit", "verify", "--from", "99999", code=2)
+
+
 def test_a_record_that_nobody_has_altered_is_whole(cli, server):
     signed_up_user(server)
     all_linked(server)
