@@ -3,6 +3,7 @@
 
 #include <array>
 #include <filesystem>
+#include <optional>
 
 #include "cli/commands.hpp"
 #include "cli/contexts.hpp"
@@ -20,6 +21,15 @@ std::string this_machine() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "a command line";
 }
 
+// None also when they cannot be read: what is about to replace or forget them does not wait for that.
+std::optional<Tokens> tokens_if_readable(const std::filesystem::path& file) {
+  try {
+    return read_tokens(file);
+  } catch (const Failure&) {
+    return std::nullopt;
+  }
+}
+
 boost::json::object describe(const Contexts& contexts, const Context& context) {
   const bool is_logged_in = std::filesystem::exists(contexts.credentials_file(context.name));
   boost::json::object answer{{"name", context.name},
@@ -28,6 +38,9 @@ boost::json::object describe(const Contexts& contexts, const Context& context) {
                              {"credential", context.api_key_file ? "api-key"
                                             : is_logged_in       ? "session"
                                                                  : "none"}};
+  if (const auto tokens = tokens_if_readable(contexts.credentials_file(context.name)); tokens && tokens->email) {
+    answer["email"] = *tokens->email;
+  }
   if (context.ca_file) answer["caFile"] = *context.ca_file;
   if (context.api_key_file) answer["apiKeyFile"] = *context.api_key_file;
   return answer;
@@ -72,6 +85,23 @@ void add_add(CLI::App& noun, int& exit_code) {
       ->type_name("FILE");
 }
 
+// Best effort: what stood in the way is said. 401: it has ended already.
+void end_session(Desk& desk, const Context& context, const Tokens& tokens) {
+  std::string why;
+  try {
+    HttpClient client(context);
+    const boost::json::object body{{"refreshToken", std::string(tokens.refresh_token.reveal())}};
+    const auto answer =
+        client.send({.method = "POST", .target = "/v1/auth/logout", .body = SecretText(boost::json::serialize(body))});
+    if (answer.status == 204 || answer.status == 200 || answer.status == 401) return;
+    why = refusal_of(answer).text;
+  } catch (const Failure& failure) {
+    why = failure.what();
+  }
+  desk.console().note("The former session on " + context.url + " was not ended: " + why +
+                      ". Look for it with safawinet session list, and end it with safawinet session end.");
+}
+
 void log_in(Desk& desk, const std::string& name, std::string email, bool is_from_stdin) {
   const Contexts contexts;
   const auto& context = contexts.get(name);
@@ -80,6 +110,9 @@ void log_in(Desk& desk, const std::string& name, std::string email, bool is_from
   }
   if (email.empty()) {
     email = desk.console().ask("E-mail address for " + context.url + ": ", "say --email and --password-stdin");
+  }
+  if (email.find('@') == std::string::npos) {
+    throw Failure("that is no e-mail address", "--email ada@example.com", kUsage);
   }
   const auto password = is_from_stdin ? Console::secret_from_stdin()
                                       : desk.console().ask_secret("Password: ", "say --password-stdin, and pipe it in");
@@ -93,7 +126,11 @@ void log_in(Desk& desk, const std::string& name, std::string email, bool is_from
       client.send({.method = "POST", .target = "/v1/auth/login", .body = SecretText(boost::json::serialize(body))});
   if (answer.status == 401) throw Failure("wrong address or password");
   if (answer.status != 200) fail(refusal_of(answer));
-  keep_tokens(file, tokens_from(answer));
+  const auto former = tokens_if_readable(file);
+  auto tokens = tokens_from(answer);
+  tokens.email = email;
+  keep_tokens(file, tokens);
+  if (former) end_session(desk, context, *former);
   desk.print_done("Logged in to " + context.name + " as " + email + ".", describe(contexts, context));
 }
 
@@ -110,7 +147,7 @@ void add_login(CLI::App& noun, int& exit_code) {
        .example = "safawinet context login prod --email ada@example.com\n"
                   "pass show safawinet | safawinet context login prod --email ada@example.com --password-stdin"},
       [options](Desk& desk) { log_in(desk, options->name, options->email, options->is_from_stdin); });
-  verb.add_option("name", options->name, "The context; without it, the current one")->type_name("NAME");
+  verb.add_option("name", options->name, "The context; without it, the current one")->type_name("CONTEXT");
   verb.add_option("--email", options->email, "As whom; without it, it is asked")->type_name("ADDRESS");
   verb.add_flag("--password-stdin", options->is_from_stdin, "Read the password from the first line of stdin");
 }
@@ -123,6 +160,10 @@ void add_logout_verb(CLI::App& noun, int& exit_code) {
       [name](Desk& desk) {
         const Contexts contexts;
         const auto& context = contexts.get(*name);
+        if (context.api_key_file) {
+          throw Failure(context.name + " uses an API key, which has no session",
+                        "safawinet api-key revoke ID, to end the key itself");
+        }
         const auto file = contexts.credentials_file(context.name);
         const FileLock lock(file.string() + ".lock");
         const auto tokens = read_tokens(file);
@@ -136,7 +177,7 @@ void add_logout_verb(CLI::App& noun, int& exit_code) {
         remove_file(file);
         desk.print_done("Logged out of " + context.name + ".", describe(contexts, context));
       });
-  verb.add_option("name", *name, "The context; without it, the current one")->type_name("NAME");
+  verb.add_option("name", *name, "The context; without it, the current one")->type_name("CONTEXT");
 }
 
 void add_use(CLI::App& noun, int& exit_code) {
@@ -151,7 +192,7 @@ void add_use(CLI::App& noun, int& exit_code) {
                                           desk.print_done("Commands speak to " + *name + " now.",
                                                           describe(contexts, contexts.get(*name)));
                                         });
-  verb.add_option("name", *name, "The context")->type_name("NAME")->required();
+  verb.add_option("name", *name, "The context")->type_name("CONTEXT")->required();
 }
 
 void add_list(CLI::App& noun, int& exit_code) {
@@ -160,10 +201,11 @@ void add_list(CLI::App& noun, int& exit_code) {
       [](Desk& desk) {
         const Contexts contexts;
         boost::json::array all;
-        auto table = desk.table({"CURRENT", "NAME", "URL", "CREDENTIAL"});
+        auto table = desk.table({"CURRENT", "NAME", "URL", "CREDENTIAL", "E-MAIL"});
         for (const auto& context : contexts.all()) {
           const auto item = describe(contexts, context);
-          table.add({is_set(item, "current") ? "*" : "", context.name, context.url, text_at(item, "credential")});
+          table.add({is_set(item, "current") ? "*" : "", context.name, context.url, text_at(item, "credential"),
+                     text_at(item, "email")});
           all.push_back(item);
         }
         if (desk.is_json()) {
@@ -173,6 +215,19 @@ void add_list(CLI::App& noun, int& exit_code) {
         table.finish();
         if (all.empty()) desk.console().note("There is none yet: safawinet context add NAME --url URL");
       });
+}
+
+// For completion: not shown in the help, and quick.
+void add_names(CLI::App& noun, int& exit_code) {
+  auto& verb = add_verb_of_this_machine(noun, exit_code,
+                                        {.name = "names",
+                                         .description = "Print the names of the contexts, one a line",
+                                         .example = "safawinet context names"},
+                                        [](Desk& desk) {
+                                          const Contexts contexts;
+                                          for (const auto& one : contexts.all()) desk.console().write(one.name + "\n");
+                                        });
+  verb.group("");
 }
 
 void add_show(CLI::App& noun, int& exit_code) {
@@ -191,25 +246,31 @@ void add_show(CLI::App& noun, int& exit_code) {
                            {"URL", text_at(item, "url")},
                            {"Current", is_set(item, "current") ? "yes" : "no"},
                            {"Credential", text_at(item, "credential")},
+                           {"Logged in as", text_at(item, "email")},
                            {"CA file", text_at(item, "caFile")},
                            {"API key file", text_at(item, "apiKeyFile")}});
       });
-  verb.add_option("name", *name, "The context; without it, the current one")->type_name("NAME");
+  verb.add_option("name", *name, "The context; without it, the current one")->type_name("CONTEXT");
 }
 
 void add_remove(CLI::App& noun, int& exit_code) {
   auto name = std::make_shared<std::string>();
-  auto& verb = add_verb_of_this_machine(
-      noun, exit_code,
-      {.name = "remove",
-       .description = "Forget a context and its tokens; a session that was not logged out lives on at the server",
-       .example = "safawinet context logout old\nsafawinet context remove old"},
-      [name](Desk& desk) {
-        Contexts contexts;
-        contexts.remove(*name);
-        desk.print_done("Removed " + *name + ".", boost::json::object{{"removed", *name}});
-      });
-  verb.add_option("name", *name, "The context")->type_name("NAME")->required();
+  auto& verb =
+      add_verb_of_this_machine(noun, exit_code,
+                               {.name = "remove",
+                                .description = "End the session of a context, and forget it with its tokens",
+                                .example = "safawinet context remove old"},
+                               [name](Desk& desk) {
+                                 Contexts contexts;
+                                 const auto context = contexts.get(*name);
+                                 const auto file = contexts.credentials_file(context.name);
+                                 const FileLock lock(file.string() + ".lock");
+                                 const auto tokens = tokens_if_readable(file);
+                                 contexts.remove(*name);
+                                 if (tokens) end_session(desk, context, *tokens);
+                                 desk.print_done("Removed " + *name + ".", boost::json::object{{"removed", *name}});
+                               });
+  verb.add_option("name", *name, "The context")->type_name("CONTEXT")->required();
 }
 
 }  // namespace
@@ -222,6 +283,7 @@ void add_context(CLI::App& app, int& exit_code) {
   add_logout_verb(noun, exit_code);
   add_use(noun, exit_code);
   add_list(noun, exit_code);
+  add_names(noun, exit_code);
   add_show(noun, exit_code);
   add_remove(noun, exit_code);
 }

@@ -43,7 +43,8 @@ Tokens tokens_from(const ApiResponse& answer) {
   };
   Tokens tokens{.access_token = SecretText(text_at("accessToken")),
                 .access_expires_at = now(),
-                .refresh_token = SecretText(text_at("refreshToken"))};
+                .refresh_token = SecretText(text_at("refreshToken")),
+                .email = {}};
   const auto* lifetime = object != nullptr ? object->if_contains("expiresIn") : nullptr;
   if (tokens.access_token.empty() || tokens.refresh_token.empty() || lifetime == nullptr || !lifetime->is_int64()) {
     throw Failure("the server's answer to a login cannot be understood", "is the URL that of a Safawinet?");
@@ -109,7 +110,9 @@ Tokens SignedInClient::refresh(const Tokens& used) {
     throw Failure("the session could not be continued (status " + std::to_string(answer.status) + ")",
                   "try again in a moment");
   }
+  auto email = std::move(kept.email);
   kept = tokens_from(answer);
+  kept.email = std::move(email);
   keep_tokens(tokens_file_, kept);
   return kept;
 }

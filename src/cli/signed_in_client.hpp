@@ -19,8 +19,9 @@ struct Tokens {
   SecretText access_token;
   Time access_expires_at;  // by this machine's clock
   SecretText refresh_token;
+  std::optional<std::string> email;  // who logged in
 };
-BOOST_DESCRIBE_STRUCT(Tokens, (), (access_token, access_expires_at, refresh_token))
+BOOST_DESCRIBE_STRUCT(Tokens, (), (access_token, access_expires_at, refresh_token, email))
 
 void keep_tokens(const std::filesystem::path& file, const Tokens& tokens);
 // None when nobody is logged in. Throws Failure, also when others may read the file.
