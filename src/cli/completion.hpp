@@ -10,12 +10,13 @@ class App;
 
 namespace safawinet::cli {
 
-// One option or flag of a command.
+// One option, flag or argument of a command.
 struct Completed {
-  std::vector<std::string> names;  // "--context", "-h"
-  std::string description;
+  std::vector<std::string> names;  // "--context", "-h"; none: an argument
+  std::string description;         // one line
   bool takes_value = false;
   bool takes_file = false;
+  bool takes_context = false;       // the name of one that there is
   std::vector<std::string> values;  // what it may be; empty: anything
 };
 
@@ -26,8 +27,7 @@ struct CommandNode {
   std::vector<std::string> verbs;
   std::vector<std::string> verb_descriptions;
   std::vector<Completed> options;
-  bool takes_file = false;          // as an argument
-  std::vector<std::string> values;  // of an argument
+  std::vector<Completed> arguments;  // in their order
 };
 
 // The program first, then its commands, each before its own.
