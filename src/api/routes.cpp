@@ -14,7 +14,7 @@ constexpr auto user = kForUsers;
 
 // clang-format off
 std::vector<Route> routes(const Apis& apis) {
-  const auto& [auth, users, sessions, staff, users_admin, bulk, finding, resource_servers, audit, keys, pages, everybody] = apis;
+  const auto& [auth, users, sessions, users_admin, forced, bulk, finding, resource_servers, audit, keys, pages, everybody] = apis;
   return {
       // Accounts
       {post, "/v1/auth/register", public_, registration, honoured, "Sign up; the address is proved by mail", bind(auth, &AuthApi::register_user)},
@@ -37,28 +37,28 @@ std::vector<Route> routes(const Apis& apis) {
       {delete_, "/v1/sessions/{id}", user, write, ignored, "End one session", bind(sessions, &SessionsApi::end_one)},
 
       // Forced logout
-      {post, "/v1/auth/force-logout", sessions_end, operator_, honoured, "End all sessions of one user", bind(staff, &AdminApi::force_logout)},
-      {post, "/v1/auth/force-logout-all", sessions_end_all, operator_, honoured, "End everybody's sessions", bind(staff, &AdminApi::force_logout_all)},
+      {post, "/v1/auth/force-logout", sessions_end, operator_, honoured, "End all sessions of one user", bind(forced, &ForcedLogoutApi::force_logout)},
+      {post, "/v1/auth/force-logout-all", sessions_end_all, operator_, honoured, "End everybody's sessions", bind(forced, &ForcedLogoutApi::force_logout_all)},
       {post, "/v1/auth/force-logout-bulk", sessions_end_bulk, operator_, honoured, "Preview, then end the sessions that match criteria", bind(bulk, &BulkLogoutApi::preview_or_order)},
       {get, "/v1/auth/force-logout-bulk", sessions_end_bulk, read, ignored, "Forced logouts by criteria that were ordered", bind(bulk, &BulkLogoutApi::list)},
       {get, "/v1/auth/force-logout-bulk/{id}", sessions_end_bulk, read, ignored, "How far one of them is", bind(bulk, &BulkLogoutApi::get)},
 
       // Administration
-      {get, "/v1/admin/users", users_read, read, ignored, "Find users", bind(staff, &AdminApi::list_users)},
+      {get, "/v1/admin/users", users_read, read, ignored, "Find users", bind(users_admin, &UsersAdminApi::list_users)},
       {post, "/v1/admin/users", users_write, operator_, honoured, "Make an account", bind(users_admin, &UsersAdminApi::create)},
       {get, "/v1/admin/users/export", users_export, read, ignored, "All users, in the order of their ids", bind(users_admin, &UsersAdminApi::export_users)},
-      {get, "/v1/admin/users/{id}", users_read, read, ignored, "One user", bind(staff, &AdminApi::get_user)},
-      {get, "/v1/admin/users/{id}/sessions", sessions_read, read, ignored, "The sessions of one user", bind(staff, &AdminApi::list_sessions_of)},
-      {post, "/v1/admin/users/{id}/disable", users_write, operator_, honoured, "Keep a user out, and end all sessions", bind(staff, &AdminApi::disable)},
-      {post, "/v1/admin/users/{id}/enable", users_write, operator_, honoured, "Let a user in again", bind(staff, &AdminApi::enable)},
-      {post, "/v1/admin/users/{id}/role", roles_write, operator_, honoured, "Give a user another role", bind(staff, &AdminApi::change_role)},
+      {get, "/v1/admin/users/{id}", users_read, read, ignored, "One user", bind(users_admin, &UsersAdminApi::get_user)},
+      {get, "/v1/admin/users/{id}/sessions", sessions_read, read, ignored, "The sessions of one user", bind(users_admin, &UsersAdminApi::list_sessions_of)},
+      {post, "/v1/admin/users/{id}/disable", users_write, operator_, honoured, "Keep a user out, and end all sessions", bind(users_admin, &UsersAdminApi::disable)},
+      {post, "/v1/admin/users/{id}/enable", users_write, operator_, honoured, "Let a user in again", bind(users_admin, &UsersAdminApi::enable)},
+      {post, "/v1/admin/users/{id}/role", roles_write, operator_, honoured, "Give a user another role", bind(users_admin, &UsersAdminApi::change_role)},
       {delete_, "/v1/admin/users/{id}", users_delete, operator_, ignored, "Delete a user, with all that is kept of them", bind(users_admin, &UsersAdminApi::delete_user)},
       {post, "/v1/admin/users/{id}/send-reset", users_assist, mail, honoured, "Mail a user a link to choose a new password", bind(users_admin, &UsersAdminApi::send_reset)},
       {post, "/v1/admin/users/{id}/unlock", users_assist, operator_, honoured, "Forget a user's wrong passwords", bind(users_admin, &UsersAdminApi::unlock)},
       {post, "/v1/admin/users/{id}/verify", users_write, operator_, honoured, "Take a user's address as proved", bind(users_admin, &UsersAdminApi::verify)},
       {delete_, "/v1/admin/users/{id}/sessions/{sessionId}", sessions_end, operator_, ignored, "End one session of a user", bind(users_admin, &UsersAdminApi::end_session)},
       {post, "/v1/admin/sessions/find", sessions_find, operator_, ignored, "Whose session a leaked token, cookie, key, log line, address or network names", bind(finding, &FindApi::find)},
-      {post, "/v1/admin/invitations", users_write, mail, honoured, "Mail an invitation to sign up", bind(staff, &AdminApi::invite)},
+      {post, "/v1/admin/invitations", users_write, mail, honoured, "Mail an invitation to sign up", bind(users_admin, &UsersAdminApi::invite)},
 
       // For services that are given access tokens
       {post, "/v1/auth/introspect", tokens_introspect, read, ignored, "Whether a token is good, and whose it is (RFC 7662)", introspection_endpoint(resource_servers)},

@@ -3,12 +3,12 @@
 
 #include <vector>
 
-#include "api/admin_api.hpp"
 #include "api/api_keys_api.hpp"
 #include "api/audit_api.hpp"
 #include "api/auth_api.hpp"
 #include "api/bulk_logout_api.hpp"
 #include "api/find_api.hpp"
+#include "api/forced_logout_api.hpp"
 #include "api/pages_api.hpp"
 #include "api/public_api.hpp"
 #include "api/resource_servers_api.hpp"
@@ -24,8 +24,8 @@ struct Apis {
   AuthApi* auth = nullptr;
   UsersApi* users = nullptr;
   SessionsApi* sessions = nullptr;
-  AdminApi* admin = nullptr;
   UsersAdminApi* users_admin = nullptr;
+  ForcedLogoutApi* forced_logout = nullptr;
   BulkLogoutApi* bulk_logouts = nullptr;
   FindApi* finding = nullptr;
   ResourceServersApi* resource_servers = nullptr;

@@ -109,8 +109,8 @@ struct ApiAtWork : AccountsAtWork {
     auto all = api::routes({.auth = &auth_api,
                             .users = &users_api,
                             .sessions = &sessions_api,
-                            .admin = &admin_api,
                             .users_admin = &users_admin_api,
+                            .forced_logout = &forced_logout_api,
                             .bulk_logouts = &bulk_logout_api,
                             .finding = &find_api,
                             .resource_servers = &resource_servers_api,
@@ -130,7 +130,6 @@ struct ApiAtWork : AccountsAtWork {
   api::UsersApi users_api{accounts};
   api::SessionsApi sessions_api{sessions};
   Administration administration{database, sessions, audit, clock};
-  api::AdminApi admin_api{accounts, sessions, administration};
   Assistance assistance{{.database = database,
                          .accounts = accounts,
                          .sessions = sessions,
@@ -144,7 +143,12 @@ struct ApiAtWork : AccountsAtWork {
                           .audit = audit,
                           .clock = clock,
                           .random = random}};
-  api::UsersAdminApi users_admin_api{administration, assistance, user_making};
+  api::UsersAdminApi users_admin_api{{.accounts = accounts,
+                                      .sessions = sessions,
+                                      .administration = administration,
+                                      .assistance = assistance,
+                                      .making = user_making}};
+  api::ForcedLogoutApi forced_logout_api{accounts, sessions};
   BulkLogoutService bulk_logouts{{.database = database,
                                   .feed = feed,
                                   .audit = audit,

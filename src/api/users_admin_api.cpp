@@ -10,10 +10,10 @@ namespace {
 constexpr std::int64_t kExportLimit = 1'000;
 
 // What the path says of whom, and who is asking.
-Result<AdministrativeAct> act_of(const Call& call) {
+Result<AdministrativeAct> act_of(const Call& call, std::string reason = {}) {
   const auto id = call.id<UserId>(0);
   if (!id) return std::unexpected(id.error());
-  return AdministrativeAct{.acting = *call.acting, .target = *id, .reason = {}, .origin = call.origin()};
+  return AdministrativeAct{.acting = *call.acting, .target = *id, .reason = std::move(reason), .origin = call.origin()};
 }
 
 // The same with ?reason=, as long as that of a body may be.
@@ -31,7 +31,91 @@ Result<AdministrativeAct> act_with_reason(const Call& call) {
   return act;
 }
 
+// ?role= &active=
+Result<UserFilter> filter_of(const Call& call) {
+  UserFilter filter;
+  const auto role = call.query("role");
+  if (!role) return std::unexpected(role.error());
+  if (*role) {
+    filter.role = parse_role(**role);
+    if (!filter.role) return bad_query("role", "not-one-of", "must be one of customer, support, admin, superadmin");
+  }
+  const auto active = call.query("active");
+  if (!active) return std::unexpected(active.error());
+  if (*active) {
+    if (**active != "true" && **active != "false") return bad_query("active", "not-one-of", "must be true or false");
+    filter.is_active = **active == "true";
+  }
+  return filter;
+}
+
 }  // namespace
+
+Task<Result<UserPage>> UsersAdminApi::list_users(Call& call) {
+  const auto page = page_of<UserId>(call);
+  if (!page) co_return std::unexpected(page.error());
+  const auto query = call.query("query");
+  if (!query) co_return std::unexpected(query.error());
+  const auto filter = filter_of(call);
+  if (!filter) co_return std::unexpected(filter.error());
+  auto users = co_await parts_.accounts.search(query->value_or(""), page->before, page->limit + 1, *filter);
+  UserPage answer;
+  answer.next_cursor = cut_page(users, page->limit);
+  for (const auto& user : users) answer.items.push_back(to_admin_answer(user));
+  co_return answer;
+}
+
+Task<Result<AdminUserAnswer>> UsersAdminApi::get_user(Call& call) {
+  const auto id = call.id<UserId>(0);
+  if (!id) co_return std::unexpected(id.error());
+  const auto user = co_await parts_.accounts.get(*id);
+  if (!user) co_return std::unexpected(user.error());
+  co_return to_admin_answer(*user);
+}
+
+Task<Result<SessionPage>> UsersAdminApi::list_sessions_of(Call& call) {
+  const auto id = call.id<UserId>(0);
+  if (!id) co_return std::unexpected(id.error());
+  const auto page = page_of<SessionId>(call);
+  if (!page) co_return std::unexpected(page.error());
+  const auto user = co_await parts_.accounts.get(*id);
+  if (!user) co_return std::unexpected(user.error());
+  auto sessions = co_await parts_.sessions.list(*id, page->before, page->limit + 1);
+  SessionPage answer;
+  answer.next_cursor = cut_page(sessions, page->limit);
+  for (const auto& session : sessions) answer.items.push_back(to_item(session, call.acting->session));
+  co_return answer;
+}
+
+Task<Result<Accepted>> UsersAdminApi::invite(Call& call, EmailInput input) {
+  const auto status = co_await parts_.accounts.invite(*call.acting, std::move(input.email), call.visitor());
+  if (!status) co_return std::unexpected(status.error());
+  co_return Accepted{};
+}
+
+Task<Result<AdminUserAnswer>> UsersAdminApi::disable(Call& call, DisableInput input) {
+  auto act = act_of(call, std::move(input.reason.value));
+  if (!act) co_return std::unexpected(act.error());
+  const auto user = co_await parts_.administration.disable(std::move(*act));
+  if (!user) co_return std::unexpected(user.error());
+  co_return to_admin_answer(*user);
+}
+
+Task<Result<AdminUserAnswer>> UsersAdminApi::enable(Call& call, EnableInput input) {
+  auto act = act_of(call, input.reason ? input.reason->value : std::string());
+  if (!act) co_return std::unexpected(act.error());
+  const auto user = co_await parts_.administration.enable(std::move(*act));
+  if (!user) co_return std::unexpected(user.error());
+  co_return to_admin_answer(*user);
+}
+
+Task<Result<AdminUserAnswer>> UsersAdminApi::change_role(Call& call, ChangeRoleInput input) {
+  auto act = act_of(call, input.reason ? input.reason->value : std::string());
+  if (!act) co_return std::unexpected(act.error());
+  const auto user = co_await parts_.administration.change_role(std::move(*act), input.role);
+  if (!user) co_return std::unexpected(user.error());
+  co_return to_admin_answer(*user);
+}
 
 Task<Result<Created<AdminUserAnswer>>> UsersAdminApi::create(Call& call, CreateUserInput input) {
   NewAccount account{.email = std::move(input.email),
@@ -39,7 +123,7 @@ Task<Result<Created<AdminUserAnswer>>> UsersAdminApi::create(Call& call, CreateU
                      .role = input.role.value_or(Role::customer),
                      .password = std::move(input.password),
                      .is_verified = input.verified.value_or(false)};
-  const auto user = co_await making_.create(*call.acting, std::move(account), call.visitor());
+  const auto user = co_await parts_.making.create(*call.acting, std::move(account), call.visitor());
   if (!user) co_return std::unexpected(user.error());
   Created<AdminUserAnswer> answer{.made = to_admin_answer(*user), .location = "/v1/admin/users/" + user->id.text()};
   co_return answer;
@@ -48,7 +132,7 @@ Task<Result<Created<AdminUserAnswer>>> UsersAdminApi::create(Call& call, CreateU
 Task<Result<UserPage>> UsersAdminApi::export_users(Call& call) {
   const auto page = page_of<UserId>(call, kExportLimit);
   if (!page) co_return std::unexpected(page.error());
-  auto users = co_await making_.export_page(*call.acting, page->before, page->limit + 1, call.origin());
+  auto users = co_await parts_.making.export_page(*call.acting, page->before, page->limit + 1, call.origin());
   if (!users) co_return std::unexpected(users.error());
   UserPage answer;
   answer.next_cursor = cut_page(*users, page->limit);
@@ -59,7 +143,7 @@ Task<Result<UserPage>> UsersAdminApi::export_users(Call& call) {
 Task<Result<Accepted>> UsersAdminApi::send_reset(Call& call) {
   auto act = act_of(call);
   if (!act) co_return std::unexpected(act.error());
-  const auto sent = co_await assistance_.send_reset(std::move(*act), call.is_exempt_from_limits);
+  const auto sent = co_await parts_.assistance.send_reset(std::move(*act), call.is_exempt_from_limits);
   if (!sent) co_return std::unexpected(sent.error());
   co_return Accepted{};
 }
@@ -67,7 +151,7 @@ Task<Result<Accepted>> UsersAdminApi::send_reset(Call& call) {
 Task<Result<NoContent>> UsersAdminApi::unlock(Call& call) {
   auto act = act_of(call);
   if (!act) co_return std::unexpected(act.error());
-  const auto unlocked = co_await assistance_.unlock(std::move(*act));
+  const auto unlocked = co_await parts_.assistance.unlock(std::move(*act));
   if (!unlocked) co_return std::unexpected(unlocked.error());
   co_return NoContent{};
 }
@@ -75,7 +159,7 @@ Task<Result<NoContent>> UsersAdminApi::unlock(Call& call) {
 Task<Result<AdminUserAnswer>> UsersAdminApi::verify(Call& call) {
   auto act = act_of(call);
   if (!act) co_return std::unexpected(act.error());
-  const auto user = co_await assistance_.verify_address(std::move(*act));
+  const auto user = co_await parts_.assistance.verify_address(std::move(*act));
   if (!user) co_return std::unexpected(user.error());
   co_return to_admin_answer(*user);
 }
@@ -85,7 +169,7 @@ Task<Result<NoContent>> UsersAdminApi::end_session(Call& call) {
   if (!act) co_return std::unexpected(act.error());
   const auto session = call.id<SessionId>(1);
   if (!session) co_return std::unexpected(session.error());
-  const auto ended = co_await assistance_.end_session(std::move(*act), *session);
+  const auto ended = co_await parts_.assistance.end_session(std::move(*act), *session);
   if (!ended) co_return std::unexpected(ended.error());
   co_return NoContent{};
 }
@@ -93,7 +177,7 @@ Task<Result<NoContent>> UsersAdminApi::end_session(Call& call) {
 Task<Result<NoContent>> UsersAdminApi::delete_user(Call& call) {
   auto act = act_with_reason(call);
   if (!act) co_return std::unexpected(act.error());
-  const auto deleted = co_await administration_.delete_user(std::move(*act));
+  const auto deleted = co_await parts_.administration.delete_user(std::move(*act));
   if (!deleted) co_return std::unexpected(deleted.error());
   co_return NoContent{};
 }

@@ -1,6 +1,7 @@
-// For staff: making accounts, exporting them, helping with a login, ending one session, deleting an account.
+// For staff: everything below /v1/admin/users, and invitations.
 #pragma once
 
+#include "accounts/account_service.hpp"
 #include "accounts/administration.hpp"
 #include "accounts/assistance.hpp"
 #include "accounts/user_making.hpp"
@@ -8,29 +9,44 @@
 #include "api/call.hpp"
 #include "api/route.hpp"
 #include "api/types.hpp"
+#include "sessions/session_service.hpp"
 
 namespace safawinet::api {
 
 class UsersAdminApi {
  public:
-  UsersAdminApi(Administration& administration, Assistance& assistance, UserMaking& making)
-      : administration_(administration), assistance_(assistance), making_(making) {}
+  struct Parts {
+    AccountService& accounts;
+    SessionService& sessions;
+    Administration& administration;
+    Assistance& assistance;
+    UserMaking& making;
+  };
+  explicit UsersAdminApi(Parts parts) : parts_(parts) {}
 
-  Task<Result<Created<AdminUserAnswer>>> create(Call& call, CreateUserInput input);
+  Task<Result<UserPage>> list_users(Call& call);
+  Task<Result<AdminUserAnswer>> get_user(Call& call);
   // ?limit=1..1000 &cursor=
   Task<Result<UserPage>> export_users(Call& call);
+  Task<Result<Created<AdminUserAnswer>>> create(Call& call, CreateUserInput input);
+  Task<Result<Accepted>> invite(Call& call, EmailInput input);
+
+  Task<Result<AdminUserAnswer>> disable(Call& call, DisableInput input);
+  Task<Result<AdminUserAnswer>> enable(Call& call, EnableInput input);
+  Task<Result<AdminUserAnswer>> change_role(Call& call, ChangeRoleInput input);
+  // ?reason=
+  Task<Result<NoContent>> delete_user(Call& call);
 
   Task<Result<Accepted>> send_reset(Call& call);
   Task<Result<NoContent>> unlock(Call& call);
   Task<Result<AdminUserAnswer>> verify(Call& call);
+
+  Task<Result<SessionPage>> list_sessions_of(Call& call);
   // ?reason=
   Task<Result<NoContent>> end_session(Call& call);
-  Task<Result<NoContent>> delete_user(Call& call);
 
  private:
-  Administration& administration_;
-  Assistance& assistance_;
-  UserMaking& making_;
+  Parts parts_;
 };
 
 }  // namespace safawinet::api

@@ -214,6 +214,10 @@ void Services::make(std::uint16_t port) {
                                               .slow_loop = workers->mail(),
                                               .issuer = public_url,
                                               .audience = audience});
+  make_accounts();
+}
+
+void Services::make_accounts() {
   accounts.emplace(
       AccountService::Parts{.database = *database,
                             .sessions = *sessions,
@@ -228,6 +232,21 @@ void Services::make(std::uint16_t port) {
                             .slow_loop = workers->mail(),
                             .registration = mode_of(settings.accounts.registration),
                             .on_superadmin_password_changed = [this] { folder.delete_first_administrator(); }});
+  administration.emplace(*database, *sessions, *audit, clock);
+  assistance.emplace(Assistance::Parts{.database = *database,
+                                       .accounts = *accounts,
+                                       .sessions = *sessions,
+                                       .attempts = *attempts,
+                                       .limits = *limits,
+                                       .audit = *audit,
+                                       .clock = clock});
+  user_making.emplace(UserMaking::Parts{.database = *database,
+                                        .accounts = *accounts,
+                                        .passwords = *passwords,
+                                        .audit = *audit,
+                                        .clock = clock,
+                                        .random = random});
+  revocation_pages.emplace(*database, *feed, clock, MacKey(master_key.derive("revocation-cursor")));
 }
 
 void Services::make_limits() {
@@ -316,26 +335,15 @@ void Services::make_api() {
   auth_api.emplace(*accounts, *sessions, *guard);
   users_api.emplace(*accounts);
   sessions_api.emplace(*sessions);
-  administration.emplace(*database, *sessions, *audit, clock);
-  admin_api.emplace(*accounts, *sessions, *administration);
-  assistance.emplace(Assistance::Parts{.database = *database,
-                                       .accounts = *accounts,
-                                       .sessions = *sessions,
-                                       .attempts = *attempts,
-                                       .limits = *limits,
-                                       .audit = *audit,
-                                       .clock = clock});
-  user_making.emplace(UserMaking::Parts{.database = *database,
-                                        .accounts = *accounts,
-                                        .passwords = *passwords,
-                                        .audit = *audit,
-                                        .clock = clock,
-                                        .random = random});
-  users_admin_api.emplace(*administration, *assistance, *user_making);
+  users_admin_api.emplace(api::UsersAdminApi::Parts{.accounts = *accounts,
+                                                    .sessions = *sessions,
+                                                    .administration = *administration,
+                                                    .assistance = *assistance,
+                                                    .making = *user_making});
+  forced_logout_api.emplace(*accounts, *sessions);
   bulk_logout_api.emplace(*bulk_logouts);
   find_api.emplace(*session_finder);
   api_keys_api.emplace(*api_keys, clock);
-  revocation_pages.emplace(*database, *feed, clock, MacKey(master_key.derive("revocation-cursor")));
   resource_servers_api.emplace(api::ResourceServersApi::Parts{.guard = *guard,
                                                               .sessions = *sessions,
                                                               .pages = *revocation_pages,
@@ -360,8 +368,8 @@ void Services::make_api() {
   const api::Apis apis{.auth = &*auth_api,
                        .users = &*users_api,
                        .sessions = &*sessions_api,
-                       .admin = &*admin_api,
                        .users_admin = &*users_admin_api,
+                       .forced_logout = &*forced_logout_api,
                        .bulk_logouts = &*bulk_logout_api,
                        .finding = &*find_api,
                        .resource_servers = &*resource_servers_api,

@@ -104,8 +104,8 @@ struct Services {
   std::optional<api::AuthApi> auth_api;
   std::optional<api::UsersApi> users_api;
   std::optional<api::SessionsApi> sessions_api;
-  std::optional<api::AdminApi> admin_api;
   std::optional<api::UsersAdminApi> users_admin_api;
+  std::optional<api::ForcedLogoutApi> forced_logout_api;
   std::optional<api::BulkLogoutApi> bulk_logout_api;
   std::optional<api::FindApi> find_api;
   std::optional<api::ApiKeysApi> api_keys_api;
@@ -122,6 +122,7 @@ struct Services {
  private:
   void load_keys();
   void make_limits();
+  void make_accounts();
   [[nodiscard]] std::filesystem::path hand_over(const EmailAddress& email, const SecretText& password) const;
 };
 
