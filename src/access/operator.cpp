@@ -13,8 +13,8 @@ Operator Operator::person(UserId user, SessionId session, Role role) {
           .api_key = {}};
 }
 
-Operator Operator::local(std::string account) {
-  return {.actor = Actor{"os:" + std::move(account)},
+Operator Operator::local(const std::string& account) {
+  return {.actor = Actor::local(account),
           .rank = Role::superadmin,
           .permissions = PermissionSet::all(),
           .user = {},
@@ -23,15 +23,13 @@ Operator Operator::local(std::string account) {
 }
 
 Error above_rank(UserId target) {
-  return {.code = ErrorCode::forbidden,
-          .detail = {"This user has a higher role than yours."},
-          .target = "user:" + target.text()};
+  return {
+      .code = ErrorCode::forbidden, .detail = {"This user has a higher role than yours."}, .target = target_of(target)};
 }
 
 Error not_below(UserId target) {
-  return {.code = ErrorCode::forbidden,
-          .detail = {"This user's role is not below yours."},
-          .target = "user:" + target.text()};
+  return {
+      .code = ErrorCode::forbidden, .detail = {"This user's role is not below yours."}, .target = target_of(target)};
 }
 
 }  // namespace safawinet

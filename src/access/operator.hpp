@@ -25,7 +25,7 @@ struct Operator {
 
   static Operator person(UserId user, SessionId session, Role role);
   // Whoever may read the master key and the database of this machine, by the name of their account there.
-  static Operator local(std::string account);
+  static Operator local(const std::string& account);
 
   [[nodiscard]] bool may(Permission permission) const { return permissions.contains(permission); }
   // Ending sessions, helping with a login: anybody up to the same rank.

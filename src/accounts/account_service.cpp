@@ -525,7 +525,7 @@ Task<void> AccountService::record_request(sql::Transaction& transaction, std::st
   AuditEntry entry{.action = action,
                    .outcome = user ? AuditOutcome::done : AuditOutcome::refused,
                    .actor = Actor::anonymous(),
-                   .target = user ? "user:" + user->id.text() : "nobody",
+                   .target = user ? target_of(user->id) : "nobody",
                    .reason = {},
                    .origin = visitor.origin};
   co_await parts_.audit.record(transaction, std::move(entry));
@@ -542,7 +542,7 @@ Task<void> AccountService::record_refusal(std::string_view action, Actor actor, 
   AuditEntry entry{.action = action,
                    .outcome = AuditOutcome::refused,
                    .actor = std::move(actor),
-                   .target = target ? "user:" + target->text() : "nobody",
+                   .target = target ? target_of(*target) : "nobody",
                    .reason = std::move(reason),
                    .origin = visitor.origin};
   co_await parts_.audit.try_to_record(parts_.database, std::move(entry));
@@ -553,7 +553,7 @@ Task<void> AccountService::record(sql::Transaction& transaction, std::string_vie
   AuditEntry entry{.action = action,
                    .outcome = AuditOutcome::done,
                    .actor = std::move(actor),
-                   .target = "user:" + target.text(),
+                   .target = target_of(target),
                    .reason = std::move(reason),
                    .origin = visitor.origin};
   co_await parts_.audit.record(transaction, std::move(entry));

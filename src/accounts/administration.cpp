@@ -10,7 +10,7 @@ namespace safawinet {
 namespace {
 
 Error refusal(ErrorCode code, std::string detail, UserId target) {
-  return {.code = code, .detail = {std::move(detail)}, .target = "user:" + target.text()};
+  return {.code = code, .detail = {std::move(detail)}, .target = target_of(target)};
 }
 
 }  // namespace
@@ -130,12 +130,12 @@ Task<Status> Administration::keep_a_superadmin(sql::Transaction& transaction, co
   co_return refuse(refusal(ErrorCode::conflict, "The last superadmin has to stay.", user.id));
 }
 
-Task<void> Administration::record(sql::Transaction& transaction, std::string action, const AdministrativeAct& act,
+Task<void> Administration::record(sql::Transaction& transaction, std::string_view action, const AdministrativeAct& act,
                                   std::string reason) {
   AuditEntry entry{.action = action,
                    .outcome = AuditOutcome::done,
                    .actor = act.acting.actor,
-                   .target = "user:" + act.target.text(),
+                   .target = target_of(act.target),
                    .reason = std::move(reason),
                    .origin = act.origin};
   co_await audit_.record(transaction, std::move(entry));

@@ -46,7 +46,7 @@ class Administration {
   // The user, locked, if the operator may govern them now.
   Task<Result<User>> lock_governed(sql::Transaction& transaction, const Operator& acting, UserId target);
   Task<Status> keep_a_superadmin(sql::Transaction& transaction, const User& user);
-  Task<void> record(sql::Transaction& transaction, std::string action, const AdministrativeAct& act,
+  Task<void> record(sql::Transaction& transaction, std::string_view action, const AdministrativeAct& act,
                     std::string reason);
 
   sql::Database& database_;

@@ -15,7 +15,7 @@ std::string key_of(const User& user) {
   return email ? email->key() : user.email;
 }
 
-std::string target_of(const AdministrativeAct& act) { return "user:" + act.target.text(); }
+std::string target_of(const AdministrativeAct& act) { return target_of(act.target); }
 
 }  // namespace
 
@@ -87,7 +87,7 @@ Task<Status> Assistance::end_session(AdministrativeAct act, SessionId session) {
     const bool has_ended =
         co_await parts_.sessions.end_one_of(transaction, act.target, session, "ended-by-operator", act.acting.actor);
     if (!has_ended) co_return refuse(ErrorCode::not_found);
-    co_await record(transaction, "session.ended-by-operator", act, "session:" + session.text());
+    co_await record(transaction, "session.ended-by-operator", act, target_of(session));
     co_return true;
   };
   const auto outcome = co_await parts_.database.transact(std::move(body));

@@ -29,8 +29,8 @@ Task<Result<User>> UserMaking::create(Operator acting, NewAccount account, Visit
     }
     const auto holder = co_await store_.find(transaction, account.email.text());
     if (holder) {
-      co_return refuse(Error{
-          .code = ErrorCode::conflict, .detail = {"The address is taken."}, .target = "user:" + holder->id.text()});
+      co_return refuse(
+          Error{.code = ErrorCode::conflict, .detail = {"The address is taken."}, .target = target_of(holder->id)});
     }
     User user{.id = UserId{Uuid::version7(now, parts_.random)},
               .email = account.email.text(),
@@ -53,7 +53,7 @@ Task<Result<User>> UserMaking::create(Operator acting, NewAccount account, Visit
     AuditEntry entry{.action = "user.created",
                      .outcome = AuditOutcome::done,
                      .actor = acting.actor,
-                     .target = "user:" + user.id.text(),
+                     .target = target_of(user.id),
                      .reason = "role: " + std::string(name_of(account.role)),
                      .origin = visitor.origin};
     co_await parts_.audit.record(transaction, std::move(entry));

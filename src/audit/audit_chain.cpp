@@ -24,7 +24,7 @@ AuditEntry record_of(const AuditErasure& erasure, std::size_t entries) {
   return {.action = "audit.erased",
           .outcome = AuditOutcome::done,
           .actor = erasure.actor,
-          .target = "user:" + erasure.user.text(),
+          .target = target_of(erasure.user),
           .reason = erasure.reason + " (entries: " + std::to_string(entries) + ")",
           .origin = erasure.origin};
 }

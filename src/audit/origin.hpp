@@ -20,8 +20,13 @@ struct Actor {
   std::string text;
 
   static Actor user(UserId id) { return {"user:" + id.text()}; }
+  static Actor local(const std::string& account) { return {"os:" + account}; }
   static Actor system() { return {"system"}; }
   static Actor anonymous() { return {"anonymous"}; }
 };
+
+// What an act was aimed at, as the record names it.
+inline std::string target_of(UserId id) { return "user:" + id.text(); }
+inline std::string target_of(SessionId id) { return "session:" + id.text(); }
 
 }  // namespace safawinet

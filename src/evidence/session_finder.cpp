@@ -54,7 +54,7 @@ std::string kinds_text(const Findings& findings) {
 
 // Whom the search was about, where that is one user.
 std::string target_of(const Findings& findings) {
-  return findings.users.size() == 1 ? "user:" + findings.users.front().user.id.text() : "sessions";
+  return findings.users.size() == 1 ? target_of(findings.users.front().user.id) : "sessions";
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ Task<Result<IssuedTokens>> SessionService::start(UserId user, std::int64_t crede
   auto body = [&](sql::Transaction& transaction) -> Task<Result<SessionStanding>> {
     const auto standing = co_await store_.insert(transaction, id, user, credential_version, device, now, deadlines);
     if (!standing) co_return refuse(ErrorCode::invalid_credentials);
-    co_await record(transaction, "user.logged-in", user, "session:" + id.text(), {}, origin);
+    co_await record(transaction, "user.logged-in", user, target_of(id), {}, origin);
     co_return *standing;
   };
   const auto standing = co_await parts_.database.transact(std::move(body));
@@ -100,7 +100,7 @@ Task<void> SessionService::end_by_token(const SecretText& token, Origin origin) 
     if (!owner) co_return false;
     const bool has_ended = co_await end_one_of(transaction, *owner, presented->session, "logout", Actor::user(*owner));
     if (!has_ended) co_return false;
-    co_await record(transaction, "session.ended", *owner, "session:" + presented->session.text(), "logout", origin);
+    co_await record(transaction, "session.ended", *owner, target_of(presented->session), "logout", origin);
     co_return true;
   };
   co_await parts_.database.transact(std::move(body));
@@ -111,7 +111,7 @@ Task<Status> SessionService::end_one(UserId user, SessionId session, std::string
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     const bool has_ended = co_await end_one_of(transaction, user, session, reason, Actor::user(user));
     if (!has_ended) co_return refuse(ErrorCode::not_found);
-    co_await record(transaction, "session.ended", user, "session:" + session.text(), reason, origin);
+    co_await record(transaction, "session.ended", user, target_of(session), reason, origin);
     co_return true;
   };
   const auto ended = co_await parts_.database.transact(std::move(body));
@@ -124,7 +124,7 @@ Task<std::int64_t> SessionService::end_others(UserId user, SessionId current, Or
   auto body = [&](sql::Transaction& transaction) -> Task<Result<std::int64_t>> {
     const auto ended = co_await end_all_of(transaction, user, current, "ended-by-user", Actor::user(user));
     if (ended == 0) co_return ended;
-    co_await record(transaction, "session.ended-others", user, "user:" + user.text(),
+    co_await record(transaction, "session.ended-others", user, target_of(user),
                     "sessions ended: " + std::to_string(ended), origin);
     co_return ended;
   };
@@ -164,7 +164,7 @@ Task<Result<SessionsEnded>> SessionService::force_logout(ForcedLogout command) {
     AuditEntry entry{.action = command.user ? "session.force-logout" : "session.force-logout-all",
                      .outcome = AuditOutcome::done,
                      .actor = command.acting.actor,
-                     .target = command.user ? "user:" + command.user->text() : "everybody",
+                     .target = command.user ? target_of(*command.user) : "everybody",
                      .reason = command.reason,
                      .origin = command.origin};
     co_await parts_.audit.record(transaction, std::move(entry));
@@ -304,7 +304,7 @@ Task<void> SessionService::end_for_reuse(const SessionState& state, Time now, co
     AuditEntry entry{.action = "session.refresh-token-reused",
                      .outcome = AuditOutcome::refused,
                      .actor = Actor::anonymous(),
-                     .target = "user:" + standing.user.text(),
+                     .target = target_of(standing.user),
                      .reason = "an old refresh token of session:" + standing.id.text() + " was presented",
                      .origin = origin};
     co_await parts_.audit.record(transaction, std::move(entry));
