@@ -8,7 +8,7 @@ using enum IdempotencyKey;
 using enum http::Method;
 
 namespace {
-constexpr auto public_ = kForEverybody;
+constexpr auto anyone = kForEverybody;
 constexpr auto user = kForUsers;
 }  // namespace
 
@@ -17,11 +17,11 @@ std::vector<Route> routes(const Apis& apis) {
   const auto& [auth, users, sessions, users_admin, forced, bulk, finding, resource_servers, audit, keys, pages, everybody] = apis;
   return {
       // Accounts
-      {post, "/v1/auth/register", public_, registration, honoured, "Sign up; the address is proved by mail", bind(auth, &AuthApi::register_user)},
-      {post, "/v1/auth/verify-email", public_, write, ignored, "Prove an address with the token of a mail", bind(auth, &AuthApi::verify_email)},
-      {post, "/v1/auth/resend-verification", public_, mail, ignored, "Mail the verification again", bind(auth, &AuthApi::resend_verification)},
-      {post, "/v1/auth/forgot-password", public_, mail, ignored, "Mail a link to choose a new password", bind(auth, &AuthApi::forgot_password)},
-      {post, "/v1/auth/reset-password", public_, login, ignored, "Choose a new password; ends all sessions", bind(auth, &AuthApi::reset_password)},
+      {post, "/v1/auth/register", anyone, registration, honoured, "Sign up; the address is proved by mail", bind(auth, &AuthApi::register_user)},
+      {post, "/v1/auth/verify-email", anyone, write, ignored, "Prove an address with the token of a mail", bind(auth, &AuthApi::verify_email)},
+      {post, "/v1/auth/resend-verification", anyone, mail, ignored, "Mail the verification again", bind(auth, &AuthApi::resend_verification)},
+      {post, "/v1/auth/forgot-password", anyone, mail, ignored, "Mail a link to choose a new password", bind(auth, &AuthApi::forgot_password)},
+      {post, "/v1/auth/reset-password", anyone, login, ignored, "Choose a new password; ends all sessions", bind(auth, &AuthApi::reset_password)},
       {get, "/v1/users/me", user, read, ignored, "One's own account", bind(users, &UsersApi::get_me)},
       {patch, "/v1/users/me", user, write, ignored, "Change name or locale", bind(users, &UsersApi::patch_me)},
       {delete_, "/v1/users/me", user, login, ignored, "Delete one's own account", bind(users, &UsersApi::delete_me)},
@@ -29,9 +29,9 @@ std::vector<Route> routes(const Apis& apis) {
       {post, "/v1/users/me/change-email", user, mail, ignored, "Ask for another address, which is then proved by mail", bind(users, &UsersApi::change_email)},
 
       // Sessions
-      {post, "/v1/auth/login", public_, login, ignored, "Log in", bind(auth, &AuthApi::log_in)},
-      {post, "/v1/auth/refresh", public_, refresh, ignored, "Exchange a refresh token for its successor", bind(auth, &AuthApi::refresh)},
-      {post, "/v1/auth/logout", public_, write, ignored, "End this session, by refresh token or by Bearer", bind(auth, &AuthApi::log_out)},
+      {post, "/v1/auth/login", anyone, login, ignored, "Log in", bind(auth, &AuthApi::log_in)},
+      {post, "/v1/auth/refresh", anyone, refresh, ignored, "Exchange a refresh token for its successor", bind(auth, &AuthApi::refresh)},
+      {post, "/v1/auth/logout", anyone, write, ignored, "End this session, by refresh token or by Bearer", bind(auth, &AuthApi::log_out)},
       {get, "/v1/sessions", user, read, ignored, "One's own devices", bind(sessions, &SessionsApi::list)},
       {post, "/v1/sessions/end-others", user, write, ignored, "End all sessions but this one", bind(sessions, &SessionsApi::end_others)},
       {delete_, "/v1/sessions/{id}", user, write, ignored, "End one session", bind(sessions, &SessionsApi::end_one)},
@@ -77,27 +77,27 @@ std::vector<Route> routes(const Apis& apis) {
       {delete_, "/v1/admin/api-keys/{id}", api_keys_write, operator_, ignored, "Revoke an API key, everywhere at once", bind(keys, &ApiKeysApi::revoke)},
 
       // The pages behind the links in mails
-      {get, "/verify-email", public_, read, ignored, "The page to confirm an address", bind(pages, &PagesApi::show_verify_email)},
-      {post, "/verify-email", public_, write, ignored, "Its form", bind(pages, &PagesApi::verify_email)},
-      {get, "/forgot-password", public_, read, ignored, "The page to ask for a new password", bind(pages, &PagesApi::show_forgot_password)},
-      {post, "/forgot-password", public_, mail, ignored, "Its form", bind(pages, &PagesApi::forgot_password)},
-      {get, "/reset-password", public_, read, ignored, "The page to choose a new password", bind(pages, &PagesApi::show_reset_password)},
-      {post, "/reset-password", public_, login, ignored, "Its form", bind(pages, &PagesApi::reset_password)},
+      {get, "/verify-email", anyone, read, ignored, "The page to confirm an address", bind(pages, &PagesApi::show_verify_email)},
+      {post, "/verify-email", anyone, write, ignored, "Its form", bind(pages, &PagesApi::verify_email)},
+      {get, "/forgot-password", anyone, read, ignored, "The page to ask for a new password", bind(pages, &PagesApi::show_forgot_password)},
+      {post, "/forgot-password", anyone, mail, ignored, "Its form", bind(pages, &PagesApi::forgot_password)},
+      {get, "/reset-password", anyone, read, ignored, "The page to choose a new password", bind(pages, &PagesApi::show_reset_password)},
+      {post, "/reset-password", anyone, login, ignored, "Its form", bind(pages, &PagesApi::reset_password)},
 
       // For everybody
-      {get, "/.well-known/jwks.json", public_, open, ignored, "The keys that verify access tokens (RFC 7517)", bind(everybody, &PublicApi::jwks)},
-      {get, "/.well-known/oauth-authorization-server", public_, open, ignored, "Metadata for resource servers (RFC 8414)", bind(everybody, &PublicApi::server_metadata)},
-      {get, "/health", public_, open, ignored, "The state of the service and of what it depends on", bind(everybody, &PublicApi::health)},
-      {get, "/health/live", public_, open, ignored, "Whether the process answers", bind(everybody, &PublicApi::live)},
-      {get, "/health/ready", public_, open, ignored, "Whether to send requests here", bind(everybody, &PublicApi::ready)},
-      {get, "/openapi.json", public_, open, ignored, "This API as OpenAPI 3.1", bind(everybody, &PublicApi::openapi)},
-      {get, "/docs", public_, open, ignored, "This API as a page", bind(everybody, &PublicApi::docs)},
+      {get, "/.well-known/jwks.json", anyone, open, ignored, "The keys that verify access tokens (RFC 7517)", bind(everybody, &PublicApi::jwks)},
+      {get, "/.well-known/oauth-authorization-server", anyone, open, ignored, "Metadata for resource servers (RFC 8414)", bind(everybody, &PublicApi::server_metadata)},
+      {get, "/health", anyone, open, ignored, "The state of the service and of what it depends on", bind(everybody, &PublicApi::health)},
+      {get, "/health/live", anyone, open, ignored, "Whether the process answers", bind(everybody, &PublicApi::live)},
+      {get, "/health/ready", anyone, open, ignored, "Whether to send requests here", bind(everybody, &PublicApi::ready)},
+      {get, "/openapi.json", anyone, open, ignored, "This API as OpenAPI 3.1", bind(everybody, &PublicApi::openapi)},
+      {get, "/docs", anyone, open, ignored, "This API as a page", bind(everybody, &PublicApi::docs)},
   };
 }
 
 std::vector<Route> operations_routes(OperationsApi* operations) {
   return {
-      {get, "/metrics", public_, open, ignored, "Figures for Prometheus", bind(operations, &OperationsApi::metrics)},
+      {get, "/metrics", anyone, open, ignored, "Figures for Prometheus", bind(operations, &OperationsApi::metrics)},
   };
 }
 // clang-format on
