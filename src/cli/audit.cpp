@@ -164,9 +164,9 @@ void add_verify(CLI::App& noun, int& exit_code) {
 }
 
 void export_entries(Desk& desk, const ExportTarget& target) {
-  ExportFile file(target, desk.console());
+  ExportFile file(target, kExportOfRecord, desk.console());
   std::int64_t last = file.last() ? number_at(*file.last(), "position") : 0;
-  if (file.last() && last <= 0) throw Failure(target.file + " is no export of the record", "name another file");
+  if (file.last() && last <= 0) throw Failure(target.file + " is not an export of the record", "name another file");
   std::int64_t count = 0;
   try {
     for (;;) {

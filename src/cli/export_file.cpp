@@ -21,26 +21,38 @@ constexpr std::int64_t kLongestLine = std::int64_t{1} << 20;  // bytes
 
 std::string reason() { return std::generic_category().message(errno); }
 
+// None when the line is no JSON object that has it.
+std::optional<boost::json::object> object_with(std::string_view line, std::string_view member) {
+  auto json = parse_json(line);
+  if (!json || !json->is_object() || !json->get_object().contains(member)) return std::nullopt;
+  return std::move(json->get_object());
+}
+
 }  // namespace
 
-ExportFile::ExportFile(const ExportTarget& target, Console& console) : path_(target.file), console_(console) {
+ExportFile::ExportFile(const ExportTarget& target, const ExportKind& kind, Console& console)
+    : path_(target.file), console_(console) {
   if (target.file.empty()) {
     if (target.resumes) throw Failure("--resume goes on with a file", "name it with --output FILE", kUsage);
     return;
   }
   const int how = target.resumes ? O_CREAT : O_CREAT | O_EXCL;
-  file_ = ::open(path_.c_str(), O_RDWR | O_CLOEXEC | how, 0600);
+  file_ = ::open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | how, 0600);
   if (file_ < 0 && errno == EEXIST) {
     throw Failure(path_.string() + " is there already", "go on with it: --resume; or name another one");
   }
+  if (file_ < 0 && errno == ELOOP) throw Failure(path_.string() + " is a link", "name the file itself");
   if (file_ < 0) throw Failure("cannot write " + path_.string() + ": " + reason());
-  struct stat status{};
-  if (::fstat(file_, &status) != 0 || !S_ISREG(status.st_mode)) {
+  try {
+    struct stat status{};
+    if (::fstat(file_, &status) != 0 || !S_ISREG(status.st_mode)) throw Failure(path_.string() + " is no file");
+    if (status.st_uid != ::geteuid()) throw Failure(path_.string() + " belongs to another user");
+    size_ = status.st_size;
+    go_on(kind);
+  } catch (...) {
     ::close(file_);
-    throw Failure(path_.string() + " is no file");
+    throw;
   }
-  size_ = status.st_size;
-  read_last_line();
 }
 
 ExportFile::~ExportFile() {
@@ -96,29 +108,37 @@ void ExportFile::cut_to(std::int64_t size) {
   size_ = size;
 }
 
-void ExportFile::read_last_line() {
-  if (size_ == 0) return;
+void ExportFile::go_on(const ExportKind& kind) {
   const auto from = std::max<std::int64_t>(0, size_ - 2 * kLongestLine);
-  std::string tail(static_cast<std::size_t>(size_ - from), '\0');
+  const auto tail = read_from(from);
+  std::string_view rest(tail);
+  if (from > 0) rest.remove_prefix(std::min(rest.size(), rest.find('\n') + 1));  // what is left of an earlier line
+  const auto begin = "{\"" + std::string(kind.first_member) + "\":";
+  std::optional<boost::json::object> last;
+  bool is_one = from == 0 || rest.size() < tail.size();
+  for (auto end = rest.find('\n'); is_one && end != std::string_view::npos; end = rest.find('\n')) {
+    const auto line = rest.substr(0, end);
+    last = line.starts_with(begin) ? object_with(line, kind.other_member) : std::nullopt;
+    is_one = last.has_value();
+    rest.remove_prefix(end + 1);
+  }
+  is_one = is_one && (rest.starts_with(begin) || begin.starts_with(rest));
+  if (!is_one) throw Failure(path_.string() + " is not " + std::string(kind.name), "name another file");
+  if (::fchmod(file_, 0600) != 0) throw Failure("cannot write " + path_.string() + ": " + reason());
+  if (!rest.empty()) cut_to(size_ - static_cast<std::int64_t>(rest.size()));
+  last_ = std::move(last);
+}
+
+std::string ExportFile::read_from(std::int64_t from) const {
+  std::string text(static_cast<std::size_t>(size_ - from), '\0');
   std::size_t have = 0;
-  while (have < tail.size()) {
-    const auto got = ::pread(file_, tail.data() + have, tail.size() - have, from + static_cast<std::int64_t>(have));
+  while (have < text.size()) {
+    const auto got = ::pread(file_, text.data() + have, text.size() - have, from + static_cast<std::int64_t>(have));
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) throw Failure("cannot read " + path_.string() + ": " + reason());
     have += static_cast<std::size_t>(got);
   }
-  const auto end = tail.rfind('\n');
-  if (end == std::string::npos) {
-    if (from > 0) throw Failure(path_.string() + " is no export: it has no lines");
-    cut_to(0);
-    return;
-  }
-  cut_to(from + static_cast<std::int64_t>(end) + 1);
-  const auto begin = end == 0 ? std::string::npos : tail.rfind('\n', end - 1);
-  const auto first = begin == std::string::npos ? 0 : begin + 1;
-  const auto json = parse_json(std::string_view(tail).substr(first, end - first));
-  if (!json || !json->is_object()) throw Failure(path_.string() + " is no export: its last line is no JSON object");
-  last_ = json->get_object();
+  return text;
 }
 
 }  // namespace safawinet::cli

@@ -19,11 +19,22 @@ struct ExportTarget {
   bool resumes = false;
 };
 
+// By what a line of an export is known.
+struct ExportKind {
+  std::string_view name;          // "an export of users"
+  std::string_view first_member;  // of each line
+  std::string_view other_member;
+};
+inline constexpr ExportKind kExportOfUsers{"an export of users", "id", "email"};
+inline constexpr ExportKind kExportOfRecord{"an export of the record", "position", "link"};
+
 // Everything throws Failure.
 class ExportFile {
  public:
-  // Refuses a file that is there, unless it is to be gone on with; half a line at its end is cut off then.
-  ExportFile(const ExportTarget& target, Console& console);
+  // Refuses a file that is there, unless it is to be gone on with. Then it must belong to this user and be no link, and
+  // its last 2 MiB must be lines of this kind, or it is refused as it is; only then is half a line at its end cut off
+  // and its mode made 0600.
+  ExportFile(const ExportTarget& target, const ExportKind& kind, Console& console);
   ~ExportFile();
   ExportFile(const ExportFile&) = delete;
   ExportFile& operator=(const ExportFile&) = delete;
@@ -42,8 +53,9 @@ class ExportFile {
   void complete();
 
  private:
+  void go_on(const ExportKind& kind);
   void cut_to(std::int64_t size);
-  void read_last_line();
+  [[nodiscard]] std::string read_from(std::int64_t from) const;
   [[nodiscard]] std::filesystem::path cursor_file() const { return path_.string() + ".cursor"; }
 
   std::filesystem::path path_;

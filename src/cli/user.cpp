@@ -284,10 +284,7 @@ void add_delete(CLI::App& noun, int& exit_code) {
 // --- all of them
 
 void export_users(Desk& desk, const ExportTarget& target) {
-  ExportFile file(target, desk.console());
-  if (file.last() && (text_at(*file.last(), "email").empty() || !Uuid::parse(text_at(*file.last(), "id")))) {
-    throw Failure(target.file + " is no export of users", "name another file");
-  }
+  ExportFile file(target, kExportOfUsers, desk.console());
   bool is_complete = false;
   auto cursor = target.resumes ? file.kept_cursor(is_complete).value_or("") : std::string();
   if (is_complete) {
