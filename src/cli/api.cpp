@@ -26,7 +26,8 @@ std::string hint_for(const Refusal& refusal) {
       return "look for it with safawinet user list, or safawinet session list USER";
     case 429:
     case 503:
-      return "try again in a moment";
+      return "again in " + (refusal.retry_after_seconds ? std::to_string(*refusal.retry_after_seconds) + " seconds"
+                                                        : std::string("a moment"));
     default:
       break;
   }
@@ -34,10 +35,33 @@ std::string hint_for(const Refusal& refusal) {
   return refusal.status >= 500 && !request.empty() ? "the server's log says why, under the request id " + request : "";
 }
 
+// What a field is called on the command line: "/criteria/ipNetwork" is "ip-network", "/criteria/emails/2" "emails 3",
+// "?reason" "reason".
+std::string typed_name_of(std::string_view pointer) {
+  auto name = pointer.substr(std::min(pointer.find_last_of("/?") + 1, pointer.size()));
+  std::string number;
+  if (!name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos && name.size() < 6) {
+    number = " " + std::to_string(std::stoi(std::string(name)) + 1);
+    pointer.remove_suffix(name.size() + 1);
+    name = pointer.substr(std::min(pointer.find_last_of("/?") + 1, pointer.size()));
+  }
+  std::string out;
+  for (const char c : name) {
+    const bool is_capital = c >= 'A' && c <= 'Z';
+    if (is_capital) out += '-';
+    out += is_capital ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return out + number;
+}
+
 }  // namespace
 
 Refusal refusal_of(const ApiResponse& response) {
-  Refusal refusal{.status = response.status, .type = {}, .text = {}, .problem = {}};
+  Refusal refusal{.status = response.status,
+                  .type = {},
+                  .text = {},
+                  .retry_after_seconds = response.retry_after_seconds,
+                  .problem = {}};
   const auto json = parse_json(response.body);
   if (!json || !json->is_object()) {
     refusal.text = "the server answered " + std::to_string(response.status);
@@ -48,9 +72,10 @@ Refusal refusal_of(const ApiResponse& response) {
   if (refusal.type.starts_with(kProblemPrefix)) refusal.type.erase(0, kProblemPrefix.size());
   const auto detail = text_at(refusal.problem, "detail");
   refusal.text = detail.empty() ? text_at(refusal.problem, "title") : detail;
+  if (refusal.text.empty()) refusal.text = "the server answered " + std::to_string(response.status);
   for (const auto& error : items_at(refusal.problem, "errors")) {
     const auto& field = object_of(error);
-    refusal.text += " " + text_at(field, "pointer") + ": " + text_at(field, "detail");
+    refusal.text += " " + typed_name_of(text_at(field, "pointer")) + ": " + text_at(field, "detail");
   }
   return refusal;
 }
@@ -82,6 +107,13 @@ std::string target_of(std::string_view path, const Query& query) {
 }
 
 boost::json::value Api::get(std::string_view path, const Query& query) { return expect(try_get(path, query)); }
+
+boost::json::value Api::get_listed(std::string_view path, const std::string& list) {
+  auto answer = try_get(path);
+  const auto* refusal = std::get_if<Refusal>(&answer);
+  if (refusal != nullptr && refusal->status == 404) throw Failure(refusal->text, list);
+  return expect(std::move(answer));
+}
 
 boost::json::value Api::post(std::string_view path, const boost::json::object& body) {
   return expect(try_post(path, body));

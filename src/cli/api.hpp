@@ -29,6 +29,7 @@ struct Refusal {
   unsigned status = 0;
   std::string type;  // "conflict"
   std::string text;  // what to show
+  std::optional<std::int64_t> retry_after_seconds{};
   boost::json::object problem;
 };
 
@@ -41,6 +42,8 @@ class Api {
   Api(ApiClient& client, Console& console, Random& random) : client_(client), console_(console), random_(random) {}
 
   boost::json::value get(std::string_view path, const Query& query = {});
+  // One thing of a list; where there is none such, `list` is the command that shows which there are.
+  boost::json::value get_listed(std::string_view path, const std::string& list);
   // Null when the answer has no body.
   boost::json::value post(std::string_view path, const boost::json::object& body);
   std::variant<boost::json::value, Refusal> post_once(std::string_view path, const boost::json::object& body);

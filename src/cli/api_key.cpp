@@ -9,6 +9,7 @@
 #include "cli/desk.hpp"
 #include "cli/failure.hpp"
 #include "cli/private_file.hpp"
+#include "cli/text.hpp"
 #include "cli/when.hpp"
 
 namespace safawinet::cli {
@@ -81,7 +82,7 @@ void add_show(CLI::App& noun, int& exit_code) {
                          .description = "Show one API key; the key itself is shown only when it is made",
                          .example = "safawinet api-key show 01a22430-852c-77a9-9b81-9ebaa044760d"},
                         [id](Desk& desk) {
-                          const auto key = desk.api().get(path_of(**id));
+                          const auto key = desk.api().get_listed(path_of(**id), "safawinet api-key list");
                           print_key(desk, object_of(key));
                         });
   *id = add_id(verb);
@@ -127,7 +128,7 @@ void print_new_key(Desk& desk, const boost::json::object& answer) {
       desk.console().note("It is good, and shown this once:");
       desk.console().write(std::string(key->reveal()) + "\n");
     }
-    throw Failure(why + "; the key " + id + " was made all the same", "safawinet api-key revoke " + id);
+    throw Failure(why + "; the key " + id + " was made all the same", "safawinet api-key revoke " + shell_word(id));
   }
   throw Failure(why + "; the key " + id + " was revoked again", failure.next());
 }
@@ -149,7 +150,9 @@ void create(Desk& desk, const NewKey& wanted) {
   auto answer = make_key(desk.api(), body);
   const SecretText key(text_at(answer, "key"));
   const auto made = object_at(answer, "apiKey");
-  if (key.empty()) throw Failure("the server's answer holds no key", "safawinet api-key list");
+  // A program is to use it: text that could do something to a terminal is no key.
+  if (key.empty() || shell_word(key.reveal()) != key.reveal())
+    throw Failure("the server's answer holds no key", "safawinet api-key list");
   if (!file) {
     try {
       print_new_key(desk, answer);
@@ -208,17 +211,16 @@ void add_revoke(CLI::App& noun, int& exit_code) {
        .example = "safawinet api-key revoke 01a22430-852c-77a9-9b81-9ebaa044760d --yes"},
       [=](Desk& desk) {
         const auto path = path_of(**id);
-        const auto answer = desk.api().get(path);
+        const auto answer = desk.api().get_listed(path, "safawinet api-key list");
         const auto& key = object_of(answer);
         const auto preview = "This revokes the key " + text_at(key, "name") + " (" + text_at(key, "state") +
                              ", last used " +
                              (time_at(key, "lastUsedAt").empty() ? "never" : time_at(key, "lastUsedAt")) + ").";
-        if ((*consent)->is_dry_run) {
-          desk.print_done(preview, key);
+        if (text_at(key, "state") == "revoked") {
+          desk.print_done(text_at(key, "name") + " is revoked already.", key);
           return;
         }
-        if (!(*consent)->is_given) desk.console().note(preview);
-        if (!may_go_on(desk, **consent, "Revoke it?")) return;
+        if (!may_go_on(desk, **consent, {.preview = preview, .question = "Revoke it?", .seen = key})) return;
         desk.api().remove(path);
         desk.print_done("Revoked " + text_at(key, "name") + ".", boost::json::object{{"revoked", text_at(key, "id")}});
       });

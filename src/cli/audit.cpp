@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <deque>
-#include <fstream>
 #include <optional>
 
 #include "base/json.hpp"
@@ -11,6 +10,7 @@
 #include "cli/desk.hpp"
 #include "cli/export_file.hpp"
 #include "cli/failure.hpp"
+#include "cli/input_file.hpp"
 #include "cli/text.hpp"
 #include "cli/when.hpp"
 
@@ -18,6 +18,7 @@ namespace safawinet::cli {
 namespace {
 
 constexpr std::size_t kCheckpointsOfACall = 300;  // of the newest ones: a body has at most 64 KiB
+constexpr LineLimits kCheckpointLimits{.longest = 65'536, .limit = std::size_t{1} << 32};  // bytes; logs, too
 constexpr std::size_t kPage = 1000;
 
 std::string count_of(std::size_t count, const std::string& thing, const std::string& things) {
@@ -38,7 +39,7 @@ struct Filter {
 // "user:ID" for an e-mail address; everything else as it is.
 std::string named(Desk& desk, const std::string& who) {
   if (who.find('@') == std::string::npos || who.find(':') != std::string::npos) return who;
-  return "user:" + text_at(find_user(desk.api(), who), "id");
+  return "user:" + text_at(get_user(desk.api(), who), "id");
 }
 
 void add_list(CLI::App& noun, int& exit_code) {
@@ -78,19 +79,17 @@ void add_list(CLI::App& noun, int& exit_code) {
 
 // The newest lines of a file of checkpoints: the newest say the most, and each says that what is before it is whole.
 boost::json::array read_checkpoints(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) throw Failure("cannot read " + path, {}, kUsage);
   std::deque<boost::json::value> newest;
-  for (std::string line; std::getline(file, line);) {
+  for_each_line(path, kCheckpointLimits, [&](std::string_view line) {
     auto json = parse_json(line);
-    if (!json || !json->is_object() || !json->get_object().contains("signature")) continue;
+    if (!json || !json->is_object() || !json->get_object().contains("signature")) return;
     boost::json::object checkpoint;
     for (const auto* name : {"position", "link", "at", "signature"}) {
       if (const auto* value = json->get_object().if_contains(name)) checkpoint[name] = *value;
     }
     newest.emplace_back(std::move(checkpoint));
     if (newest.size() > kCheckpointsOfACall) newest.pop_front();
-  }
+  });
   if (newest.empty()) throw Failure(path + " holds no checkpoint", "audit-checkpoints.jsonl, or lines of the log");
   boost::json::array all;
   for (auto& checkpoint : newest) all.push_back(std::move(checkpoint));
@@ -229,16 +228,12 @@ void add_erase(CLI::App& noun, int& exit_code) {
        .example = "safawinet audit erase 01a22430-852c-77a9-9b81-9ebaa044760d --reason 'Request of 28 November'"},
       [options](Desk& desk) {
         // Mostly of users who are no longer there: so an id is taken as it is.
-        const auto id =
-            Uuid::parse(options->user) ? options->user : text_at(find_user(desk.api(), options->user), "id");
+        const auto id = Uuid::parse(options->user) ? options->user : text_at(get_user(desk.api(), options->user), "id");
         const auto preview = "This erases who, whom, why and from where in all entries that name the user " + id +
                              ". It cannot be undone.";
-        if (options->consent->is_dry_run) {
-          desk.print_done(preview, boost::json::object{{"dryRun", true}, {"userId", id}});
-          return;
-        }
-        if (!options->consent->is_given) desk.console().note(preview);
-        if (!may_go_on(desk, *options->consent, "Erase it?")) return;
+        const Plan plan{
+            .preview = preview, .question = "Erase it?", .seen = boost::json::object{{"dryRun", true}, {"userId", id}}};
+        if (!may_go_on(desk, *options->consent, plan)) return;
         boost::json::object body{{"userId", id}, {"reason", options->reason}};
         if (!options->email.empty()) body["email"] = options->email;
         const auto answer = desk.api().post("/v1/audit/erase", body);

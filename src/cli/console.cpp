@@ -48,14 +48,6 @@ void write_to(int file, std::string_view text) {
 }
 
 // A signal that comes just before a read would not end it: so nothing is read before there is something.
-void wait_readable(int file) {
-  for (;;) {
-    check_interrupted();
-    pollfd waiting{.fd = file, .events = POLLIN, .revents = 0};
-    if (::poll(&waiting, 1, static_cast<int>(kStep.count())) > 0) return;
-  }
-}
-
 // A line without its end; none at the end of the file. Byte by byte: what follows belongs to somebody else.
 std::optional<std::string> read_line(int file) {
   std::string line;
@@ -154,6 +146,14 @@ sigset_t interrupts() {
 
 InterruptsPutOff::InterruptsPutOff() : blocked_(interrupts()) { check_interrupted(); }
 
+void wait_readable(int file) {
+  for (;;) {
+    check_interrupted();
+    pollfd waiting{.fd = file, .events = POLLIN, .revents = 0};
+    if (::poll(&waiting, 1, static_cast<int>(kStep.count())) > 0) return;
+  }
+}
+
 void wait_for(std::chrono::milliseconds time) {
   const auto until = std::chrono::steady_clock::now() + time;
   for (;;) {
@@ -212,25 +212,6 @@ SecretText Console::secret_from_stdin() {
   auto line = read_line(STDIN_FILENO);
   if (!line || line->empty()) throw Failure("there is nothing on stdin", {}, kUsage);
   return SecretText(std::move(*line));
-}
-
-std::string Console::text_from_stdin(std::size_t limit) {
-  std::string text;
-  for (;;) {
-    char buffer[4096];
-    wait_readable(STDIN_FILENO);
-    const auto size = ::read(STDIN_FILENO, buffer, sizeof buffer);
-    if (size < 0) {
-      if (errno == EINTR) {
-        check_interrupted();
-        continue;
-      }
-      throw Failure("cannot read stdin: " + reason());
-    }
-    if (size == 0) return text;
-    text.append(buffer, static_cast<std::size_t>(size));
-    if (text.size() > limit) throw Failure("the text on stdin is longer than " + std::to_string(limit) + " bytes");
-  }
 }
 
 void Console::progress(std::string_view text) {

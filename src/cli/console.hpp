@@ -34,6 +34,8 @@ class InterruptsPutOff {
 
 // Sleeps in steps that Ctrl-C ends.
 void wait_for(std::chrono::milliseconds time);
+// Until there is something to read, or the end; Ctrl-C ends it.
+void wait_readable(int file);
 
 class Console {
  public:
@@ -57,8 +59,6 @@ class Console {
   // The first line of stdin, for --password-stdin; when that is a terminal, it is asked without showing what is typed.
   // Throws Failure when there is none.
   static SecretText secret_from_stdin();
-  // All of stdin, at most `limit` bytes.
-  static std::string text_from_stdin(std::size_t limit);
 
   // Where long work is: one line that is written over on a terminal, plain lines (at most one a second) elsewhere.
   void progress(std::string_view text);

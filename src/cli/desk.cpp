@@ -3,10 +3,12 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <optional>
 #include <utility>
 
+#include "access/role.hpp"
 #include "app/start_failure.hpp"
 #include "base/ids.hpp"
 #include "cli/failure.hpp"
@@ -21,6 +23,23 @@ namespace {
 constexpr std::size_t kUsualLimit = 200;
 constexpr std::size_t kPage = 200;
 constexpr std::string_view kConnectionGroup = "Which server";
+constexpr std::array<std::string_view, 5> kNounsOfServers{"user", "session", "logout", "api-key", "audit"};
+
+bool is_of_command(char c) { return (c >= 'a' && c <= 'z') || c == '-'; }
+
+// Where the next "safawinet NOUN VERB" ends that speaks to a server.
+std::optional<std::size_t> next_command(std::string_view text) {
+  constexpr std::string_view kProgram = "safawinet ";
+  for (auto at = text.find(kProgram); at != std::string_view::npos; at = text.find(kProgram, at + 1)) {
+    const auto noun = at + kProgram.size();
+    const auto noun_end = std::min(text.find(' ', noun), text.size());
+    if (std::ranges::find(kNounsOfServers, text.substr(noun, noun_end - noun)) == kNounsOfServers.end()) continue;
+    auto end = noun_end + 1;
+    while (end < text.size() && is_of_command(text[end])) ++end;
+    if (end > noun_end + 1 && text[noun_end + 1] != '-') return end;
+  }
+  return std::nullopt;
+}
 
 bool is_same_ignoring_case(std::string_view left, std::string_view right) {
   const auto lower = [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : int{c}; };
@@ -45,7 +64,7 @@ int run(const Invocation& invocation, const Work& work) {
     end_by(SIGPIPE);
   } catch (const Failure& failure) {
     desk.console().note("safawinet: " + std::string(failure.what()));
-    if (!failure.next().empty()) desk.console().note("  try: " + failure.next());
+    if (!failure.next().empty()) desk.console().note("  try: " + desk.reaching(failure.next()));
     return failure.exit_code();
   } catch (const app::StartFailure& failure) {
     desk.console().note("safawinet: " + std::string(failure.what()));
@@ -98,9 +117,19 @@ void Desk::hang_up() { connection_.reset(); }
 
 std::string Desk::how_to_reach() const {
   if (invocation_.is_local) {
-    return " --local" + (invocation_.settings_file.empty() ? "" : " --config " + invocation_.settings_file);
+    return " --local" + (invocation_.settings_file.empty() ? "" : " --config " + shell_word(invocation_.settings_file));
   }
   return invocation_.context.empty() ? "" : " --context " + invocation_.context;
+}
+
+std::string Desk::reaching(std::string_view text) const {
+  const auto how = how_to_reach();
+  std::string out;
+  for (auto command = next_command(text); command; command = next_command(text)) {
+    out.append(text.substr(0, *command)).append(how);
+    text.remove_prefix(*command);
+  }
+  return out.append(text);
 }
 
 void Desk::print_json(const boost::json::value& value) {
@@ -177,11 +206,18 @@ std::shared_ptr<Consent> add_consent(CLI::App& verb) {
   return consent;
 }
 
-bool may_go_on(Desk& desk, const Consent& consent, std::string_view question) {
-  if (consent.is_dry_run) return false;
-  if (consent.is_given) return true;
-  if (desk.console().ask_yes(question)) return true;
-  throw Failure("nothing was done");
+bool may_go_on(Desk& desk, const Consent& consent, const Plan& plan) {
+  if (consent.is_dry_run) {
+    desk.print_done(plan.preview, plan.seen);
+    return false;
+  }
+  if (!consent.is_given) desk.console().note(plan.preview);
+  ask_unless_given(desk, consent, plan.question);
+  return true;
+}
+
+void ask_unless_given(Desk& desk, const Consent& consent, std::string_view question) {
+  if (!consent.is_given && !desk.console().ask_yes(question)) throw Failure("nothing was done");
 }
 
 std::shared_ptr<std::size_t> add_limit(CLI::App& verb) {
@@ -214,12 +250,12 @@ void print_list(Desk& desk, std::string_view path, Query query, std::size_t limi
   }
 }
 
-boost::json::object find_user(Api& api, std::string_view id_or_email) {
+std::optional<boost::json::object> find_user(Api& api, std::string_view id_or_email) {
   if (Uuid::parse(id_or_email)) {
     auto answer = api.try_get("/v1/admin/users/" + std::string(id_or_email));
     if (const auto* refusal = std::get_if<Refusal>(&answer)) {
       if (refusal->status != 404) fail(*refusal);
-      throw Failure("there is no user with the id " + std::string(id_or_email), "safawinet user list --query TEXT");
+      return std::nullopt;
     }
     return object_of(std::get<boost::json::value>(answer));
   }
@@ -232,10 +268,21 @@ boost::json::object find_user(Api& api, std::string_view id_or_email) {
     if (is_same_ignoring_case(text_at(user, "email"), id_or_email)) found = user;
     return !found;
   });
-  if (!found) {
-    throw Failure("there is no user with the address " + std::string(id_or_email), "safawinet user list --query TEXT");
-  }
-  return std::move(*found);
+  return found;
+}
+
+boost::json::object get_user(Api& api, std::string_view id_or_email) {
+  auto found = find_user(api, id_or_email);
+  if (found) return std::move(*found);
+  throw Failure("there is no user with the " + std::string(Uuid::parse(id_or_email) ? "id " : "address ") +
+                    std::string(id_or_email),
+                "safawinet user list --query TEXT");
+}
+
+std::vector<std::string> role_names() {
+  std::vector<std::string> names;
+  for (const auto role : kRoles) names.emplace_back(name_of(role));
+  return names;
 }
 
 std::string name_of_user(const boost::json::object& user) {

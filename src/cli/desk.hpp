@@ -42,8 +42,9 @@ class Desk {
   Console& console() { return console_; }
   Random& random() { return random_; }
   [[nodiscard]] bool is_json() const { return invocation_.is_json; }
-  // "--local", "--context prod" or nothing: to be repeated in a command that is suggested, with a space before it.
-  [[nodiscard]] std::string how_to_reach() const;
+  // A text with what reaches the same server behind the commands in it: "safawinet user list" becomes
+  // "safawinet user list --context prod".
+  [[nodiscard]] std::string reaching(std::string_view text) const;
 
   // One value, as JSON on one line.
   void print_json(const boost::json::value& value);
@@ -55,6 +56,8 @@ class Desk {
 
  private:
   struct Connection;
+  // "--local", "--context prod" or nothing, with a space before it.
+  [[nodiscard]] std::string how_to_reach() const;
 
   Invocation invocation_;
   Console console_;
@@ -85,8 +88,17 @@ struct Consent {
   bool is_dry_run = false;
 };
 std::shared_ptr<Consent> add_consent(CLI::App& verb);
-// After the preview was shown: whether to go on. Throws Failure (exit 1) when nobody can be asked.
-bool may_go_on(Desk& desk, const Consent& consent, std::string_view question);
+// What is to be done.
+struct Plan {
+  std::string preview;      // "This deletes ada@example.com."
+  std::string question;     // "Delete this user?"
+  boost::json::value seen;  // the preview as JSON
+};
+// Shows the preview and asks. False after --dry-run. Throws Failure (exit 1) when the answer is no, or nobody can be
+// asked.
+bool may_go_on(Desk& desk, const Consent& consent, const Plan& plan);
+// The last part of it, for a preview that was shown otherwise.
+void ask_unless_given(Desk& desk, const Consent& consent, std::string_view question);
 
 // --limit N of lists.
 std::shared_ptr<std::size_t> add_limit(CLI::App& verb);
@@ -97,8 +109,12 @@ using ToRow = std::function<std::vector<std::string>(const boost::json::object&)
 void print_list(Desk& desk, std::string_view path, Query query, std::size_t limit, std::vector<std::string> titles,
                 const ToRow& to_row);
 
-// A user named by id or e-mail address, as the API answers. Throws Failure when there is none.
-boost::json::object find_user(Api& api, std::string_view id_or_email);
+// A user named by id or e-mail address, as the API answers.
+std::optional<boost::json::object> find_user(Api& api, std::string_view id_or_email);
+// Throws Failure when there is none.
+boost::json::object get_user(Api& api, std::string_view id_or_email);
+// For options that take one.
+std::vector<std::string> role_names();
 // Where a user is signed in, as a list.
 void print_sessions(Desk& desk, const std::string& user, std::size_t limit);
 // "ada@example.com (customer)"

@@ -1,12 +1,14 @@
 #include <CLI/CLI.hpp>
 
-#include <fstream>
-#include <iostream>
+#include <algorithm>
+#include <set>
 
 #include "base/ids.hpp"
 #include "cli/commands.hpp"
 #include "cli/desk.hpp"
 #include "cli/failure.hpp"
+#include "cli/input_file.hpp"
+#include "cli/text.hpp"
 #include "cli/when.hpp"
 
 namespace safawinet::cli {
@@ -15,6 +17,7 @@ namespace {
 constexpr std::string_view kBulkPath = "/v1/auth/force-logout-bulk";
 constexpr std::chrono::milliseconds kBetweenLooks{500};
 constexpr std::size_t kUsersLimit = 1'000;  // of the API, for the explicit list
+constexpr LineLimits kUsersFileLimits{.longest = 1'024, .limit = std::size_t{1} << 20};  // bytes
 // Matches every session: what a logout of everybody would end.
 constexpr std::string_view kBeginningOfTime = "1970-01-01T00:00:00Z";
 
@@ -51,10 +54,18 @@ void report_ended(Desk& desk, const boost::json::object& answer) {
 
 // --- one user
 
-std::int64_t count_sessions(Api& api, const std::string& user) {
-  std::int64_t count = 0;
-  for_each_item(api, "/v1/admin/users/" + user + "/sessions", {{"limit", "200"}}, [&](const boost::json::object&) {
-    ++count;
+struct SessionCount {
+  std::int64_t ended = 0;
+  bool spares_own = false;
+};
+
+SessionCount count_sessions(Api& api, const std::string& user, bool includes_own) {
+  SessionCount count;
+  const auto path = "/v1/admin/users/" + user + "/sessions";
+  for_each_item(api, path, {{"limit", "200"}}, [&](const boost::json::object& session) {
+    const bool is_spared = is_set(session, "current") && !includes_own;
+    count.spares_own = count.spares_own || is_spared;
+    if (!is_spared) ++count.ended;
     return true;
   });
   return count;
@@ -62,16 +73,21 @@ std::int64_t count_sessions(Api& api, const std::string& user) {
 
 void log_out_user(Desk& desk, const std::string& name, const LogoutOptions& options) {
   auto& api = desk.api();
-  const auto user = find_user(api, name);
+  const auto user = get_user(api, name);
   const auto id = text_at(user, "id");
-  const auto sessions = count_sessions(api, id);
-  const auto preview = "This ends " + count_of(sessions, "session") + " of " + name_of_user(user) + ".";
-  if (options.consent->is_dry_run) {
-    desk.print_done(preview, boost::json::object{{"dryRun", true}, {"user", user}, {"sessions", sessions}});
+  const auto count = count_sessions(api, id, options.includes_own_session);
+  const std::string spared =
+      count.spares_own ? " The session that asks is spared; --include-own-session ends it, too." : "";
+  if (count.ended == 0) {
+    desk.print_done("Nothing to do: " + name_of_user(user) + " has no session to end." + spared,
+                    boost::json::object{{"sessionsEnded", 0}});
     return;
   }
-  if (!options.consent->is_given) desk.console().note(preview);
-  if (!may_go_on(desk, *options.consent, "Sign this user out?")) return;
+  const Plan plan{
+      .preview = "This ends " + count_of(count.ended, "session") + " of " + name_of_user(user) + "." + spared,
+      .question = "Sign this user out?",
+      .seen = boost::json::object{{"dryRun", true}, {"user", user}, {"sessions", count.ended}}};
+  if (!may_go_on(desk, *options.consent, plan)) return;
   auto body = options.body();
   body["userId"] = id;
   report_ended(desk, object_of(api.post("/v1/auth/force-logout", body)));
@@ -99,7 +115,7 @@ void log_out_all(Desk& desk, const LogoutOptions& options) {
   question["dryRun"] = true;
   const auto asked = api.try_post(kBulkPath, question);
   boost::json::object seen{{"dryRun", true}};
-  std::string preview = "This ends the sessions of everybody.";
+  std::string preview = "This ends the sessions of everybody, if you may do that: to count them you may not.";
   if (const auto* refusal = std::get_if<Refusal>(&asked)) {
     // Counting needs a permission of its own; ending does not wait for it.
     if (refusal->status != 403) fail(*refusal);
@@ -112,12 +128,7 @@ void log_out_all(Desk& desk, const LogoutOptions& options) {
     seen["users"] = users;
     preview = "This ends " + count_of(sessions, "session") + " of " + count_of(users, "user") + ": everybody's.";
   }
-  if (options.consent->is_dry_run) {
-    desk.print_done(preview, seen);
-    return;
-  }
-  if (!options.consent->is_given) desk.console().note(preview);
-  if (!may_go_on(desk, *options.consent, "Sign everybody out?")) return;
+  if (!may_go_on(desk, *options.consent, {.preview = preview, .question = "Sign everybody out?", .seen = seen})) return;
   report_ended(desk, object_of(api.post("/v1/auth/force-logout-all", options.body())));
 }
 
@@ -164,8 +175,7 @@ void add_criteria(CLI::App& verb, Criteria& criteria) {
   moment("--session-used-before", "sessionUsedBefore", "Sessions that were last refreshed earlier: the idle");
   text("--ip-network", "ipNetwork", "Sessions that were last used from this network", "CIDR");
   text("--user-agent", "userAgent", "Sessions whose login had this text in its User-Agent", "TEXT");
-  text("--role", "role", "Users of exactly this role", "ROLE")
-      ->check(CLI::IsMember({"customer", "support", "admin", "superadmin"}));
+  text("--role", "role", "Users of exactly this role", "ROLE")->check(CLI::IsMember(role_names()));
   text("--email-domain", "emailDomain", "Users with an address of this domain", "DOMAIN");
   verb.add_option("--user", criteria.users, "This user (id or e-mail address); may be repeated")
       ->type_name("USER")
@@ -181,23 +191,61 @@ void add_criteria(CLI::App& verb, Criteria& criteria) {
   verb.add_flag("--never-logged-in", criteria.never_logged_in, "Users without a last login")->group(group);
 }
 
-std::vector<std::string> listed_users(const Criteria& criteria) {
-  auto users = criteria.users;
-  if (criteria.users_file.empty()) return users;
-  std::ifstream file;
-  if (criteria.users_file != "-") {
-    file.open(criteria.users_file);
-    if (!file) throw Failure("cannot read " + criteria.users_file, {}, kUsage);
+struct ListedUser {
+  std::string name;   // an id or an address
+  std::string where;  // "--user", or the line of the file
+};
+
+std::vector<ListedUser> listed_users(const Criteria& criteria) {
+  std::vector<ListedUser> users;
+  for (const auto& name : criteria.users) users.push_back({.name = name, .where = "--user"});
+  if (!criteria.users_file.empty()) {
+    const auto file = criteria.users_file == "-" ? "stdin" : criteria.users_file;
+    std::size_t number = 0;
+    for_each_line(criteria.users_file, kUsersFileLimits, [&](std::string_view line) {
+      ++number;
+      while (line.ends_with('\r') || line.ends_with(' ')) line.remove_suffix(1);
+      if (line.empty()) return;
+      users.push_back({.name = std::string(line), .where = file + ", line " + std::to_string(number)});
+    });
+    if (users.empty()) throw Failure(file + " names nobody", {}, kUsage);
   }
-  std::istream& lines = criteria.users_file == "-" ? std::cin : file;
-  for (std::string line; std::getline(lines, line);) {
-    while (line.ends_with('\r') || line.ends_with(' ')) line.pop_back();
-    if (!line.empty()) users.push_back(line);
+  if (users.size() > kUsersLimit) {
+    throw Failure("at most " + std::to_string(kUsersLimit) + " users can be listed", "split the list", kUsage);
+  }
+  for (const auto& user : users) {
+    const bool can_be_one = Uuid::parse(user.name) || user.name.find('@') != std::string::npos;
+    if (!can_be_one || !is_utf8(user.name)) {
+      throw Failure(user.where + ": a user is named by id or e-mail address, not \"" + user.name + "\"",
+                    "safawinet user list --query TEXT", kUsage);
+    }
   }
   return users;
 }
 
-boost::json::object criteria_of(const Criteria& given) {
+// A typing mistake would leave signed in whom it was about. `counted`: the users whom the criteria meet.
+void refuse_unknown(Desk& desk, const std::vector<ListedUser>& users, std::int64_t counted) {
+  std::set<std::string> names;
+  for (const auto& user : users) names.insert(user.name);
+  if (counted >= static_cast<std::int64_t>(names.size())) return;
+  std::string unknown;
+  std::size_t looked_up = 0;
+  for (const auto& user : users) {
+    if (!find_user(desk.api(), user.name)) unknown += "\n" + user.where + ": there is no user " + user.name;
+    desk.console().progress("Looked up " + std::to_string(++looked_up) + " of " + std::to_string(users.size()) +
+                            " users");
+    check_interrupted();
+  }
+  if (unknown.empty()) return;
+  for (auto rest = std::string_view(unknown).substr(1); !rest.empty();) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    desk.console().note(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  throw Failure("nothing was done: not all of these users exist", "safawinet user list --query TEXT", kUsage);
+}
+
+boost::json::object criteria_of(const Criteria& given, const std::vector<ListedUser>& users) {
   boost::json::object criteria;
   for (const auto& [names, value] : given.moments) {
     if (value->empty()) continue;
@@ -210,10 +258,7 @@ boost::json::object criteria_of(const Criteria& given) {
   if (given.never_logged_in) criteria["neverLoggedIn"] = true;
   boost::json::array ids;
   boost::json::array emails;
-  for (const auto& user : listed_users(given)) (Uuid::parse(user) ? ids : emails).emplace_back(user);
-  if (ids.size() + emails.size() > kUsersLimit) {
-    throw Failure("at most " + std::to_string(kUsersLimit) + " users can be listed", "split the list", kUsage);
-  }
+  for (const auto& user : users) (Uuid::parse(user.name) ? ids : emails).emplace_back(user.name);
   if (!ids.empty()) criteria["userIds"] = std::move(ids);
   if (!emails.empty()) criteria["emails"] = std::move(emails);
   if (criteria.empty()) {
@@ -244,7 +289,7 @@ void watch(Desk& desk, const std::string& id) {
   for (;;) {
     boost::json::value answer;
     try {
-      answer = desk.api().get(std::string(kBulkPath) + "/" + id);
+      answer = desk.api().get_listed(std::string(kBulkPath) + "/" + id, "safawinet logout list");
       const auto& order = object_of(answer);
       const auto ended = number_at(order, "sessionsEnded");
       const auto expected = number_at(order, "sessionsExpected");
@@ -257,7 +302,8 @@ void watch(Desk& desk, const std::string& id) {
                               " sessions (" + std::to_string(percent) + " %)");
       wait_for(kBetweenLooks);
     } catch (const Interrupted&) {
-      desk.console().note("The server goes on with it. Look again: safawinet logout watch " + id + desk.how_to_reach());
+      desk.console().note("The server goes on with it. Look again: " +
+                          desk.reaching("safawinet logout watch " + shell_word(id)));
       throw;
     }
   }
@@ -271,7 +317,8 @@ struct Matching {
 
 void log_out_matching(Desk& desk, const Matching& given) {
   auto& api = desk.api();
-  const auto criteria = criteria_of(given.criteria);
+  const auto users = listed_users(given.criteria);
+  const auto criteria = criteria_of(given.criteria, users);
   auto body = given.options.body();
   body["criteria"] = criteria;
   auto question = body;
@@ -279,6 +326,8 @@ void log_out_matching(Desk& desk, const Matching& given) {
   question["dryRun"] = true;
   const auto looked = api.post(kBulkPath, question);
   const auto& preview = object_of(looked);
+  const auto& above = object_of(preview.at("exemptions"));
+  refuse_unknown(desk, users, number_at(preview, "users") + number_at(above, "usersAboveRole"));
   const auto& consent = *given.options.consent;
   if (!consent.is_dry_run || !desk.is_json()) show_preview(desk, preview);
   if (consent.is_dry_run) {
@@ -293,7 +342,7 @@ void log_out_matching(Desk& desk, const Matching& given) {
     desk.print_done("Nothing to do.", boost::json::object{{"sessionsEnded", 0}});
     return;
   }
-  if (!may_go_on(desk, consent, "Sign them out?")) return;
+  ask_unless_given(desk, consent, "Sign them out?");
   body["confirmation"] = preview.at("confirmation");
   const auto answer = api.try_post(kBulkPath, body);
   if (const auto* refusal = std::get_if<Refusal>(&answer)) {
@@ -303,7 +352,7 @@ void log_out_matching(Desk& desk, const Matching& given) {
   const auto& order = object_of(std::get<boost::json::value>(answer));
   const auto id = text_at(order, "id");
   if (given.is_detached) {
-    desk.print_done("Begun. See how far it is: safawinet logout watch " + id + desk.how_to_reach(), order);
+    desk.print_done("Begun. See how far it is: " + desk.reaching("safawinet logout watch " + shell_word(id)), order);
     return;
   }
   desk.console().progress("Begun: " + id);

@@ -3,13 +3,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 #include <optional>
 
 #include "base/ids.hpp"
 #include "cli/commands.hpp"
 #include "cli/desk.hpp"
 #include "cli/failure.hpp"
+#include "cli/input_file.hpp"
 #include "cli/text.hpp"
 
 namespace safawinet::cli {
@@ -48,7 +48,7 @@ void add_end(CLI::App& noun, int& exit_code) {
       [options](Desk& desk) {
         auto& api = desk.api();
         const auto wanted = session_id_of(options->session);
-        const auto user = find_user(api, options->user);
+        const auto user = get_user(api, options->user);
         const auto path = "/v1/admin/users/" + text_at(user, "id") + "/sessions";
         std::optional<boost::json::object> session;
         for_each_item(api, path, {{"limit", "200"}}, [&](const boost::json::object& one) {
@@ -57,17 +57,15 @@ void add_end(CLI::App& noun, int& exit_code) {
         });
         if (!session) {
           throw Failure(text_at(user, "email") + " has no session " + options->session,
-                        "safawinet session list " + text_at(user, "email"));
+                        "safawinet session list " + shell_word(text_at(user, "email")));
         }
         const auto preview = "This ends the session of " + name_of_user(user) + " on " +
                              text_at(*session, "deviceName") + ", last used " + time_at(*session, "lastUsedAt") +
                              " from " + text_at(*session, "ipAddress") + ".";
-        if (options->consent->is_dry_run) {
-          desk.print_done(preview, boost::json::object{{"dryRun", true}, {"session", *session}});
-          return;
-        }
-        if (!options->consent->is_given) desk.console().note(preview);
-        if (!may_go_on(desk, *options->consent, "End it?")) return;
+        const Plan plan{.preview = preview,
+                        .question = "End it?",
+                        .seen = boost::json::object{{"dryRun", true}, {"session", *session}}};
+        if (!may_go_on(desk, *options->consent, plan)) return;
         const auto ended_session_id = text_at(*session, "id");
         api.remove(path + "/" + ended_session_id, {{"reason", options->reason}});
         desk.print_done("Ended it; its access tokens are refused.", boost::json::object{{"ended", ended_session_id}});
@@ -82,16 +80,6 @@ void add_end(CLI::App& noun, int& exit_code) {
 
 constexpr std::size_t kTextLimit = 32'768;  // bytes: a body has at most 64 KiB
 
-std::string text_of_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Failure("cannot read " + path, {}, kUsage);
-  std::string text(kTextLimit + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > kTextLimit) throw Failure(path + " is longer than " + std::to_string(kTextLimit) + " bytes");
-  return text;
-}
-
 void print_line(Desk& desk, const std::string& title, const std::string& text) {
   desk.console().write(inert(title + "  " + text) + "\n");
 }
@@ -100,9 +88,9 @@ void print_line(Desk& desk, const std::string& title, const std::string& text) {
 std::string command_of(const boost::json::object& call) {
   const auto what = text_at(call, "what");
   const auto body = object_at(call, "body");
-  if (what == "log-out-user") return "safawinet logout user " + text_at(body, "userId");
+  if (what == "log-out-user") return "safawinet logout user " + shell_word(text_at(body, "userId"));
   if (what == "log-out-network") {
-    return "safawinet logout matching --ip-network " + text_at(object_at(body, "criteria"), "ipNetwork");
+    return "safawinet logout matching --ip-network " + shell_word(text_at(object_at(body, "criteria"), "ipNetwork"));
   }
   const auto path = text_at(call, "path");
   if (what == "end-session") {
@@ -110,10 +98,11 @@ std::string command_of(const boost::json::object& call) {
     const auto session = path.rfind('/');
     const auto user_end = path.rfind('/', session - 1);
     const auto user = path.rfind('/', user_end - 1);
-    return "safawinet session end " + path.substr(user + 1, user_end - user - 1) + " " + path.substr(session + 1);
+    return "safawinet session end " + shell_word(path.substr(user + 1, user_end - user - 1)) + " " +
+           shell_word(path.substr(session + 1));
   }
   if (what == "revoke-api-key") {
-    return "safawinet api-key revoke " + path.substr(path.rfind('/') + 1);
+    return "safawinet api-key revoke " + shell_word(path.substr(path.rfind('/') + 1));
   }
   return text_at(call, "method") + " " + path;
 }
@@ -142,7 +131,7 @@ void print_found(Desk& desk, const boost::json::object& answer) {
                session.empty() ? "" : time_at(session, "lastUsedAt")});
     for (const auto& one : items_at(found, "revokeWith")) {
       const auto& call = object_of(one);
-      auto command = command_of(call);
+      auto command = desk.reaching(command_of(call));
       if (text_at(call, "isAllowed") == "false") command += "   (not with your permissions)";
       if (std::ranges::find(commands, command) == commands.end()) commands.push_back(std::move(command));
     }
@@ -167,33 +156,34 @@ void print_found(Desk& desk, const boost::json::object& answer) {
 
 void add_find(CLI::App& noun, int& exit_code) {
   auto file = std::make_shared<std::string>();
-  auto& verb = add_verb(noun, exit_code,
-                        {.name = "find",
-                         .description = "Say whose session a leaked token, cookie, key, log line, address or network "
-                                        "names; the text comes from stdin or a file, never from an argument",
-                         .example = "safawinet session find < leaked.txt\n"
-                                    "grep 203.0.113.7 access.log | tail -n 20 | safawinet session find --json"},
-                        [file](Desk& desk) {
-                          const bool is_from_stdin = file->empty() || *file == "-";
-                          if (is_from_stdin && ::isatty(STDIN_FILENO) != 0) {
-                            desk.console().note("Paste the text; Ctrl-D on a line of its own ends it.");
-                          }
-                          const auto text = is_from_stdin ? Console::text_from_stdin(kTextLimit) : text_of_file(*file);
-                          if (text.empty()) throw Failure("there is no text to look at", {}, kUsage);
-                          const auto answer = desk.api().post("/v1/admin/sessions/find", {{"text", text}});
-                          if (desk.is_json()) {
-                            desk.print_json(answer);
-                          } else {
-                            print_found(desk, object_of(answer));
-                          }
-                        });
+  auto& verb = add_verb(
+      noun, exit_code,
+      {.name = "find",
+       .description = "Say whose session a leaked token, cookie, key, log line, address or network "
+                      "names; the text (at most 32,768 bytes) comes from stdin or a file, never from an argument",
+       .example = "safawinet session find < leaked.txt\n"
+                  "grep 203.0.113.7 access.log | tail -n 20 | safawinet session find --json"},
+      [file](Desk& desk) {
+        const bool is_from_stdin = file->empty() || *file == "-";
+        if (is_from_stdin && ::isatty(STDIN_FILENO) != 0) {
+          desk.console().note("Paste the text; Ctrl-D on a line of its own ends it.");
+        }
+        const auto text = readable(text_of_file(is_from_stdin ? "-" : *file, kTextLimit));
+        if (text.empty()) throw Failure("there is no text to look at", {}, kUsage);
+        const auto answer = desk.api().post("/v1/admin/sessions/find", {{"text", text}});
+        if (desk.is_json()) {
+          desk.print_json(answer);
+        } else {
+          print_found(desk, object_of(answer));
+        }
+      });
   verb.add_option("--file", *file, "Read the text from this file instead of stdin; - is stdin")->type_name("FILE");
 }
 
 }  // namespace
 
 void print_sessions(Desk& desk, const std::string& user, std::size_t limit) {
-  const auto id = text_at(find_user(desk.api(), user), "id");
+  const auto id = text_at(get_user(desk.api(), user), "id");
   print_list(desk, "/v1/admin/users/" + id + "/sessions", {}, limit,
              {"ID", "DEVICE", "ADDRESS", "LAST USED", "BEGAN", "EXPIRES", "USER AGENT"},
              [](const boost::json::object& session) -> std::vector<std::string> {

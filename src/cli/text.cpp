@@ -2,6 +2,7 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
@@ -22,8 +23,9 @@ Character first_of(std::string_view text) {
   return {.code = code, .size = static_cast<std::size_t>(size)};
 }
 
-// Controls, formats (direction, joiners, tags), separators of lines and paragraphs, private use, unassigned; the
-// Hangul and Braille blanks look like nothing, too.
+// Controls, formats (direction, joiners, tags), separators of lines and paragraphs, private use, unassigned, what a
+// terminal shows nothing for (variation selectors, the grapheme joiner); the Hangul and Braille blanks look like
+// nothing, too.
 bool is_harmless(std::int32_t code) {
   if (code == ' ') return true;
   const auto category = utf8proc_category(code);
@@ -31,7 +33,7 @@ bool is_harmless(std::int32_t code) {
                          category == UTF8PROC_CATEGORY_CS || category == UTF8PROC_CATEGORY_CO ||
                          category == UTF8PROC_CATEGORY_CN || category == UTF8PROC_CATEGORY_ZL ||
                          category == UTF8PROC_CATEGORY_ZP || category == UTF8PROC_CATEGORY_ZS;
-  return !is_hidden && code != 0x115F && code != 0x1160 && code != 0x3164 && code != 0xFFA0 && code != 0x2800;
+  return !is_hidden && !utf8proc_get_property(code)->ignorable && code != 0x2800;
 }
 
 std::string formatted(const char* format, unsigned value) {
@@ -97,6 +99,39 @@ std::string inert_json(std::string_view json) {
     json.remove_prefix(character.size);
   }
   return out;
+}
+
+std::string shell_word(std::string_view text) {
+  const auto is_plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("@%+=:,./_-").find(c) != std::string_view::npos;
+  };
+  if (!text.empty() && std::ranges::all_of(text, is_plain)) return std::string(text);
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+std::string readable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const auto character = first_of(text);
+    const bool is_control = character.code < ' ' && character.code != '\n' && character.code != '\r' &&
+                            character.code != '\t';  // negative: not UTF-8
+    out += is_control ? "?" : text.substr(0, character.size);
+    text.remove_prefix(character.size);
+  }
+  return out;
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const auto character = first_of(text);
+    if (character.code < 0) return false;
+    text.remove_prefix(character.size);
+  }
+  return true;
 }
 
 std::size_t width_of(std::string_view text) {

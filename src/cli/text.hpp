@@ -15,6 +15,14 @@ std::string inert(std::string_view text);
 // from it is unchanged.
 std::string inert_json(std::string_view json);
 
+// As a shell takes it for one word: in quotes where it has to be.
+std::string shell_word(std::string_view text);
+
+// UTF-8 without characters that JSON would have to spell out, of the same size: each byte that is not becomes "?".
+std::string readable(std::string_view text);
+
+bool is_utf8(std::string_view text);
+
 // The columns that inert text takes on a terminal.
 std::size_t width_of(std::string_view text);
 

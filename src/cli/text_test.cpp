@@ -28,6 +28,21 @@ TEST(Inert, ShowsWhatTurnsOrHidesText) {
   EXPECT_EQ(inert("\u00a0\u3000\u3164"), "\\u00a0\\u3000\\u3164");
 }
 
+TEST(Inert, ShowsWhatATerminalShowsNothingFor) {
+  EXPECT_EQ(inert("a\u034fb\ufe0f"), "a\\u034fb\\ufe0f");
+  EXPECT_EQ(inert("\u17b4\u180b\U000E0100"), "\\u17b4\\u180b\\U000e0100");
+}
+
+TEST(ShellWord, PutsInQuotesWhatAShellWouldTakeApart) {
+  EXPECT_EQ(shell_word("ada@example.com"), "ada@example.com");
+  EXPECT_EQ(shell_word("a;b's"), "'a;b'\\''s'");
+  EXPECT_EQ(shell_word(""), "''");
+}
+
+TEST(Readable, KeepsTheSizeAndReplacesWhatIsNoText) {
+  EXPECT_EQ(readable(std::string("a\0b\xff\x1b\n\tZoë", 11)), std::string("a?b??\n\tZoë", 11));
+}
+
 TEST(Inert, ShowsBytesThatAreNotUtf8) {
   EXPECT_EQ(inert("a\xff\xc3"), "a\\xff\\xc3");
   EXPECT_EQ(inert("\xed\xa0\x80"), "\\xed\\xa0\\x80");

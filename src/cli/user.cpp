@@ -1,6 +1,9 @@
 #include <CLI/CLI.hpp>
 
-#include "base/ids.hpp"
+#include <functional>
+#include <variant>
+
+#include "access/role.hpp"
 #include "cli/commands.hpp"
 #include "cli/desk.hpp"
 #include "cli/export_file.hpp"
@@ -11,8 +14,6 @@ namespace safawinet::cli {
 namespace {
 
 constexpr std::string_view kPath = "/v1/admin/users";
-
-std::vector<std::string> role_names() { return {"customer", "support", "admin", "superadmin"}; }
 
 std::vector<std::string> row_of(const boost::json::object& user) {
   return {text_at(user, "id"),          text_at(user, "email"),
@@ -80,7 +81,7 @@ void add_show(CLI::App& noun, int& exit_code) {
   auto& verb =
       add_verb(noun, exit_code,
                {.name = "show", .description = "Show one user", .example = "safawinet user show ada@example.com"},
-               [user](Desk& desk) { print_user(desk, find_user(desk.api(), **user)); });
+               [user](Desk& desk) { print_user(desk, get_user(desk.api(), **user)); });
   *user = add_user_argument(verb);
 }
 
@@ -118,14 +119,35 @@ void add_create(CLI::App& noun, int& exit_code) {
                           if (options->is_password_from_stdin) {
                             body["password"] = std::string(Console::secret_from_stdin().reveal());
                           }
-                          const auto answer = desk.api().post(kPath, body);
-                          print_user(desk, object_of(answer));
+                          auto answer = desk.api().try_post(kPath, body);
+                          if (const auto* refusal = std::get_if<Refusal>(&answer)) {
+                            if (refusal->status != 409) fail(*refusal);
+                            throw Failure(refusal->text, "safawinet user show " + shell_word(options->email));
+                          }
+                          const auto& user = object_of(std::get<boost::json::value>(answer));
+                          print_user(desk, user);
+                          const auto email = text_at(user, "email");
+                          if (!options->is_password_from_stdin) {
+                            desk.console().note("A mail to " + email + " lets its owner choose a password.");
+                          } else if (!options->is_verified) {
+                            desk.console().note("A mail to " + email + " lets its owner prove the address.");
+                          }
                         });
   verb.add_option("email", options->email, "The address")->type_name("ADDRESS")->required();
   verb.add_option("--name", options->name, "What the user is called")->type_name("TEXT");
   verb.add_option("--role", options->role, "At most your own; customer without it")->check(CLI::IsMember(role_names()));
   verb.add_flag("--verified", options->is_verified, "The address is known to be theirs");
   verb.add_flag("--password-stdin", options->is_password_from_stdin, "Read the password from the first line of stdin");
+}
+
+// An invitation is of no use to somebody who has an account. Who may not look for users is not told.
+void refuse_if_there(Api& api, const std::string& email) {
+  const auto looked = api.try_get(kPath, {{"query", email}, {"limit", "1"}});
+  if (std::holds_alternative<Refusal>(looked)) return;
+  const auto user = find_user(api, email);
+  if (!user || !is_set(*user, "emailVerified")) return;
+  throw Failure(text_at(*user, "email") + " has an account already",
+                "safawinet user send-reset " + shell_word(email) + ", if its owner cannot log in");
 }
 
 void add_invite(CLI::App& noun, int& exit_code) {
@@ -135,6 +157,7 @@ void add_invite(CLI::App& noun, int& exit_code) {
                          .description = "Mail an invitation to sign up",
                          .example = "safawinet user invite grace@example.com"},
                         [email](Desk& desk) {
+                          refuse_if_there(desk.api(), *email);
                           desk.api().post("/v1/admin/invitations", {{"email", *email}});
                           desk.print_done("Invited " + *email + "; the mail is on its way.",
                                           boost::json::object{{"invited", *email}});
@@ -151,34 +174,70 @@ struct Act {
   std::shared_ptr<Consent> consent;  // null: it does not ask
 };
 
+using Saying = std::function<std::string(const boost::json::object& user, const Act& given)>;
+
 // What an act sends, and what is said before and after it.
 struct ActText {
   VerbText help;
-  std::string path;      // behind the user's
-  std::string preview;   // "This disables "; empty: it does not ask
-  std::string question;  // "Disable this user?"
-  std::string done;      // "Disabled "
+  std::string path;        // behind the user's
+  Saying preview;          // null: it does not ask
+  std::string question;    // "Disable this user?"
+  Saying done;             // "Disabled ada@example.com."
+  Saying already;          // "ada@example.com is disabled already."; empty: it is to be done. Null: that cannot be told
+  Saying hint_if_refused;  // for a 409; null: there is none
 };
+
+// The database keeps one who is active and verified; here it is said before anybody confirms what would be refused.
+void refuse_for_last_superadmin(Api& api, const boost::json::object& user) {
+  if (text_at(user, "role") != name_of(Role::superadmin) || !is_set(user, "isActive")) return;
+  bool has_other = false;
+  const Query query{{"role", std::string(name_of(Role::superadmin))}, {"active", "true"}, {"limit", "200"}};
+  for_each_item(api, kPath, query, [&](const boost::json::object& one) {
+    has_other = is_set(one, "emailVerified") && text_at(one, "id") != text_at(user, "id");
+    return !has_other;
+  });
+  if (has_other) return;
+  throw Failure(text_at(user, "email") + " is the last superadmin, who has to stay",
+                "make another one first: safawinet user role USER superadmin");
+}
 
 void act(Desk& desk, const Act& given, const ActText& text) {
   auto& api = desk.api();
-  const auto user = find_user(api, given.user);
+  const auto user = get_user(api, given.user);
+  if (const auto already = text.already ? text.already(user, given) : std::string(); !already.empty()) {
+    desk.print_done(already, user);
+    return;
+  }
   if (given.consent) {
-    const auto preview = text.preview + name_of_user(user) + (given.role.empty() ? "" : ": " + given.role) + ".";
-    if (given.consent->is_dry_run) {
-      desk.print_done(preview, boost::json::object{{"dryRun", true}, {"user", user}});
-      return;
-    }
-    if (!given.consent->is_given) desk.console().note(preview);
-    if (!may_go_on(desk, *given.consent, text.question)) return;
+    if (text.path == "disable" || text.path == "role") refuse_for_last_superadmin(api, user);
+    const Plan plan{.preview = text.preview(user, given),
+                    .question = text.question,
+                    .seen = boost::json::object{{"dryRun", true}, {"user", user}}};
+    if (!may_go_on(desk, *given.consent, plan)) return;
   }
   boost::json::object body;
   if (!given.reason.empty()) body["reason"] = given.reason;
   if (!given.role.empty()) body["role"] = given.role;
-  const auto answer = api.post(std::string(kPath) + "/" + text_at(user, "id") + "/" + text.path, body);
-  const bool is_user = answer.is_object() && answer.get_object().contains("email");
-  desk.print_done(text.done + text_at(user, "email") + (given.role.empty() ? "" : ": " + given.role) + ".",
-                  is_user ? answer : boost::json::value(boost::json::object{{"userId", text_at(user, "id")}}));
+  auto answer = api.try_post(std::string(kPath) + "/" + text_at(user, "id") + "/" + text.path, body);
+  if (const auto* refusal = std::get_if<Refusal>(&answer)) {
+    if (refusal->status == 409 && text.hint_if_refused) throw Failure(refusal->text, text.hint_if_refused(user, given));
+    fail(*refusal);
+  }
+  const auto& done = std::get<boost::json::value>(answer);
+  const bool is_user = done.is_object() && done.get_object().contains("email");
+  desk.print_done(text.done(user, given),
+                  is_user ? done : boost::json::value(boost::json::object{{"userId", text_at(user, "id")}}));
+}
+
+// "Disabled ada@example.com."
+Saying about(const std::string& before, const std::string& after = ".") {
+  return [=](const boost::json::object& user, const Act&) { return before + text_at(user, "email") + after; };
+}
+
+Saying when(const std::string& member, bool value, const std::string& after) {
+  return [=](const boost::json::object& user, const Act&) {
+    return is_set(user, member) == value ? text_at(user, "email") + after : std::string();
+  };
 }
 
 enum class Reason { none, optional, required };
@@ -192,8 +251,31 @@ std::pair<CLI::App*, std::shared_ptr<Act>> add_act(CLI::App& noun, int& exit_cod
         ->type_name("TEXT")
         ->required(reason == Reason::required);
   }
-  if (!text.preview.empty()) given->consent = add_consent(verb);
+  if (text.preview) given->consent = add_consent(verb);
   return {&verb, given};
+}
+
+void add_role(CLI::App& noun, int& exit_code) {
+  const auto change = [](const boost::json::object& user, const Act& act) {
+    return text_at(user, "email") + " from " + text_at(user, "role") + " to " + act.role + ".";
+  };
+  const auto [verb, given] = add_act(
+      noun, exit_code,
+      {.help = {.name = "role",
+                .description = "Change what a user may do",
+                .example = "safawinet user role ada@example.com support"},
+       .path = "role",
+       .preview = [=](const auto& user, const Act& act) { return "This changes the role of " + change(user, act); },
+       .question = "Change it?",
+       .done = [=](const auto& user, const Act& act) { return "Changed the role of " + change(user, act); },
+       .already =
+           [](const auto& user, const Act& act) {
+             return text_at(user, "role") == act.role ? text_at(user, "email") + " is " + act.role + " already."
+                                                      : std::string();
+           },
+       .hint_if_refused = {}},
+      Reason::optional);
+  verb->add_option("role", given->role, "The new role")->required()->check(CLI::IsMember(role_names()));
 }
 
 void add_acts(CLI::App& noun, int& exit_code) {
@@ -202,9 +284,12 @@ void add_acts(CLI::App& noun, int& exit_code) {
                     .description = "Disable an account and end its sessions",
                     .example = "safawinet user disable ada@example.com --reason 'Left the company'"},
            .path = "disable",
-           .preview = "This disables, and signs out, ",
+           .preview = [](const auto& user,
+                         const Act&) { return "This disables, and signs out, " + name_of_user(user) + "."; },
            .question = "Disable this user?",
-           .done = "Disabled "},
+           .done = about("Disabled "),
+           .already = when("isActive", false, " is disabled already."),
+           .hint_if_refused = {}},
           Reason::required);
   add_act(noun, exit_code,
           {.help = {.name = "enable",
@@ -215,26 +300,22 @@ void add_acts(CLI::App& noun, int& exit_code) {
            .path = "enable",
            .preview = {},
            .question = {},
-           .done = "Enabled "},
+           .done = about("Enabled "),
+           .already = when("isActive", true, " is active already."),
+           .hint_if_refused = {}},
           Reason::optional);
-  const auto [role, given] = add_act(noun, exit_code,
-                                     {.help = {.name = "role",
-                                               .description = "Change what a user may do",
-                                               .example = "safawinet user role ada@example.com support"},
-                                      .path = "role",
-                                      .preview = "This changes the role of ",
-                                      .question = "Change it?",
-                                      .done = "Changed the role of "},
-                                     Reason::optional);
-  role->add_option("role", given->role, "The new role")->required()->check(CLI::IsMember(role_names()));
+  add_role(noun, exit_code);
   add_act(noun, exit_code,
           {.help = {.name = "send-reset",
-                    .description = "Mail a link to choose a new password",
+                    .description = "Mail a link to choose a new password; it proves the address, too",
                     .example = "safawinet user send-reset ada@example.com"},
            .path = "send-reset",
            .preview = {},
            .question = {},
-           .done = "A mail is on its way to "},
+           .done = about("A mail is on its way to "),
+           .already = {},
+           .hint_if_refused = [](const auto& user,
+                                 const Act&) { return "safawinet user enable " + shell_word(text_at(user, "email")); }},
           Reason::none);
   add_act(noun, exit_code,
           {.help = {.name = "unlock",
@@ -243,17 +324,28 @@ void add_acts(CLI::App& noun, int& exit_code) {
            .path = "unlock",
            .preview = {},
            .question = {},
-           .done = "Unlocked "},
+           .done = about("Unlocked "),
+           .already = {},
+           .hint_if_refused = {}},
           Reason::none);
-  add_act(noun, exit_code,
-          {.help = {.name = "verify",
-                    .description = "Take a user's address as proved",
-                    .example = "safawinet user verify ada@example.com"},
-           .path = "verify",
-           .preview = {},
-           .question = {},
-           .done = "Verified the address of "},
-          Reason::none);
+  add_act(
+      noun, exit_code,
+      {.help = {.name = "verify",
+                .description = "Take a user's address as proved, with the password that whoever registered it chose",
+                .example = "safawinet user verify ada@example.com --yes"},
+       .path = "verify",
+       .preview =
+           [](const auto& user, const Act&) {
+             return "This takes the address of " + name_of_user(user) +
+                    " as proved. Whoever registered it chose the password, and can log in from then on. Do it only "
+                    "when you know that this is the owner; else safawinet user send-reset proves the address and "
+                    "sets a new password.";
+           },
+       .question = "Do you know that it is the owner?",
+       .done = about("Verified the address of "),
+       .already = when("emailVerified", true, " is verified already."),
+       .hint_if_refused = {}},
+      Reason::none);
 }
 
 void add_delete(CLI::App& noun, int& exit_code) {
@@ -264,14 +356,13 @@ void add_delete(CLI::App& noun, int& exit_code) {
                 .description = "Delete an account with all that belongs to it; this cannot be undone",
                 .example = "safawinet user delete ada@example.com --reason 'Request of 28 November'"},
                [given](Desk& desk) {
-                 const auto user = find_user(desk.api(), given->user);
+                 const auto user = get_user(desk.api(), given->user);
                  const auto preview = "This deletes, and signs out, " + name_of_user(user) + ". It cannot be undone.";
-                 if (given->consent->is_dry_run) {
-                   desk.print_done(preview, boost::json::object{{"dryRun", true}, {"user", user}});
-                   return;
-                 }
-                 if (!given->consent->is_given) desk.console().note(preview);
-                 if (!may_go_on(desk, *given->consent, "Delete this user?")) return;
+                 refuse_for_last_superadmin(desk.api(), user);
+                 const Plan plan{.preview = preview,
+                                 .question = "Delete this user?",
+                                 .seen = boost::json::object{{"dryRun", true}, {"user", user}}};
+                 if (!may_go_on(desk, *given->consent, plan)) return;
                  desk.api().remove(std::string(kPath) + "/" + text_at(user, "id"), {{"reason", given->reason}});
                  desk.print_done("Deleted " + text_at(user, "email") + ".",
                                  boost::json::object{{"deleted", text_at(user, "id")}});

@@ -94,9 +94,9 @@ def test_the_key_of_the_file_is_sent_and_nothing_else_of_it_is_shown(cli, stand)
 
 
 def test_a_busy_server_is_asked_again_and_a_change_is_ordered_once(cli, stand):
-    stand.answers = busy_at_first(2, lambda *_: (202, {}, {}))
-    cli.ok("user", "invite", "ada@example.test")
-    keys = [fields["Idempotency-Key"] for _, path, fields in stand.asked if path == "/v1/admin/invitations"]
+    stand.answers = busy_at_first(2, lambda *_: (201, {}, {"email": "ada@example.test"}))
+    cli.ok("user", "create", "ada@example.test")
+    keys = [fields["Idempotency-Key"] for method, _, fields in stand.asked if method == "POST"]
     assert len(keys) == 3 and len(set(keys)) == 1
 
 
@@ -298,7 +298,7 @@ def test_a_leaked_text_that_is_empty_missing_too_long_or_an_argument_is_refused(
     cli.refused("session", "find", "--file", str(tmp_path / "nothing"), code=2)
     cli.refused("session", "find", "sf_rt_" + "A" * 80, code=2)
     cli.refused("session", "find", "an argument", code=2)
-    assert "longer" in cli.refused("session", "find", stdin="x" * 40_000)
+    assert "longer" in cli.refused("session", "find", stdin="x" * 40_000, code=2)
     assert not [path for _, path, _ in stand.asked if path.endswith("/find")]
 
 

@@ -2,13 +2,14 @@
 
 import json
 import pathlib
+import subprocess
 
 import pytest
 
 from harness.cli import Cli
 from harness.mail import RESET
 from harness.people import OTHER_PASSWORD, new_address, registered, signed_up_user, with_role
-from harness.server import ADMIN_EMAIL, ADMIN_PASSWORD, eventually
+from harness.server import ADMIN_EMAIL, ADMIN_PASSWORD, BINARY, eventually
 
 
 @pytest.fixture
@@ -88,8 +89,71 @@ def test_support_helps_with_a_login(home, shared_server, person):
 
 def test_an_address_is_taken_as_proved(cli, shared_server):
     email = registered(shared_server)
-    cli.ok("user", "verify", email)
+    said = cli.refused("user", "verify", email)
+    assert "Whoever registered it chose the password" in said and "send-reset" in said
+    cli.ok("user", "verify", email, "--yes")
     assert cli.json("user", "show", email)["emailVerified"] is True
+
+
+def test_what_is_so_already_is_said_and_not_done_again(cli, person):
+    assert f"{person.email} is active already." in cli.ok("user", "enable", person.email)
+    assert f"{person.email} is verified already." in cli.ok("user", "verify", person.email)
+    assert f"{person.email} is customer already." in cli.ok("user", "role", person.email, "customer")
+    assert "from customer to support" in cli.ok("user", "role", person.email, "support", "--dry-run")
+    cli.ok("user", "disable", person.email, "--reason", "Left", "--yes")
+    assert f"{person.email} is disabled already." in cli.ok("user", "disable", person.email, "--reason", "Again")
+    assert cli.json("user", "show", person.email)["disabledReason"] == "Left"
+    assert f"user enable {person.email}" in cli.refused("user", "send-reset", person.email)
+    assert "Nothing to do" in cli.ok("logout", "user", person.email)
+
+
+def test_who_has_an_account_is_not_invited(cli, person):
+    assert f"user send-reset {person.email}" in cli.refused("user", "invite", person.email)
+    assert f"user show {person.email}" in cli.refused("user", "create", person.email)
+
+
+def test_the_last_superadmin_is_not_offered_to_be_disabled(home, start_server):
+    cli = Cli(home, server := start_server()).log_in(server)
+    for act in (["disable", ADMIN_EMAIL, "--reason", "x"], ["delete", ADMIN_EMAIL, "--reason", "x"], ["role", ADMIN_EMAIL, "admin"]):
+        assert "last superadmin" in cli.refused("user", *act, "--dry-run"), act
+
+
+def test_one_who_signs_oneself_out_is_told_which_session_stays(cli, home, shared_server):
+    admin = with_role(shared_server, "admin")
+    own = Cli(home / "own").log_in(shared_server, admin.email, admin.password)
+    assert "is spared" in own.ok("logout", "user", admin.email, "--dry-run")
+    sessions = len(cli.json("user", "sessions", admin.email))
+    assert own.json("logout", "user", admin.email, "--dry-run")["sessions"] == sessions - 1
+
+
+def test_users_who_do_not_exist_are_named_and_nobody_is_signed_out(cli, person, tmp_path):
+    typo = "x" + person.email
+    said = cli.refused("logout", "matching", "--user", person.email, "--user", typo, "--yes", code=2)
+    assert f"--user: there is no user {typo}" in said
+    file = tmp_path / "users.txt"
+    file.write_text(f"{person.email}\n\n{typo}\n")
+    said = cli.refused("logout", "matching", "--users-file", str(file), "--yes", code=2)
+    assert f"{file}, line 3: there is no user {typo}" in said
+    assert person.device.is_signed_in()
+    file.write_text("ada\n")
+    assert f"{file}, line 1" in cli.refused("logout", "matching", "--users-file", str(file), "--yes", code=2)
+    cli.refused("logout", "matching", "--users-file", "/dev/zero", "--yes", code=2)
+    cli.refused("audit", "verify", "--checkpoints", "/dev/zero", code=2)
+
+
+def test_commands_that_are_suggested_reach_the_same_server(cli, person):
+    cli.ok("context", "add", "other", "--url", "http://127.0.0.1:1")
+    cli.ok("context", "use", "other")
+    said = cli.refused("user", "show", "nobody@example.test", "--context", "here")
+    assert "safawinet user list --context here --query TEXT" in said
+    found = subprocess.run(
+        [BINARY, "session", "find", "--context", "here"],
+        input=b"\xff\x00 " + person.email.encode(),
+        env=cli.settings,
+        capture_output=True,
+        check=True,
+    ).stdout.decode()
+    assert f"safawinet logout user --context here {person.id}" in found
 
 
 def test_a_deleted_user_is_gone(cli, person):

@@ -1,0 +1,51 @@
+#include "cli/input_file.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "cli/failure.hpp"
+
+namespace safawinet::cli {
+namespace {
+
+class InputFileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = testing::TempDir() + "input-XXXXXX";
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    file_ = (folder_ / "in.txt").string();
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  void write(const std::string& text) const { std::ofstream(file_) << text; }
+
+  std::filesystem::path folder_;
+  std::string file_;
+};
+
+TEST_F(InputFileTest, ATextIsReadUpToItsLimit) {
+  write("four");
+  EXPECT_EQ(text_of_file(file_, 4), "four");
+  EXPECT_THROW(text_of_file(file_, 3), Failure);
+}
+
+TEST_F(InputFileTest, LinesAreTakenOneByOneTheLastWithoutItsEndToo) {
+  write("one\n\nthree");
+  std::vector<std::string> lines;
+  for_each_line(file_, {.longest = 5, .limit = 10}, [&](std::string_view line) { lines.emplace_back(line); });
+  EXPECT_EQ(lines, (std::vector<std::string>{"one", "", "three"}));
+  EXPECT_THROW(for_each_line(file_, {.longest = 4, .limit = 10}, [](std::string_view) {}), Failure);
+  EXPECT_THROW(for_each_line(file_, {.longest = 5, .limit = 9}, [](std::string_view) {}), Failure);
+}
+
+TEST_F(InputFileTest, ADeviceAFolderAndWhatIsNotThereAreRefused) {
+  for (const auto* path : {"/dev/zero", "/", "/nowhere/at/all"}) {
+    EXPECT_THROW(text_of_file(path, 10), Failure) << path;
+  }
+}
+
+}  // namespace
+}  // namespace safawinet::cli
