@@ -7,6 +7,7 @@
 // (`sf_ak_[A-Za-z0-9_-]{49}`). Only a hash is stored; there is nothing to guess in 256 random bits.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,9 @@
 #include "base/secret.hpp"
 
 namespace safawinet {
+
+inline constexpr std::string_view kApiKeyPrefix = "sf_ak_";
+inline constexpr std::size_t kApiKeyCharacters = 55;
 
 struct ApiKeyText {
   SecretText text;

@@ -55,7 +55,7 @@ LocalApi::~LocalApi() {
 }
 
 http::Response LocalApi::answer(http::Method method, std::string_view target, std::string_view body,
-                                std::string_view once_key) {
+                                std::string_view idempotency_key) {
   const auto question = target.find('?');
   http::Request request;
   request.method = method;
@@ -65,7 +65,7 @@ http::Response LocalApi::answer(http::Method method, std::string_view target, st
   request.body = body;
   request.peer = IpAddress{.bytes = {127, 0, 0, 1}, .is_v6 = false};
   if (!body.empty()) request.fields.push_back({"Content-Type", "application/json"});
-  if (!once_key.empty()) request.fields.push_back({"Idempotency-Key", once_key});
+  if (!idempotency_key.empty()) request.fields.push_back({"Idempotency-Key", idempotency_key});
 
   std::promise<http::Response> promise;
   auto answered = promise.get_future();

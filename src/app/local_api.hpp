@@ -22,8 +22,9 @@ class LocalApi {
   LocalApi(const LocalApi&) = delete;
   LocalApi& operator=(const LocalApi&) = delete;
 
-  // `target` is a path with its query. An empty body is none; the key is that of Idempotency-Key, or empty.
-  http::Response answer(http::Method method, std::string_view target, std::string_view body, std::string_view once_key);
+  // `target` is a path with its query. An empty body is none; the key may be empty.
+  http::Response answer(http::Method method, std::string_view target, std::string_view body,
+                        std::string_view idempotency_key);
 
  private:
   struct Parts;

@@ -133,13 +133,15 @@ std::variant<boost::json::value, Refusal> Api::try_post(std::string_view path, c
   return send({.method = "POST",
                .target = std::string(path),
                .body = SecretText(boost::json::serialize(body)),
-               .once_key = to_base64url(bytes)});
+               .idempotency_key = to_base64url(bytes)});
 }
 
 std::variant<boost::json::value, Refusal> Api::post_once(std::string_view path, const boost::json::object& body) {
-  return send(
-      {.method = "POST", .target = std::string(path), .body = SecretText(boost::json::serialize(body)), .once_key = {}},
-      Patience::with_limits);
+  return send({.method = "POST",
+               .target = std::string(path),
+               .body = SecretText(boost::json::serialize(body)),
+               .idempotency_key = {}},
+              Patience::with_limits);
 }
 
 std::variant<boost::json::value, Refusal> Api::send(ApiRequest request, Patience patience) {

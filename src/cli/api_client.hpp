@@ -11,10 +11,10 @@
 namespace safawinet::cli {
 
 struct ApiRequest {
-  std::string_view method;                 // "GET"
-  std::string target;                      // "/v1/admin/users?limit=200"
-  SecretText body{};                       // JSON; empty: none
-  std::optional<std::string> once_key{};   // Idempotency-Key
+  std::string_view method;  // "GET"
+  std::string target;       // "/v1/admin/users?limit=200"
+  SecretText body{};        // JSON; empty: none
+  std::optional<std::string> idempotency_key{};
   std::optional<SecretText> credential{};  // Authorization: Bearer
 };
 

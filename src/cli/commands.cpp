@@ -5,8 +5,21 @@
 #include <algorithm>
 
 #include "cli/desk.hpp"
+#include "cli/text.hpp"
 
 namespace safawinet::cli {
+namespace {
+
+// What goes into JSON has to be UTF-8; a file's name may be anything.
+void check_texts(CLI::App& command) {
+  for (auto* option : command.get_options()) {
+    if (option->get_items_expected_max() == 0 || option->get_type_name().starts_with("FILE")) continue;
+    option->check([](const std::string& text) { return is_utf8(text) ? std::string() : "is not UTF-8"; });
+  }
+  for (auto* below : command.get_subcommands([](CLI::App*) { return true; })) check_texts(*below);
+}
+
+}  // namespace
 
 void add_commands(CLI::App& app, int& exit_code) {
   app.require_subcommand(1);
@@ -28,6 +41,7 @@ void add_commands(CLI::App& app, int& exit_code) {
   add_api_key(app, exit_code);
   add_audit(app, exit_code);
   add_completion(app, exit_code);
+  check_texts(app);
 }
 
 bool looks_like_token(const std::string& argument) {

@@ -12,6 +12,7 @@
 #include "cli/http_client.hpp"
 #include "cli/private_file.hpp"
 #include "cli/signed_in_client.hpp"
+#include "cli/text.hpp"
 
 namespace safawinet::cli {
 namespace {
@@ -99,7 +100,21 @@ void end_session(Desk& desk, const Context& context, const Tokens& tokens) {
     why = failure.what();
   }
   desk.console().note("The former session on " + context.url + " was not ended: " + why +
-                      ". Look for it with safawinet session list, and end it with safawinet session end.");
+                      ". Look for it with safawinet session list --context " + context.name +
+                      " USER, and end it with safawinet session end.");
+}
+
+[[noreturn]] void fail_login(const Refusal& refusal, const std::string& email) {
+  if (refusal.type == "email-not-verified") {
+    throw Failure(refusal.text, "the link in the mail to " + email +
+                                    "; or an operator vouches for it: safawinet user verify " + shell_word(email));
+  }
+  if (refusal.status == 429 && refusal.retry_after_seconds) {
+    throw Failure(refusal.text, "again in " + std::to_string(*refusal.retry_after_seconds) +
+                                    " seconds; or an operator lets you at once: safawinet user unlock " +
+                                    shell_word(email));
+  }
+  fail(refusal);
 }
 
 void log_in(Desk& desk, const std::string& name, std::string email, bool is_from_stdin) {
@@ -125,7 +140,7 @@ void log_in(Desk& desk, const std::string& name, std::string email, bool is_from
   const auto answer =
       client.send({.method = "POST", .target = "/v1/auth/login", .body = SecretText(boost::json::serialize(body))});
   if (answer.status == 401) throw Failure("wrong address or password");
-  if (answer.status != 200) fail(refusal_of(answer));
+  if (answer.status != 200) fail_login(refusal_of(answer), email);
   const auto former = tokens_if_readable(file);
   auto tokens = tokens_from(answer);
   tokens.email = email;

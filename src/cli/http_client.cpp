@@ -93,7 +93,7 @@ ApiResponse HttpClient::send(const ApiRequest& request) {
   fields.add("Accept: application/json");
   fields.add("Expect:");
   fields.add(request.body.empty() ? "Content-Type:" : "Content-Type: application/json");
-  if (request.once_key) fields.add("Idempotency-Key: " + *request.once_key);
+  if (request.idempotency_key) fields.add("Idempotency-Key: " + *request.idempotency_key);
   if (request.credential) fields.add("Authorization: Bearer " + std::string(request.credential->reveal()));
 
   ApiResponse response;

@@ -10,13 +10,17 @@
 #include "cli/console.hpp"
 #include "cli/failure.hpp"
 #include "cli/settings_option.hpp"
+#include "cli/text.hpp"
 
 namespace safawinet::cli {
 namespace {
 
 config::Settings settings_from(const std::string& file) {
   auto settings = load_settings(file);
-  if (!settings) throw Failure("the settings cannot be used", "safawinet config check", kUsage);
+  if (!settings) {
+    throw Failure("the settings cannot be used",
+                  "safawinet config check" + (file.empty() ? "" : " --config " + shell_word(file)), kUsage);
+  }
   return std::move(*settings);
 }
 
@@ -46,8 +50,9 @@ LocalClient::LocalClient(const std::string& settings_file) : api_(settings_from(
 
 ApiResponse LocalClient::send(const ApiRequest& request) {
   check_interrupted();
-  auto response = api_.answer(method_of(request.method), request.target, request.body.reveal(),
-                              request.once_key ? std::string_view(*request.once_key) : std::string_view());
+  auto response =
+      api_.answer(method_of(request.method), request.target, request.body.reveal(),
+                  request.idempotency_key ? std::string_view(*request.idempotency_key) : std::string_view());
   ApiResponse answer{
       .status = response.status, .body = std::move(response.body), .retry_after_seconds = retry_after(response)};
   return answer;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "access/api_key.hpp"
 #include "base/json.hpp"
 #include "cli/console.hpp"
 #include "cli/failure.hpp"
@@ -12,7 +13,6 @@ namespace safawinet::cli {
 namespace {
 
 constexpr std::chrono::seconds kExpiresSoon{20};
-constexpr std::string_view kApiKeyPrefix = "sf_ak_";
 
 Time now() { return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()); }
 

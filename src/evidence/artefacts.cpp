@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "access/api_key.hpp"
 #include "accounts/email_address.hpp"
 #include "base/address.hpp"
 #include "base/ids.hpp"
@@ -13,8 +14,6 @@
 namespace safawinet {
 namespace {
 
-constexpr std::string_view kApiKeyPrefix = "sf_ak_";
-constexpr std::size_t kApiKeyCharacters = 55;
 constexpr std::size_t kRequestIdCharacters = 16;
 constexpr std::size_t kUuidCharacters = 36;
 constexpr std::size_t kLocalPartLimit = 64;

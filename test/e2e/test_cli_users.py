@@ -8,7 +8,7 @@ import pytest
 
 from harness.cli import Cli
 from harness.mail import RESET
-from harness.people import OTHER_PASSWORD, new_address, registered, signed_up_user, with_role
+from harness.people import OTHER_PASSWORD, PASSWORD, new_address, registered, signed_up_user, with_role
 from harness.server import ADMIN_EMAIL, ADMIN_PASSWORD, BINARY, eventually
 
 
@@ -105,6 +105,23 @@ def test_what_is_so_already_is_said_and_not_done_again(cli, person):
     assert cli.json("user", "show", person.email)["disabledReason"] == "Left"
     assert f"user enable {person.email}" in cli.refused("user", "send-reset", person.email)
     assert "Nothing to do" in cli.ok("logout", "user", person.email)
+
+
+def test_text_that_is_not_utf8_is_refused_with_the_name_of_its_option(cli, person):
+    said = cli.refused("user", "disable", person.email, "--reason", "\udcff", "--yes", code=2)
+    assert "--reason" in said and "UTF-8" in said
+    assert person.device.is_signed_in()
+
+
+def test_who_cannot_log_in_is_told_what_helps(home, shared_server, person):
+    cli = Cli(home, shared_server).add_context(shared_server)
+    login = ("context", "login", "--password-stdin", "--email")
+    email = registered(shared_server)
+    assert f"user verify {email}" in cli.refused(*login, email, stdin=PASSWORD + "\n")
+    for _ in range(11):
+        shared_server.api().login(person.email, "wrong wrong wrong wrong")
+    said = cli.refused(*login, person.email, stdin=person.password + "\n")
+    assert "seconds" in said and f"user unlock {person.email}" in said
 
 
 def test_who_has_an_account_is_not_invited(cli, person):
