@@ -26,17 +26,17 @@ sigset_t all_signals() {
 }  // namespace
 
 struct LocalApi::Parts {
-  Parts(const config::Settings& settings, std::string account)
-      : acting(Operator::local(std::move(account))), services(settings, Purpose::one_command) {}
+  Parts(const config::Settings& settings, const std::string& account)
+      : acting(Operator::local(account)), services(settings, Purpose::one_command) {}
 
   Operator acting;
   Services services;
 };
 
-LocalApi::LocalApi(const config::Settings& settings, std::string account) {
+LocalApi::LocalApi(const config::Settings& settings, const std::string& account) {
   // Signals are for the thread that waits for answers, not for the loops.
   const SignalsBlocked while_threads_are_made(all_signals());
-  parts_ = std::make_unique<Parts>(settings, std::move(account));
+  parts_ = std::make_unique<Parts>(settings, account);
   auto& services = parts_->services;
   services.make(settings.http.listen.port);
   services.make_api();

@@ -16,7 +16,7 @@ class LocalApi {
   // Needs to read the master key and the database, which must have this binary's schema. `account` is who acts, as the
   // operating system knows them: the record says "os:<account>". Throws StartFailure; with the embedded database also
   // while a server runs on it.
-  LocalApi(const config::Settings& settings, std::string account);
+  LocalApi(const config::Settings& settings, const std::string& account);
   // What was done is in the chain of the audit log when this ends, if the database lets it within five seconds.
   ~LocalApi();
   LocalApi(const LocalApi&) = delete;
