@@ -45,6 +45,10 @@ Task<Status> Assistance::send_reset(AdministrativeAct act, bool is_exempt_from_l
   co_return Status{};
 }
 
+Task<Attempts::Failed> Assistance::wrong_passwords(const User& user) {
+  co_return co_await parts_.attempts.find(key_of(user));
+}
+
 Task<Status> Assistance::unlock(AdministrativeAct act) {
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     const auto user = co_await lock_contained(transaction, act, Permission::users_assist);

@@ -39,6 +39,8 @@ class Assistance {
   // Mails a link to choose a new password; the old one stays good until then. Errors: conflict (a disabled account),
   // too_many_requests (mails to this address).
   Task<Status> send_reset(AdministrativeAct act, bool is_exempt_from_limits);
+  // The wrong passwords that count against this user now.
+  Task<Attempts::Failed> wrong_passwords(const User& user);
   // Forgets the wrong passwords, so that the user may try again at once.
   Task<Status> unlock(AdministrativeAct act);
   // Takes the address as proved. Gives the user as the act left them. Only below the operator's rank.

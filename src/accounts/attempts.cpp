@@ -59,12 +59,17 @@ std::string to_text(const Failures& failures) {
   return text;
 }
 
+// When so many have grown old that there is room for one; none: there is.
+std::optional<Time> locked_until(const Failures& failures) {
+  if (failures.size() < kLimit.count) return std::nullopt;
+  return failures[failures.size() - kLimit.count] + kLimit.window;
+}
+
 Status with_room(const Failures& failures, Time now) {
-  if (failures.size() < kLimit.count) return {};
-  // When so many have grown old that there is room for one.
-  const auto leaves = failures[failures.size() - kLimit.count] + kLimit.window;
+  const auto until = locked_until(failures);
+  if (!until) return {};
   return refuse(Error{.code = ErrorCode::too_many_requests,
-                      .retry_after = std::chrono::ceil<std::chrono::seconds>(leaves - now)});
+                      .retry_after = std::chrono::ceil<std::chrono::seconds>(*until - now)});
 }
 
 }  // namespace
@@ -94,6 +99,17 @@ Task<Status> Attempts::may_tell(std::string account, Verdict verdict) {
   const auto outcome = co_await database_.transact(std::move(body));
   if (!outcome) co_return std::unexpected(outcome.error());
   co_return Status{};
+}
+
+Task<Attempts::Failed> Attempts::find(std::string account) {
+  const auto rows = co_await database_.read(kFind, subject_of(account));
+  const auto now = clock_.now();
+  try {
+    const auto failures = recent_failures(rows, now);
+    co_return Failed{.count = static_cast<std::int64_t>(failures.size()), .locked_until = locked_until(failures)};
+  } catch (const sql::BadColumn&) {
+    co_return Failed{.count = kLimit.count, .locked_until = now + kLimit.window};
+  }
 }
 
 Task<bool> Attempts::forget(sql::Transaction& transaction, std::string account) {

@@ -2,6 +2,8 @@
 // however the account is spelt.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,6 +34,14 @@ class Attempts {
   Task<Status> may_try(std::string account);
   // Whether the verdict may be told. Takes the same time for both until it is certain that it may.
   Task<Status> may_tell(std::string account, Verdict verdict);
+
+  // What counts against an account now. `locked_until`: none while it may be tried. A count that cannot be read lets
+  // nobody in until it is forgotten, and is given as a full one.
+  struct Failed {
+    std::int64_t count = 0;
+    std::optional<Time> locked_until{};
+  };
+  Task<Failed> find(std::string account);
 
   // Forgets the wrong ones of an account, in a transaction of another feature. False: there were none.
   Task<bool> forget(sql::Transaction& transaction, std::string account);

@@ -201,6 +201,13 @@ BOOST_DESCRIBE_STRUCT(AdminUserAnswer, (),
                       (id, email, email_verified, email_status, name, locale, role, is_active, disabled_reason,
                        disabled_at, created_at, last_login_at))
 
+// One user, with what stands in the way of a login: the wrong passwords that count (kWrongPasswordsPerAccount).
+struct UserDetails : AdminUserAnswer {
+  std::int64_t wrong_passwords = 0;
+  std::optional<Time> locked_until;
+};
+BOOST_DESCRIBE_STRUCT(UserDetails, (AdminUserAnswer), (wrong_passwords, locked_until))
+
 struct LoginAnswer {
   SecretText access_token;
   SecretText refresh_token;

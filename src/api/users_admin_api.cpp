@@ -65,12 +65,13 @@ Task<Result<UserPage>> UsersAdminApi::list_users(Call& call) {
   co_return answer;
 }
 
-Task<Result<AdminUserAnswer>> UsersAdminApi::get_user(Call& call) {
+Task<Result<UserDetails>> UsersAdminApi::get_user(Call& call) {
   const auto id = call.id<UserId>(0);
   if (!id) co_return std::unexpected(id.error());
   const auto user = co_await parts_.accounts.get(*id);
   if (!user) co_return std::unexpected(user.error());
-  co_return to_admin_answer(*user);
+  const auto failed = co_await parts_.assistance.wrong_passwords(*user);
+  co_return UserDetails{to_admin_answer(*user), failed.count, failed.locked_until};
 }
 
 Task<Result<SessionPage>> UsersAdminApi::list_sessions_of(Call& call) {

@@ -25,7 +25,7 @@ class UsersAdminApi {
   explicit UsersAdminApi(Parts parts) : parts_(parts) {}
 
   Task<Result<UserPage>> list_users(Call& call);
-  Task<Result<AdminUserAnswer>> get_user(Call& call);
+  Task<Result<UserDetails>> get_user(Call& call);
   // ?limit=1..1000 &cursor=
   Task<Result<UserPage>> export_users(Call& call);
   Task<Result<Created<AdminUserAnswer>>> create(Call& call, CreateUserInput input);

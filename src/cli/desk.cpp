@@ -250,25 +250,32 @@ void print_list(Desk& desk, std::string_view path, Query query, std::size_t limi
   }
 }
 
-std::optional<boost::json::object> find_user(Api& api, std::string_view id_or_email) {
-  if (Uuid::parse(id_or_email)) {
-    auto answer = api.try_get("/v1/admin/users/" + std::string(id_or_email));
-    if (const auto* refusal = std::get_if<Refusal>(&answer)) {
-      if (refusal->status != 404) fail(*refusal);
-      return std::nullopt;
-    }
-    return object_of(std::get<boost::json::value>(answer));
+namespace {
+
+std::optional<boost::json::object> find_user_by_id(Api& api, const std::string& id) {
+  auto answer = api.try_get("/v1/admin/users/" + id);
+  if (const auto* refusal = std::get_if<Refusal>(&answer)) {
+    if (refusal->status != 404) fail(*refusal);
+    return std::nullopt;
   }
+  return object_of(std::get<boost::json::value>(answer));
+}
+
+}  // namespace
+
+std::optional<boost::json::object> find_user(Api& api, std::string_view id_or_email) {
+  if (Uuid::parse(id_or_email)) return find_user_by_id(api, std::string(id_or_email));
   if (id_or_email.find('@') == std::string_view::npos) {
     throw Failure("a user is named by id or e-mail address", "safawinet user list --query TEXT", kUsage);
   }
-  std::optional<boost::json::object> found;
+  std::string id;
   const Query query{{"query", std::string(id_or_email)}, {"limit", std::to_string(kPage)}};
   for_each_item(api, "/v1/admin/users", query, [&](const boost::json::object& user) {
-    if (is_same_ignoring_case(text_at(user, "email"), id_or_email)) found = user;
-    return !found;
+    if (is_same_ignoring_case(text_at(user, "email"), id_or_email)) id = text_at(user, "id");
+    return id.empty();
   });
-  return found;
+  if (id.empty()) return std::nullopt;
+  return find_user_by_id(api, id);
 }
 
 boost::json::object get_user(Api& api, std::string_view id_or_email) {

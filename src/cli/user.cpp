@@ -21,6 +21,14 @@ std::vector<std::string> row_of(const boost::json::object& user) {
           time_at(user, "lastLoginAt"), text_at(user, "name")};
 }
 
+// "10, locked until 2026-11-29 06:21:33Z"; empty: the answer does not tell.
+std::string lock_of(const boost::json::object& user) {
+  if (!user.contains("wrongPasswords")) return {};
+  const auto wrong = std::to_string(number_at(user, "wrongPasswords"));
+  const auto until = time_at(user, "lockedUntil");
+  return until.empty() ? wrong : wrong + ", locked until " + until;
+}
+
 void print_user(Desk& desk, const boost::json::object& user) {
   if (desk.is_json()) {
     desk.print_json(user);
@@ -36,6 +44,7 @@ void print_user(Desk& desk, const boost::json::object& user) {
                      {"Active", is_set(user, "isActive") ? "yes" : "no"},
                      {"Disabled because", text_at(user, "disabledReason")},
                      {"Disabled at", time_at(user, "disabledAt")},
+                     {"Wrong passwords", lock_of(user)},
                      {"Created", time_at(user, "createdAt")},
                      {"Last login", time_at(user, "lastLoginAt")}});
 }
@@ -325,7 +334,11 @@ void add_acts(CLI::App& noun, int& exit_code) {
            .preview = {},
            .question = {},
            .done = about("Unlocked "),
-           .already = {},
+           .already =
+               [](const auto& user, const Act&) {
+                 const bool has_any = number_at(user, "wrongPasswords") > 0;
+                 return has_any ? std::string() : "No wrong password counts against " + text_at(user, "email") + ".";
+               },
            .hint_if_refused = {}},
           Reason::none);
   add_act(
