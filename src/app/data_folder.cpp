@@ -11,28 +11,18 @@
 #include <utility>
 
 #include "app/start_failure.hpp"
+#include "base/file.hpp"
 
 namespace safawinet::app {
 namespace {
 
-std::string reason() { return std::generic_category().message(errno); }
-
-// Whole or not at all, and on disk when this returns.
+// Whole or not at all. On disk with its name when this returns: a database must not outlive the name of its key.
 void write_private_file(const std::filesystem::path& path, const std::string& content) {
-  const auto temporary = path.string() + ".partial";
-  const int file = ::open(temporary.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-  const bool is_written = file >= 0 &&
-                          ::write(file, content.data(), content.size()) == static_cast<ssize_t>(content.size()) &&
-                          ::fsync(file) == 0;
-  const auto why = reason();
-  if (file >= 0) ::close(file);
-  if (!is_written) throw StartFailure(kExitFailed, "cannot write " + path.string() + ": " + why);
-  // The name is on disk with its folder: a database must not outlive the name of its key.
-  const int folder = ::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool is_named = folder >= 0 && ::rename(temporary.c_str(), path.c_str()) == 0 && ::fsync(folder) == 0;
-  const auto why_not = reason();
-  if (folder >= 0) ::close(folder);
-  if (!is_named) throw StartFailure(kExitFailed, "cannot write " + path.string() + ": " + why_not);
+  try {
+    replace_file(path, content);
+  } catch (const std::system_error& error) {
+    throw StartFailure(kExitFailed, error.what());
+  }
 }
 
 }  // namespace
@@ -53,10 +43,10 @@ DataFolder::DataFolder(std::filesystem::path path, Use use) : path_(std::move(pa
   }
   if (use == Use::shared) return;
   const auto lock_file = path_ / "lock";
-  lock_ = ::open(lock_file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-  if (lock_ < 0) throw StartFailure(kExitFailed, "cannot use the data folder " + path_.string() + ": " + reason());
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    ::close(lock_);
+  lock_.reset(::open(lock_file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+  if (!lock_.is_open())
+    throw StartFailure(kExitFailed, "cannot use the data folder " + path_.string() + ": " + last_error());
+  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
     if (use == Use::for_a_command) {
       throw StartFailure(kExitFailed, "the data folder " + path_.string() +
                                           " is in use by a running server: speak to that, without --local "
@@ -66,10 +56,6 @@ DataFolder::DataFolder(std::filesystem::path path, Use use) : path_(std::move(pa
     throw StartFailure(kExitFailed, "another safawinet is using the data folder " + path_.string() +
                                         ": stop it, or set storage.data_dir to another folder");
   }
-}
-
-DataFolder::~DataFolder() {
-  if (lock_ >= 0) ::close(lock_);
 }
 
 MasterKey DataFolder::master_key(Random& random) const {
@@ -83,7 +69,7 @@ MasterKey DataFolder::master_key(Random& random) const {
   }
   struct stat status{};
   if (::stat(file.c_str(), &status) != 0)
-    throw StartFailure(kExitFailed, "cannot read " + file.string() + ": " + reason());
+    throw StartFailure(kExitFailed, "cannot read " + file.string() + ": " + last_error());
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     throw StartFailure(kExitFailed, file.string() + " may be read by others: chmod 600 " + file.string());
   }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "base/file.hpp"
 #include "base/random.hpp"
 #include "base/secret.hpp"
 #include "crypto/sealing.hpp"
@@ -20,9 +21,6 @@ class DataFolder {
   enum class Use { alone, for_a_command, shared };
 
   explicit DataFolder(std::filesystem::path path, Use use = Use::alone);
-  ~DataFolder();
-  DataFolder(const DataFolder&) = delete;
-  DataFolder& operator=(const DataFolder&) = delete;
 
   [[nodiscard]] std::filesystem::path database_file() const { return path_ / "safawinet.db"; }
 
@@ -37,7 +35,7 @@ class DataFolder {
 
  private:
   std::filesystem::path path_;
-  int lock_ = -1;
+  Descriptor lock_;
 };
 
 }  // namespace safawinet::app

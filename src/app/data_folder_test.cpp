@@ -10,7 +10,7 @@
 #include "app/start_failure.hpp"
 #include "base/encoding.hpp"
 #include "base/testing.hpp"
-#include "sql/testing.hpp"
+#include "base/testing_folder.hpp"
 
 namespace safawinet::app {
 namespace {
@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 
 class DataFolderTest : public ::testing::Test {
  protected:
-  [[nodiscard]] fs::path path() const { return file_.folder() / "a" / "data"; }
+  [[nodiscard]] fs::path path() const { return folder_.path() / "a" / "data"; }
   void write(const fs::path& name, const std::string& text, fs::perms permissions = fs::perms::owner_read) {
     std::ofstream(path() / name) << text;
     fs::permissions(path() / name, permissions);
@@ -44,7 +44,7 @@ class DataFolderTest : public ::testing::Test {
   }
   static bool same_key(const MasterKey& one, const MasterKey& other) { return one.derive("x") == other.derive("x"); }
 
-  sql::testing::MigratedFile file_;  // for its folder
+  testing::TemporaryFolder folder_;
   testing::SeededRandom random_;
 };
 
@@ -63,7 +63,7 @@ TEST_F(DataFolderTest, a_second_server_on_the_same_folder_is_refused_until_the_f
 }
 
 TEST_F(DataFolderTest, a_folder_that_cannot_be_made_is_named) {
-  std::ofstream(file_.folder() / "a") << "a file";
+  std::ofstream(folder_.path() / "a") << "a file";
   EXPECT_THAT(failure_of([&] { const DataFolder folder(path()); }), HasSubstr(path().string()));
 }
 
@@ -72,7 +72,7 @@ TEST_F(DataFolderTest, the_master_key_is_made_once_private_and_stays_the_same) {
   const auto made = folder.master_key(random_);
   EXPECT_EQ(permissions(path() / "master.key"), fs::perms::owner_read | fs::perms::owner_write);
   EXPECT_TRUE(same_key(folder.master_key(random_), made));
-  EXPECT_FALSE(fs::exists(path() / "master.key.partial"));
+  EXPECT_EQ(std::distance(fs::directory_iterator(path()), {}), 2) << "the lock and the key";
 }
 
 TEST_F(DataFolderTest, a_master_key_that_an_operator_wrote_is_taken) {

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/file.hpp"
 #include "base/json.hpp"
 #include "crypto/sealing.hpp"
 
@@ -49,29 +50,8 @@ std::string line_of(std::string_view event, const AuditCheckpoint& checkpoint, s
   return boost::json::serialize(line);
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  [[nodiscard]] int get() const { return number_; }
-
- private:
-  int number_;
-};
-
 void require(bool succeeded, const std::filesystem::path& path) {
   if (!succeeded) throw std::system_error(errno, std::generic_category(), "cannot write " + path.string());
-}
-
-// So that the name of a new file is on disk, too.
-void sync_folder_of(const std::filesystem::path& path) {
-  const auto folder = std::filesystem::absolute(path).parent_path();
-  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  require(opened.get() >= 0 && ::fsync(opened.get()) == 0, path);
 }
 
 }  // namespace
@@ -121,7 +101,7 @@ std::optional<AuditCheckpoint> parse_checkpoint(std::string_view line) {
 void CheckpointFile::append(const std::string& line) const {
   const bool is_new = !std::filesystem::exists(path_);
   const Descriptor file(::open(path_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
-  require(file.get() >= 0, path_);
+  require(file.is_open(), path_);
   const auto size_before = ::lseek(file.get(), 0, SEEK_END);
   require(size_before >= 0, path_);
   char last = '\n';

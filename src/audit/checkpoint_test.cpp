@@ -8,7 +8,7 @@
 #include <csignal>
 #include <fstream>
 
-#include "sql/testing.hpp"
+#include "base/testing_folder.hpp"
 
 namespace safawinet {
 namespace {
@@ -25,9 +25,9 @@ class CheckpointTest : public ::testing::Test {
  protected:
   AuditCheckpoint make(std::int64_t position) const { return key_.sign({.position = position, .link = "abc"}, kNow); }
 
-  sql::testing::MigratedFile folder_;
+  testing::TemporaryFolder folder_;
   CheckpointKey key_{seed_of(3)};
-  CheckpointFile file_{folder_.folder() / "checkpoints.jsonl"};
+  CheckpointFile file_{folder_.path() / "checkpoints.jsonl"};
 };
 
 TEST_F(CheckpointTest, the_signature_covers_position_link_and_time) {
@@ -134,7 +134,7 @@ TEST_F(CheckpointTest, what_was_lost_is_remembered_however_much_comes_after_it) 
 }
 
 TEST_F(CheckpointTest, a_file_that_cannot_be_written_says_so) {
-  const CheckpointFile nowhere(folder_.folder() / "missing" / "file");
+  const CheckpointFile nowhere(folder_.path() / "missing" / "file");
   EXPECT_THROW(nowhere.append("x"), std::system_error);
   EXPECT_TRUE(nowhere.newest(5).empty());
 }

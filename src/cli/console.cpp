@@ -12,9 +12,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
-#include <system_error>
 #include <utility>
 
+#include "base/file.hpp"
 #include "cli/failure.hpp"
 #include "cli/text.hpp"
 
@@ -30,8 +30,6 @@ volatile sig_atomic_t received_signal = 0;  // NOLINT: a handler can reach nothi
 
 void remember(int signal) { received_signal = signal; }
 
-std::string reason() { return std::generic_category().message(errno); }
-
 void write_to(int file, std::string_view text) {
   while (!text.empty()) {
     const auto written = ::write(file, text.data(), text.size());
@@ -41,7 +39,7 @@ void write_to(int file, std::string_view text) {
         continue;
       }
       if (errno == EPIPE && file == STDOUT_FILENO) throw ReaderGone();
-      throw Failure("cannot write the output: " + reason());
+      throw Failure("cannot write the output: " + last_error());
     }
     text.remove_prefix(static_cast<std::size_t>(written));
   }
@@ -60,7 +58,7 @@ std::optional<std::string> read_line(int file) {
         check_interrupted();
         continue;
       }
-      throw Failure("cannot read the answer: " + reason());
+      throw Failure("cannot read the answer: " + last_error());
     }
     if (size == 0) return line.empty() ? std::nullopt : std::optional(std::move(line));
     if (character == '\n') break;
@@ -88,11 +86,11 @@ class Terminal {
 
   void hide_typing() {
     termios now{};
-    if (::tcgetattr(file_, &now) != 0) throw Failure("cannot hide what is typed: " + reason());
+    if (::tcgetattr(file_, &now) != 0) throw Failure("cannot hide what is typed: " + last_error());
     before_ = now;
     now.c_lflag &= ~static_cast<tcflag_t>(ECHO);
     now.c_lflag |= ECHONL;
-    if (::tcsetattr(file_, TCSAFLUSH, &now) != 0) throw Failure("cannot hide what is typed: " + reason());
+    if (::tcsetattr(file_, TCSAFLUSH, &now) != 0) throw Failure("cannot hide what is typed: " + last_error());
   }
 
   std::string ask(std::string_view question) {

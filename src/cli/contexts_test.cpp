@@ -5,27 +5,22 @@
 
 #include <fstream>
 
+#include "base/testing_folder.hpp"
 #include "cli/failure.hpp"
 #include "cli/private_file.hpp"
 
 namespace safawinet::cli {
 namespace {
 
-class ContextsTest : public testing::Test {
+class ContextsTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = testing::TempDir() + "contexts-XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = std::filesystem::path(name) / "safawinet";
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_.parent_path()); }
-
   [[nodiscard]] unsigned mode_of(const std::filesystem::path& path) const {
     struct stat status{};
     return ::stat(path.c_str(), &status) == 0 ? status.st_mode & 07777U : 0;
   }
 
-  std::filesystem::path folder_;
+  safawinet::testing::TemporaryFolder temporary_;
+  std::filesystem::path folder_ = temporary_.path() / "safawinet";
 };
 
 TEST_F(ContextsTest, TheFirstOneBecomesTheCurrentOne) {

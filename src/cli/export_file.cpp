@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
+#include "base/file.hpp"
 #include "base/json.hpp"
 #include "cli/api.hpp"
 #include "cli/failure.hpp"
@@ -18,8 +18,6 @@ namespace safawinet::cli {
 namespace {
 
 constexpr std::int64_t kLongestLine = std::int64_t{1} << 20;  // bytes
-
-std::string reason() { return std::generic_category().message(errno); }
 
 // None when the line is no JSON object that has it.
 std::optional<boost::json::object> object_with(std::string_view line, std::string_view member) {
@@ -37,54 +35,45 @@ ExportFile::ExportFile(const ExportTarget& target, const ExportKind& kind, Conso
     return;
   }
   const int how = target.resumes ? O_CREAT : O_CREAT | O_EXCL;
-  file_ = ::open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | how, 0600);
-  if (file_ < 0 && errno == EEXIST) {
+  file_.reset(::open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | how, 0600));
+  if (!file_.is_open() && errno == EEXIST) {
     throw Failure(path_.string() + " is there already", "go on with it: --resume; or name another one");
   }
-  if (file_ < 0 && errno == ELOOP) throw Failure(path_.string() + " is a link", "name the file itself");
-  if (file_ < 0) throw Failure("cannot write " + path_.string() + ": " + reason());
-  try {
-    struct stat status{};
-    if (::fstat(file_, &status) != 0 || !S_ISREG(status.st_mode)) throw Failure(path_.string() + " is no file");
-    if (status.st_uid != ::geteuid()) throw Failure(path_.string() + " belongs to another user");
-    size_ = status.st_size;
-    go_on(kind);
-  } catch (...) {
-    ::close(file_);
-    throw;
-  }
-}
-
-ExportFile::~ExportFile() {
-  if (file_ >= 0) ::close(file_);
+  if (!file_.is_open() && errno == ELOOP) throw Failure(path_.string() + " is a link", "name the file itself");
+  if (!file_.is_open()) throw Failure("cannot write " + path_.string() + ": " + last_error());
+  struct stat status{};
+  if (::fstat(file_.get(), &status) != 0 || !S_ISREG(status.st_mode)) throw Failure(path_.string() + " is no file");
+  if (status.st_uid != ::geteuid()) throw Failure(path_.string() + " belongs to another user");
+  size_ = status.st_size;
+  go_on(kind);
 }
 
 void ExportFile::append(std::string_view lines) {
-  if (file_ < 0) {
+  if (!file_.is_open()) {
     console_.write(lines);
     return;
   }
   std::int64_t at = size_;
   while (!lines.empty()) {
-    const auto written = ::pwrite(file_, lines.data(), lines.size(), at);
+    const auto written = ::pwrite(file_.get(), lines.data(), lines.size(), at);
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) throw Failure("cannot write " + path_.string() + ": " + reason());
+    if (written < 0) throw Failure("cannot write " + path_.string() + ": " + last_error());
     at += written;
     lines.remove_prefix(static_cast<std::size_t>(written));
   }
-  if (::fdatasync(file_) != 0) throw Failure("cannot write " + path_.string() + ": " + reason());
+  if (::fdatasync(file_.get()) != 0) throw Failure("cannot write " + path_.string() + ": " + last_error());
   size_ = at;
 }
 
 void ExportFile::keep_cursor(std::string_view cursor) {
-  if (file_ < 0) return;
+  if (!file_.is_open()) return;
   const boost::json::object kept{{"cursor", cursor}, {"bytes", size_}};
   write_private_file(std::filesystem::absolute(cursor_file()), boost::json::serialize(kept) + "\n");
 }
 
 std::optional<std::string> ExportFile::kept_cursor(bool& is_complete) {
   is_complete = false;
-  if (file_ < 0) return std::nullopt;
+  if (!file_.is_open()) return std::nullopt;
   const auto text = read_private_file(cursor_file());
   if (!text) {
     is_complete = size_ > 0;
@@ -100,11 +89,11 @@ std::optional<std::string> ExportFile::kept_cursor(bool& is_complete) {
 }
 
 void ExportFile::complete() {
-  if (file_ >= 0) remove_file(cursor_file());
+  if (file_.is_open()) remove_file(cursor_file());
 }
 
 void ExportFile::cut_to(std::int64_t size) {
-  if (::ftruncate(file_, size) != 0) throw Failure("cannot write " + path_.string() + ": " + reason());
+  if (::ftruncate(file_.get(), size) != 0) throw Failure("cannot write " + path_.string() + ": " + last_error());
   size_ = size;
 }
 
@@ -124,7 +113,7 @@ void ExportFile::go_on(const ExportKind& kind) {
   }
   is_one = is_one && (rest.starts_with(begin) || begin.starts_with(rest));
   if (!is_one) throw Failure(path_.string() + " is not " + std::string(kind.name), "name another file");
-  if (::fchmod(file_, 0600) != 0) throw Failure("cannot write " + path_.string() + ": " + reason());
+  if (::fchmod(file_.get(), 0600) != 0) throw Failure("cannot write " + path_.string() + ": " + last_error());
   if (!rest.empty()) cut_to(size_ - static_cast<std::int64_t>(rest.size()));
   last_ = std::move(last);
 }
@@ -133,9 +122,10 @@ std::string ExportFile::read_from(std::int64_t from) const {
   std::string text(static_cast<std::size_t>(size_ - from), '\0');
   std::size_t have = 0;
   while (have < text.size()) {
-    const auto got = ::pread(file_, text.data() + have, text.size() - have, from + static_cast<std::int64_t>(have));
+    const auto got =
+        ::pread(file_.get(), text.data() + have, text.size() - have, from + static_cast<std::int64_t>(have));
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) throw Failure("cannot read " + path_.string() + ": " + reason());
+    if (got <= 0) throw Failure("cannot read " + path_.string() + ": " + last_error());
     have += static_cast<std::size_t>(got);
   }
   return text;

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/file.hpp"
 #include "cli/console.hpp"
 
 namespace safawinet::cli {
@@ -35,9 +36,6 @@ class ExportFile {
   // its last 2 MiB must be lines of this kind, or it is refused as it is; only then is half a line at its end cut off
   // and its mode made 0600.
   ExportFile(const ExportTarget& target, const ExportKind& kind, Console& console);
-  ~ExportFile();
-  ExportFile(const ExportFile&) = delete;
-  ExportFile& operator=(const ExportFile&) = delete;
 
   // What the last line of a file that is gone on with holds; none when it has no line.
   [[nodiscard]] const std::optional<boost::json::object>& last() const { return last_; }
@@ -60,7 +58,7 @@ class ExportFile {
 
   std::filesystem::path path_;
   Console& console_;
-  int file_ = -1;
+  Descriptor file_;  // closed: everything goes to stdout
   std::int64_t size_ = 0;
   std::optional<boost::json::object> last_;
 };

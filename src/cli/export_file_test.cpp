@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/testing_folder.hpp"
 #include "cli/api.hpp"
 #include "cli/failure.hpp"
 
@@ -14,16 +15,8 @@ namespace {
 
 constexpr ExportKind kKind{"an export of things", "id", "name"};
 
-class ExportFileTest : public testing::Test {
+class ExportFileTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = testing::TempDir() + "export-XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    file_ = (folder_ / "out.jsonl").string();
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   [[nodiscard]] std::string content() const {
     std::ifstream in(file_);
     std::ostringstream text;
@@ -32,8 +25,8 @@ class ExportFileTest : public testing::Test {
   }
   void write(const std::string& text) const { std::ofstream(file_) << text; }
 
-  std::filesystem::path folder_;
-  std::string file_;
+  safawinet::testing::TemporaryFolder folder_;
+  std::string file_ = folder_.path() / "out.jsonl";
   Console console_;
 };
 
@@ -86,7 +79,7 @@ TEST_F(ExportFileTest, AFileThatOthersMayReadIsTheirsNoMoreWhenItIsGoneOnWith) {
 
 TEST_F(ExportFileTest, ALinkIsNotFollowed) {
   write("{\"id\":1,\"name\":\"1\"}\n");
-  const auto link = (folder_ / "link").string();
+  const auto link = (folder_.path() / "link").string();
   std::filesystem::create_symlink(file_, link);
   EXPECT_THROW(ExportFile(ExportTarget{.file = link, .resumes = true}, kKind, console_), Failure);
 }

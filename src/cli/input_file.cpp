@@ -6,15 +6,13 @@
 
 #include <array>
 #include <cerrno>
-#include <system_error>
 
+#include "base/file.hpp"
 #include "cli/console.hpp"
 #include "cli/failure.hpp"
 
 namespace safawinet::cli {
 namespace {
-
-std::string reason() { return std::generic_category().message(errno); }
 
 class InputFile {
  public:
@@ -24,7 +22,7 @@ class InputFile {
       check_interrupted();
       file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
     } while (file_ < 0 && errno == EINTR);
-    if (file_ < 0) throw Failure("cannot read " + path + ": " + reason(), {}, kUsage);
+    if (file_ < 0) throw Failure("cannot read " + path + ": " + last_error(), {}, kUsage);
     struct stat status{};
     if (::fstat(file_, &status) == 0 && (S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode))) return;
     ::close(file_);
@@ -42,7 +40,7 @@ class InputFile {
       wait_readable(file_);
       const auto size = ::read(file_, buffer_.data(), buffer_.size());
       if (size >= 0) return {buffer_.data(), static_cast<std::size_t>(size)};
-      if (errno != EINTR) throw Failure("cannot read " + path_ + ": " + reason(), {}, kUsage);
+      if (errno != EINTR) throw Failure("cannot read " + path_ + ": " + last_error(), {}, kUsage);
     }
   }
 

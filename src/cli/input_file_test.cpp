@@ -6,24 +6,18 @@
 #include <fstream>
 #include <vector>
 
+#include "base/testing_folder.hpp"
 #include "cli/failure.hpp"
 
 namespace safawinet::cli {
 namespace {
 
-class InputFileTest : public testing::Test {
+class InputFileTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = testing::TempDir() + "input-XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    file_ = (folder_ / "in.txt").string();
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
   void write(const std::string& text) const { std::ofstream(file_) << text; }
 
-  std::filesystem::path folder_;
-  std::string file_;
+  safawinet::testing::TemporaryFolder folder_;
+  std::string file_ = folder_.path() / "in.txt";
 };
 
 TEST_F(InputFileTest, ATextIsReadUpToItsLimit) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/file.hpp"
 #include "base/secret.hpp"
 
 namespace safawinet::cli {
@@ -34,7 +35,7 @@ class NewPrivateFile {
 
  private:
   std::filesystem::path path_;
-  int file_;
+  Descriptor file_;
   bool is_written_ = false;
 };
 
@@ -44,12 +45,9 @@ void remove_file(const std::filesystem::path& path);
 class FileLock {
  public:
   explicit FileLock(const std::filesystem::path& path);
-  ~FileLock();
-  FileLock(const FileLock&) = delete;
-  FileLock& operator=(const FileLock&) = delete;
 
  private:
-  int file_ = -1;
+  Descriptor file_;
 };
 
 }  // namespace safawinet::cli

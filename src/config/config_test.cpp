@@ -2,13 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>  // mkdtemp
 
 #include <fstream>
 #include <regex>
 #include <sstream>
 
 #include "base/json.hpp"
+#include "base/testing_folder.hpp"
 #include "config/setting_table.hpp"
 
 namespace safawinet::config {
@@ -27,15 +27,10 @@ constexpr std::string_view kMasterKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxw
 class Config : public ::testing::Test {
  protected:
   Config() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "safawinet-config-XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
     previous_ = std::filesystem::current_path();
-    std::filesystem::current_path(folder_);
+    std::filesystem::current_path(folder_.path());
   }
-  ~Config() override {
-    std::filesystem::current_path(previous_);
-    std::filesystem::remove_all(folder_);
-  }
+  ~Config() override { std::filesystem::current_path(previous_); }
 
   static void write(const std::string& name, std::string_view text) { std::ofstream(name) << text; }
 
@@ -60,7 +55,7 @@ class Config : public ::testing::Test {
     return lines;
   }
 
-  std::filesystem::path folder_;
+  safawinet::testing::TemporaryFolder folder_;
   std::filesystem::path previous_;
 };
 
@@ -255,7 +250,7 @@ TEST_F(Config, ANamedFileMustBeThere) {
   const auto missing = load({{"SAFAWINET_CONFIG", "missing.toml"}});
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error()[0].text(), "missing.toml cannot be read: No such file or directory");
-  const auto folder = load({}, folder_);
+  const auto folder = load({}, folder_.path());
   ASSERT_FALSE(folder);
   EXPECT_THAT(folder.error()[0].text(), HasSubstr("it is a folder"));
 }

@@ -26,8 +26,6 @@ constexpr int backlog = 4096;  // the kernel lowers it to net.core.somaxconn
 constexpr int first_inherited_descriptor = 3;
 constexpr int inherited_at_most = 64;
 
-std::string message_of(int error) { return std::generic_category().message(error); }
-
 std::string join(const std::string& host, std::uint16_t port) {
   const bool is_v6 = host.find(':') != std::string::npos;
   return (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
@@ -50,7 +48,7 @@ std::string join(const std::string& host, std::uint16_t port) {
       text += "no file descriptor is left; raise the limit (ulimit -n, LimitNOFILE)";
       break;
     default:
-      text += message_of(error);
+      text += std::generic_category().message(error);
   }
   throw std::runtime_error(text);
 }
@@ -102,11 +100,7 @@ Descriptor bind_socket(const Address& address, Sharing sharing) {
   set_option(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1);
   if (sharing == Sharing::with_other_loops) set_option(socket.get(), SOL_SOCKET, SO_REUSEPORT, 1);
   if (address.storage.ss_family == AF_INET6) set_option(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
-  if (::bind(socket.get(), address.get(), address.size) != 0) {
-    const int error = errno;
-    socket.reset();
-    errno = error;
-  }
+  if (::bind(socket.get(), address.get(), address.size) != 0) socket.reset();
   return socket;
 }
 
@@ -114,7 +108,7 @@ Address local_address(int socket) {
   Address address;
   address.size = sizeof address.storage;
   if (::getsockname(socket, address.get(), &address.size) != 0) {
-    throw std::runtime_error("a listening socket has no address: " + message_of(errno));
+    throw std::runtime_error("a listening socket has no address: " + last_error());
   }
   return address;
 }
@@ -145,11 +139,6 @@ std::optional<long> number_in(const char* variable) {
 }
 
 }  // namespace
-
-void Descriptor::reset(int descriptor) {
-  if (descriptor_ >= 0) ::close(descriptor_);
-  descriptor_ = descriptor;
-}
 
 ListeningSockets listen_on(const std::string& host, std::uint16_t port, std::size_t loops) {
   Address address = resolve(host, port);
@@ -190,7 +179,7 @@ ListeningSockets adopt(const std::vector<int>& sockets, std::size_t loops) {
   while (listening.sockets.size() < loops) {
     const int original = listening.sockets[listening.sockets.size() % inherited].get();
     Descriptor copy(::fcntl(original, F_DUPFD_CLOEXEC, 0));
-    if (!copy.is_open()) throw std::runtime_error("cannot share an inherited socket: " + message_of(errno));
+    if (!copy.is_open()) throw std::runtime_error("cannot share an inherited socket: " + last_error());
     listening.sockets.push_back(std::move(copy));
   }
   listening.port = port_of(address);

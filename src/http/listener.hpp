@@ -5,31 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "base/file.hpp"
+
 namespace safawinet::http {
-
-// A file descriptor that is closed when its owner goes.
-class Descriptor {
- public:
-  explicit Descriptor(int descriptor = -1) : descriptor_(descriptor) {}
-  ~Descriptor() { reset(); }
-  Descriptor(Descriptor&& other) noexcept : descriptor_(other.release()) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    if (this != &other) reset(other.release());
-    return *this;
-  }
-
-  [[nodiscard]] int get() const { return descriptor_; }
-  [[nodiscard]] bool is_open() const { return descriptor_ >= 0; }
-  int release() {
-    const int descriptor = descriptor_;
-    descriptor_ = -1;
-    return descriptor;
-  }
-  void reset(int descriptor = -1);
-
- private:
-  int descriptor_;
-};
 
 struct ListeningSockets {
   std::vector<Descriptor> sockets;  // at least one for each loop; socket i belongs to loop i modulo the number of loops

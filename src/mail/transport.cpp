@@ -1,14 +1,11 @@
 #include "mail/transport.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <array>
 #include <ctime>
-#include <system_error>
 #include <utility>
 
 #include "base/encoding.hpp"
+#include "base/file.hpp"
 
 namespace safawinet {
 namespace {
@@ -53,37 +50,6 @@ std::string with_crlf(std::string_view text) {
   return out;
 }
 
-[[noreturn]] void fail(const std::string& doing) { throw std::system_error(errno, std::generic_category(), doing); }
-
-// The file and its name are on disk when this returns.
-void write_durably(const std::filesystem::path& folder, const std::string& name, const std::string& content) {
-  const auto temporary = folder / ("." + name + ".partial");
-  const int file = ::open(temporary.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-  if (file < 0) fail("cannot create " + temporary.string());
-  std::size_t written = 0;
-  while (written < content.size()) {
-    const auto count = ::write(file, content.data() + written, content.size() - written);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) {
-      const int reason = errno;
-      ::close(file);
-      ::unlink(temporary.c_str());
-      errno = reason;
-      fail("cannot write " + temporary.string());
-    }
-    written += static_cast<std::size_t>(count);
-  }
-  const bool is_synced = ::fsync(file) == 0;
-  ::close(file);
-  if (!is_synced) fail("cannot sync " + temporary.string());
-  std::filesystem::rename(temporary, folder / name);
-  const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory >= 0) {
-    ::fsync(directory);
-    ::close(directory);
-  }
-}
-
 }  // namespace
 
 FileTransport::FileTransport(std::filesystem::path folder, std::string from)
@@ -94,7 +60,7 @@ FileTransport::FileTransport(std::filesystem::path folder, std::string from)
 }
 
 void FileTransport::send(const Uuid& id, const Mail& mail, Time date) {
-  write_durably(folder_, id.text() + ".eml", to_rfc5322(id, mail, from_, date));
+  replace_file(folder_ / (id.text() + ".eml"), to_rfc5322(id, mail, from_, date));
 }
 
 std::string to_rfc5322(const Uuid& id, const Mail& mail, const std::string& from, Time date) {

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>  // mkdtemp
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/testing_folder.hpp"
 #include "sql/postgres/migrate.hpp"
 
 namespace safawinet::sql::testing {
@@ -30,7 +30,6 @@ class PostgresCluster {
   ~PostgresCluster() {
     ::kill(server_, SIGINT);
     ::waitpid(server_, nullptr, 0);
-    std::filesystem::remove_all(folder_);
   }
   PostgresCluster(const PostgresCluster&) = delete;
   PostgresCluster& operator=(const PostgresCluster&) = delete;
@@ -68,9 +67,6 @@ class PostgresCluster {
 
  private:
   PostgresCluster() {
-    std::string name = (std::filesystem::temp_directory_path() / "safawinet-pg-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a temporary folder");
-    folder_ = name;
     if (geteuid() == 0) run({"chown", "postgres", folder_});
     run(as_postgres({programs() + "initdb", "--pgdata=" + data(), "--username=postgres", "--auth=trust", "--no-sync",
                      "--encoding=UTF8", "--locale=C.UTF-8"}));
@@ -130,7 +126,8 @@ class PostgresCluster {
     if (status != 0) throw std::runtime_error(command.front() + " failed; its log is " + folder_ + "/log");
   }
 
-  std::string folder_;
+  safawinet::testing::TemporaryFolder temporary_;
+  std::string folder_ = temporary_.path();
   pid_t server_ = -1;
   int databases_ = 0;
 };

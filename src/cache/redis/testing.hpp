@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <stdlib.h>  // mkdtemp
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -12,30 +11,17 @@
 
 #include <atomic>
 #include <chrono>
-#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/file.hpp"
+#include "base/testing_folder.hpp"
 #include "cache/redis/protocol.hpp"
 
 namespace safawinet::testing {
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return number_; }
-
- private:
-  int number_;
-};
 
 inline sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in address{};
@@ -61,18 +47,12 @@ inline std::pair<int, std::uint16_t> listen_somewhere() {
 class RedisServer {
  public:
   explicit RedisServer(std::vector<std::string> options = {}) : options_(std::move(options)) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "safawinet-redis-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    folder_ = pattern;
     const auto [listener, port] = listen_somewhere();
     ::close(listener);
     port_ = port;
     start();
   }
-  ~RedisServer() {
-    kill();
-    std::filesystem::remove_all(folder_);
-  }
+  ~RedisServer() { kill(); }
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
 
@@ -81,8 +61,8 @@ class RedisServer {
   // Returns when it answers.
   void start() {
     std::vector<std::string> words{
-        "redis-server", "--port", std::to_string(port_), "--bind", "127.0.0.1",   "--save", "", "--appendonly", "no",
-        "--dir",        folder_,  "--logfile",           "log",    "--daemonize", "no"};
+        "redis-server", "--port", std::to_string(port_),   "--bind",    "127.0.0.1", "--save",      "",  "--appendonly",
+        "no",           "--dir",  folder_.path().string(), "--logfile", "log",       "--daemonize", "no"};
     words.insert(words.end(), options_.begin(), options_.end());
     std::vector<char*> arguments;
     for (auto& word : words) arguments.push_back(word.data());
@@ -144,7 +124,7 @@ class RedisServer {
   }
 
   std::vector<std::string> options_;
-  std::string folder_;
+  TemporaryFolder folder_;
   std::uint16_t port_ = 0;
   pid_t process_ = 0;
 };
