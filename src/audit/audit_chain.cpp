@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <limits>
 #include <set>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "base/pause.hpp"
@@ -38,14 +40,59 @@ AuditEntry record_of_purge(std::int64_t first, std::int64_t last) {
           .origin = {}};
 }
 
-std::int64_t behind(std::int64_t seq) { return seq == std::numeric_limits<std::int64_t>::max() ? seq : seq + 1; }
+// At the most the greatest number there is: they may be anything that somebody wrote by hand.
+std::int64_t plus(std::int64_t number, std::int64_t more) {
+  return std::min(number, std::numeric_limits<std::int64_t>::max() - more) + more;
+}
+
+// Rows of the chain that follow each other, in pages as they were read.
+struct Stretch {
+  std::vector<std::vector<LinkedEntry>> pages;
+  bool is_last = false;
+  std::int64_t ends_at = 0;
+
+  [[nodiscard]] std::int64_t rows() const {
+    std::int64_t rows = 0;
+    for (const auto& page : pages) rows += static_cast<std::int64_t>(page.size());
+    return rows;
+  }
+  // False: it does not follow, or nothing can.
+  bool append(std::int64_t behind, std::vector<LinkedEntry> page) {
+    if (is_last || behind != ends_at) return false;
+    is_last = static_cast<std::int64_t>(page.size()) < AuditStore::kReadAtOnce;
+    if (!page.empty()) ends_at = page.back().position;
+    pages.push_back(std::move(page));
+    return true;
+  }
+};
+
+// The rows behind this position, several pages at once, so that the database makes the next one while we take one
+// apart. Where a page ends is known only when it is there: it is taken to have no gap, and what follows a gap is left
+// out.
+Task<Stretch> read_stretch(AuditStore& store, sql::Database& database, std::int64_t behind) {
+  constexpr auto kPage = AuditStore::kReadAtOnce;
+  auto first = store.linked(database, behind, kPage);
+  auto second = store.linked(database, plus(behind, kPage), kPage);
+  auto third = store.linked(database, plus(behind, 2 * kPage), kPage);
+  auto fourth = store.linked(database, plus(behind, 3 * kPage), kPage);
+  auto [one, two, three, four] =
+      co_await (std::move(first) && std::move(second) && std::move(third) && std::move(fourth));
+  Stretch stretch{.pages = {}, .is_last = false, .ends_at = behind};
+  for (auto* const page : {&one, &two, &three, &four}) {
+    if (!stretch.append(behind, std::move(*page))) break;
+    behind = plus(behind, kPage);
+  }
+  co_return stretch;
+}
 
 // Begins after whatever else waits for this loop.
-Task<void> look_at(ChainWalk& walk, const std::vector<LinkedEntry>& page) {
+Task<void> look_at(ChainWalk& walk, const Stretch& stretch) {
   co_await pause_for(std::chrono::milliseconds(0));
-  for (const auto& row : page) {
-    if (walk.findings().size() >= kAuditFindingsLimit) co_return;
-    walk.look_at(row);
+  for (const auto& page : stretch.pages) {
+    for (const auto& row : page) {
+      if (walk.findings().size() >= kAuditFindingsLimit) co_return;
+      walk.look_at(row);
+    }
   }
 }
 
@@ -71,6 +118,9 @@ Task<std::int64_t> AuditChain::link_waiting(WhenBusy when_busy) {
     std::vector<ChainRow> rows;
     for (const auto& entry : waiting) {
       if (entry.is_linked || !ids.insert(entry.id).second) continue;
+      if (end->position == std::numeric_limits<std::int64_t>::max()) {
+        throw std::runtime_error("the audit chain has come to the greatest position that there is: nothing can follow");
+      }
       ChainRow row{.position = end->position + 1,
                    .entry_seq = entry.seq,
                    .entry_id = entry.id,
@@ -119,22 +169,21 @@ Task<AuditVerification> AuditChain::verify_here(std::optional<std::int64_t> from
   const auto first_seq = co_await store_.seq_at(parts_.database, start.position);
   verified.from = start.position + 1;
   ChainWalk walk(parts_.keys, start.position, std::move(start.link));
-  auto page = co_await store_.linked(parts_.database, walk.position(), AuditStore::kReadAtOnce);
-  for (;;) {
-    const bool is_last = static_cast<std::int64_t>(page.size()) < AuditStore::kReadAtOnce;
-    const bool has_next = !is_last && walk.rows() + AuditStore::kReadAtOnce < kVerifiedAtOnce;
-    std::vector<LinkedEntry> next;
+  auto stretch = co_await read_stretch(store_, parts_.database, walk.position());
+  for (std::int64_t rows = stretch.rows();; rows += stretch.rows()) {
+    Stretch next;
+    const bool has_next = !stretch.is_last && rows < kVerifiedAtOnce;
     if (has_next) {
-      auto reading = store_.linked(parts_.database, page.back().position, AuditStore::kReadAtOnce);
-      auto looking = look_at(walk, page);  // meanwhile
+      auto reading = read_stretch(store_, parts_.database, stretch.ends_at);
+      auto looking = look_at(walk, stretch);  // meanwhile
       next = co_await (std::move(reading) && std::move(looking));
     } else {
-      co_await look_at(walk, page);
+      co_await look_at(walk, stretch);
     }
     if (walk.findings().size() >= kAuditFindingsLimit) break;
-    verified.is_complete = is_last;
+    verified.is_complete = stretch.is_last;
     if (!has_next) break;
-    page = std::move(next);
+    stretch = std::move(next);
   }
   append(verified.findings, std::move(walk.findings()));
   verified.verified_up_to = walk.position();
@@ -142,7 +191,7 @@ Task<AuditVerification> AuditChain::verify_here(std::optional<std::int64_t> from
   verified.head = co_await head();
   SeqRange range;  // the first rows also answer for whatever was numbered below them, the last for what is above
   const auto last_seq = co_await store_.seq_at(parts_.database, walk.position());
-  if (from && first_seq) range.first = behind(*first_seq);
+  if (from && first_seq) range.first = plus(*first_seq, 1);
   range.last = last_seq.value_or(range.first);
   if (verified.is_complete) range.last = co_await store_.newest_seq(parts_.database);
   const auto anchor = co_await store_.anchor(parts_.database);
@@ -201,7 +250,7 @@ Task<std::vector<AuditFinding>> AuditChain::find_unlinked(SeqRange range, std::i
                           .detail = "the entry is in the log and not in the chain"});
     }
     if (*end == range.last) co_return findings;
-    range.first = behind(*end);
+    range.first = plus(*end, 1);
     co_await pause_for(std::chrono::milliseconds(0));
   }
   findings.back().detail += ", and there may be more: only the first are named";

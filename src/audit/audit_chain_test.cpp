@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <limits>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -150,6 +153,8 @@ TEST_P(AuditChainTest, other_keys_verify_nothing) {
   EXPECT_THAT(kinds(verified.findings), ElementsAre("link-wrong", "entry-changed", "link-wrong", "entry-changed"));
 }
 
+constexpr auto kLastPosition = std::numeric_limits<std::int64_t>::max();
+
 // What somebody with all rights on the database types, and what is found. Ten entries are linked before it.
 struct Attack {
   std::string script;
@@ -195,6 +200,7 @@ TEST_P(AuditChainTest, whatever_is_changed_by_hand_is_found_where_it_was_done) {
        "link-wrong", 6},
       // Renumbering.
       {"UPDATE audit_chain SET position = position + 10 WHERE position > 8", "position-missing", 19},
+      {"UPDATE audit_chain SET position = 9223372036854775807 WHERE position = 10", "position-missing", kLastPosition},
       // Insertion: an entry that goes through the trigger is linked, and nobody of ours signed it.
       {"INSERT INTO audit_log (id, at, action, outcome, actor, target, reason, ip_address, request_id, mac) "
        "SELECT '01890000-0000-7000-8000-000000000001', at, action, outcome, actor, target, reason, ip_address, "
@@ -263,6 +269,33 @@ TEST_P(AuditChainTest, whatever_is_changed_by_hand_is_found_where_it_was_done) {
     EXPECT_EQ(first.position.value_or(0), one.position);
     EXPECT_LE(verified.findings.size(), 4U) << "one fault drowns in what follows from it";
   }
+}
+
+TEST_P(AuditChainTest, nothing_is_linked_behind_the_last_position_that_there_is) {
+  record_and_link(1);
+  attack("UPDATE audit_chain SET position = 9223372036854775807");
+  record(1);
+  EXPECT_THROW(link(), std::runtime_error);
+  clock_.advance(std::chrono::minutes(1));
+  EXPECT_THAT(faults(), ElementsAre("position-missing", "entry-not-linked"));
+}
+
+// Several pages are read at once, by where they would begin if nothing were missing.
+TEST_P(AuditChainTest, gaps_anywhere_in_many_pages_are_found_and_no_row_is_passed_over) {
+  constexpr int kRows = 4 * static_cast<int>(AuditStore::kReadAtOnce) + 300;
+  record_and_link(kRows);
+  attack("DELETE FROM audit_chain WHERE position IN (1500, 4200, 4201)");
+  const auto verified = verify();
+  std::vector<std::int64_t> missing;
+  for (const auto& finding : verified.findings) {
+    if (finding.kind == "position-missing") missing.push_back(finding.position.value());
+  }
+  EXPECT_THAT(missing, ElementsAre(1501, 4202));
+  EXPECT_EQ(std::ranges::count(verified.findings, "entry-not-linked", &AuditFinding::kind), 3);
+  EXPECT_EQ(verified.findings.size(), 5U);
+  EXPECT_EQ(verified.rows, kRows - 3);
+  EXPECT_EQ(verified.verified_up_to, kRows);
+  EXPECT_TRUE(verified.is_complete);
 }
 
 TEST_P(AuditChainTest, what_waits_is_no_finding_until_it_has_waited_for_too_long) {

@@ -8,9 +8,9 @@ namespace safawinet {
 
 void ChainWalk::look_at(const LinkedEntry& row) {
   ++rows_;
-  if (row.position != position_ + 1) {
-    const auto first = std::to_string(position_ + 1);
-    report("position-missing", row, "the positions from " + first + " up to this one are not there");
+  if (row.position - 1 != position_) {
+    report("position-missing", row,
+           "the positions between " + std::to_string(position_) + " and this one are not there");
     link_.reset();
   }
   look_at_link(row);
