@@ -49,7 +49,14 @@ class AuditChainTest : public ::testing::TestWithParam<sql::testing::Engine> {
             .origin = {.ip_address = "192.0.2.8", .network = {}, .user_agent = {}, .request_id = "r-1"}};
   }
   void record(int entries) {
-    for (int i = 0; i < entries; ++i) run_task(loop_, audit_.record(database_, entry()));
+    auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+      for (int i = 0; i < entries; ++i) {
+        auto one = entry();
+        co_await audit_.record(transaction, std::move(one));
+      }
+      co_return true;
+    };
+    ASSERT_TRUE(run_task(loop_, database_.transact(std::move(body))));
   }
   std::int64_t link() { return run_task(loop_, chain_.link_waiting()); }
   void record_and_link(int entries) {
