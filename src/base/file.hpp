@@ -42,8 +42,8 @@ std::string last_error();
 void sync_folder_of(const std::filesystem::path& file);
 
 // Whole or not at all, on disk when this returns, mode 0600; the folder must be there. Several processes may do it at
-// once: the last one stays. Throws std::system_error ("cannot write FILE: No space left on device"); then the file is
-// what it was, or new and perhaps not on disk.
+// once, each in one thread: the last one stays. Throws std::system_error ("cannot write FILE: No space left on
+// device"); then the file is what it was, or new and perhaps not on disk.
 void replace_file(const std::filesystem::path& file, std::string_view content);
 
 }  // namespace safawinet
