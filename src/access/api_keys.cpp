@@ -113,7 +113,8 @@ Task<Result<CreatedApiKey>> ApiKeys::create(Operator acting, NewApiKey wanted, O
     }
     const auto usable = co_await store_.count_usable(transaction, acting.user, now);
     if (usable >= kUsableKeysPerOwner) {
-      co_return refuse(ErrorCode::conflict, "There are " + std::to_string(kUsableKeysPerOwner) + " usable keys of this owner: revoke some first.");
+      co_return refuse(ErrorCode::conflict, "There are " + std::to_string(kUsableKeysPerOwner) +
+                                                " usable keys of this owner: revoke some first.");
     }
     co_await store_.insert(transaction, made.key, text.hash);
     AuditEntry entry{.action = "api-key.created",

@@ -7,11 +7,11 @@ namespace safawinet {
 namespace {
 
 #define SAFAWINET_USER "SELECT role, is_active FROM users WHERE id = $1"
-#define SAFAWINET_KEY_OF_USER                                                                          \
-  "SELECT k.permissions, u.role, u.is_active FROM api_keys k JOIN users u ON u.id = k.owner "          \
+#define SAFAWINET_KEY_OF_USER                                                                 \
+  "SELECT k.permissions, u.role, u.is_active FROM api_keys k JOIN users u ON u.id = k.owner " \
   "WHERE k.id = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)"
-#define SAFAWINET_KEY_OF_NOBODY                                                                         \
-  "SELECT permissions FROM api_keys "                                                                  \
+#define SAFAWINET_KEY_OF_NOBODY       \
+  "SELECT permissions FROM api_keys " \
   "WHERE id = $1 AND owner IS NULL AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)"
 
 struct Questions {
@@ -24,9 +24,8 @@ struct Questions {
 constexpr Questions kToKeep{.user = {SAFAWINET_USER, SAFAWINET_USER " FOR SHARE"},
                             .key_of_user = {SAFAWINET_KEY_OF_USER, SAFAWINET_KEY_OF_USER " FOR SHARE"},
                             .key_of_nobody = {SAFAWINET_KEY_OF_NOBODY, SAFAWINET_KEY_OF_NOBODY " FOR SHARE"}};
-constexpr Questions kToLook{.user = {SAFAWINET_USER},
-                            .key_of_user = {SAFAWINET_KEY_OF_USER},
-                            .key_of_nobody = {SAFAWINET_KEY_OF_NOBODY}};
+constexpr Questions kToLook{
+    .user = {SAFAWINET_USER}, .key_of_user = {SAFAWINET_KEY_OF_USER}, .key_of_nobody = {SAFAWINET_KEY_OF_NOBODY}};
 
 #undef SAFAWINET_USER
 #undef SAFAWINET_KEY_OF_USER

@@ -295,8 +295,8 @@ TEST_F(SharedDatabaseTest, a_logout_beside_a_global_logout_that_spares_the_sessi
   Shell shell(at_work_);
   shell.type("BEGIN; SELECT set_config('safawinet.spared', '" + at_work_.session_of(spared).text() +
              "', true); UPDATE session_epoch SET epoch = epoch + 1");
-  const auto ended =
-      run_while(at_work_.sessions.end_one(user_, at_work_.session_of(spared), "ended-by-user", at_work_.origin), shell, "COMMIT");
+  const auto ended = run_while(
+      at_work_.sessions.end_one(user_, at_work_.session_of(spared), "ended-by-user", at_work_.origin), shell, "COMMIT");
   EXPECT_TRUE(ended);
   at_work_.run(at_work_.feed.read());
   EXPECT_TRUE(at_work_.is_dead(spared));
