@@ -12,7 +12,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using testing::email;
-using ::testing::IsEmpty;
 using testing::kPassword;
 using testing::secret;
 

@@ -21,12 +21,12 @@ std::vector<std::string> row_of(const boost::json::object& user) {
           time_at(user, "lastLoginAt"), text_at(user, "name")};
 }
 
-// "10, locked until 2026-11-29 06:21:33Z"; empty: the answer does not tell.
+// "10, locked until 2026-11-29 06:21:33Z"; empty: there are none, or the answer does not tell.
 std::string lock_of(const boost::json::object& user) {
-  if (!user.contains("wrongPasswords")) return {};
-  const auto wrong = std::to_string(number_at(user, "wrongPasswords"));
+  const auto wrong = number_at(user, "wrongPasswords");
+  if (wrong == 0) return {};
   const auto until = time_at(user, "lockedUntil");
-  return until.empty() ? wrong : wrong + ", locked until " + until;
+  return std::to_string(wrong) + (until.empty() ? "" : ", locked until " + until);
 }
 
 void print_user(Desk& desk, const boost::json::object& user) {
