@@ -58,6 +58,17 @@ std::string names_below(const CLI::App& app) {
   return names;
 }
 
+UsageMistake misplaced(const std::string& option, const std::string& help) {
+  return {.what = option + " comes after the verb", .next = "safawinet user list " + option + ", or " + help};
+}
+
+UsageMistake unknown(const std::string& word, const CLI::App& among, const std::string& path) {
+  const auto help = path + " --help";
+  const auto near = word.empty() ? std::string() : nearest(among, word);
+  return {.what = "there is no command \"" + word + "\"",
+          .next = near.empty() ? help : path + " " + near + ", or " + help};
+}
+
 }  // namespace
 
 std::string command_in(const CLI::App& app, const std::vector<std::string>& words) {
@@ -77,19 +88,13 @@ std::optional<UsageMistake> mistake_in(const CLI::App& app, const std::vector<st
   std::string path = app.get_name();
   for (const auto& word : words) {
     if (shown_below(*command).empty()) return std::nullopt;  // a verb; the rest is its own
-    const auto help = path + " --help";
     if (word.starts_with('-')) {
       const auto name = word.substr(0, word.find('='));
       if (std::ranges::find(kOptionsOfVerbs, name) == kOptionsOfVerbs.end()) return std::nullopt;
-      return UsageMistake{.what = name + " comes after the verb",
-                          .next = "safawinet user list " + name + ", or " + help};
+      return misplaced(name, path + " --help");
     }
     const auto* below = find_below(*command, word);
-    if (below == nullptr) {
-      const auto near = word.empty() ? std::string() : nearest(*command, word);
-      return UsageMistake{.what = "there is no command \"" + word + "\"",
-                          .next = near.empty() ? help : path + " " + near + ", or " + help};
-    }
+    if (below == nullptr) return unknown(word, *command, path);
     command = below;
     path += " " + word;
   }

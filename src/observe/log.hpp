@@ -9,7 +9,7 @@
 #include <variant>
 
 namespace spdlog {
-class logger;
+class logger;  // NOLINT(readability-identifier-naming): its name there
 }
 
 namespace safawinet {

@@ -38,25 +38,21 @@ HashPoolState HashPool::state() const {
 }
 
 std::optional<std::chrono::seconds> HashPool::submit(const std::string& network, Job& job) {
-  std::optional<std::chrono::seconds> come_back_in;
-  {
-    const std::lock_guard lock(mutex_);
-    come_back_in = admission(network);
-    if (come_back_in) {
-      ++state_.refused;
-    } else {
-      auto& queue = queues_[network];
-      if (queue.empty()) turns_.push_back(network);
-      queue.push_back(std::move(job));
-      ++state_.waiting;
-    }
-  }
+  std::unique_lock lock(mutex_);
+  const auto come_back_in = admission(network);
   if (come_back_in) {
+    ++state_.refused;
+    lock.unlock();
     job.waiting->resume(nullptr);
-  } else {
-    arrived_.notify_one();
+    return come_back_in;
   }
-  return come_back_in;
+  auto& queue = queues_[network];
+  if (queue.empty()) turns_.push_back(network);
+  queue.push_back(std::move(job));
+  ++state_.waiting;
+  lock.unlock();
+  arrived_.notify_one();
+  return std::nullopt;
 }
 
 std::optional<std::chrono::seconds> HashPool::admission(const std::string& network) const {
