@@ -175,7 +175,7 @@ Task<Result<SessionsEnded>> SessionService::force_logout(ForcedLogout command) {
   co_await made_known();
   // In force by now: counting takes as long as there are sessions.
   if (ended->epoch) ended->sessions = co_await count_ended_by(*ended->epoch, now);
-  co_return std::move(*ended);
+  co_return *ended;
 }
 
 Task<std::int64_t> SessionService::count_ended_by(std::int64_t epoch, Time now) {
