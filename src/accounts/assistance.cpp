@@ -46,7 +46,7 @@ Task<Status> Assistance::send_reset(AdministrativeAct act, bool is_exempt_from_l
 }
 
 Task<Attempts::Failed> Assistance::wrong_passwords(const User& user) {
-  co_return co_await parts_.attempts.find(key_of(user));
+  co_return co_await parts_.attempts.get(key_of(user));
 }
 
 Task<Status> Assistance::unlock(AdministrativeAct act) {

@@ -101,7 +101,7 @@ Task<Status> Attempts::may_tell(std::string account, Verdict verdict) {
   co_return Status{};
 }
 
-Task<Attempts::Failed> Attempts::find(std::string account) {
+Task<Attempts::Failed> Attempts::get(std::string account) {
   const auto rows = co_await database_.read(kFind, subject_of(account));
   const auto now = clock_.now();
   try {

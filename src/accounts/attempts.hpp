@@ -41,7 +41,7 @@ class Attempts {
     std::int64_t count = 0;
     std::optional<Time> locked_until{};
   };
-  Task<Failed> find(std::string account);
+  Task<Failed> get(std::string account);
 
   // Forgets the wrong ones of an account, in a transaction of another feature. False: there were none.
   Task<bool> forget(sql::Transaction& transaction, std::string account);

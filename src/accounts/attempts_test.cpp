@@ -135,25 +135,25 @@ TEST_P(AttemptsTest, a_damaged_count_lets_nobody_in) {
   one("ada", false);
   at_work_.by_hand("UPDATE failed_attempts SET failed_at = 'soon'");
   EXPECT_THROW(one("ada", true), sql::BadColumn);
-  const auto failed = at_work_.run(node(0).find("ada"));
+  const auto failed = at_work_.run(node(0).get("ada"));
   EXPECT_EQ(failed.count, 10);
   EXPECT_TRUE(failed.locked_until);
 }
 
 TEST_P(AttemptsTest, what_counts_is_told_with_the_moment_at_which_there_is_room_again) {
-  EXPECT_EQ(at_work_.run(node(0).find("ada")).count, 0);
+  EXPECT_EQ(at_work_.run(node(0).get("ada")).count, 0);
   const auto first = at_work_.clock.now();
   one("ada", false);
   at_work_.clock.advance(minutes(5));
   for (int i = 0; i < 8; ++i) one("ada", false);
-  auto failed = at_work_.run(node(1).find("ada"));
+  auto failed = at_work_.run(node(1).get("ada"));
   EXPECT_EQ(failed.count, 9);
   EXPECT_FALSE(failed.locked_until);
   one("ada", false);
-  failed = at_work_.run(node(1).find("ada"));
+  failed = at_work_.run(node(1).get("ada"));
   EXPECT_EQ(failed.count, 10);
   EXPECT_EQ(failed.locked_until, first + minutes(15));
-  EXPECT_EQ(at_work_.run(node(1).find("bob")).count, 0);
+  EXPECT_EQ(at_work_.run(node(1).get("bob")).count, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, AttemptsTest, ::testing::ValuesIn(sql::testing::kEngines),

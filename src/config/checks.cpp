@@ -8,10 +8,10 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <numeric>
 
 #include "base/encoding.hpp"
+#include "base/file.hpp"
 
 namespace safawinet::config {
 namespace {
@@ -159,7 +159,7 @@ Complaint check_sender(std::string_view text) {
 
 Complaint check_readable_file(const std::string& path) {
   if (access(path.c_str(), R_OK) == 0) return std::nullopt;
-  return "must be a file that this user may read: " + std::string(std::strerror(errno));
+  return "must be a file that this user may read: " + last_error();
 }
 
 std::expected<SecretText, std::string> parse_master_key(std::string_view text) {

@@ -6,11 +6,12 @@
 #include <toml++/toml.h>
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <sstream>
 #include <system_error>
+
+#include "base/file.hpp"
 
 namespace safawinet::config {
 namespace {
@@ -59,7 +60,7 @@ class FileReader {
     std::ifstream stream(path_, std::ios::binary);
     const bool is_directory = std::filesystem::is_directory(path_, ignored);
     if (!stream || is_directory) {
-      const std::string reason = is_directory ? "it is a folder" : std::strerror(errno);
+      const std::string reason = is_directory ? "it is a folder" : last_error();
       given_.problems.push_back(
           {.key = {}, .source = path_.string(), .value = {}, .message = "cannot be read: " + reason});
       return std::nullopt;

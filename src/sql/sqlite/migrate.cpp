@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "base/file.hpp"
 #include "sql/migrations.hpp"
 #include "sql/sqlite/connection.hpp"
 
@@ -27,7 +28,7 @@ int read_version(SqliteConnection& connection) {
 SchemaVersion migrate_sqlite(const std::string& path) {
   // Made by us first, so that nobody else can read it, whatever the umask; SQLite gives -wal and -shm the same mode.
   const int created = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-  if (created < 0) throw Unavailable("cannot create " + path + ": " + std::system_category().message(errno));
+  if (created < 0) throw Unavailable("cannot create " + path + ": " + last_error());
   ::close(created);
 
   SqliteConnection connection(path, OpenAs::writer, kMigrationLockWait);
