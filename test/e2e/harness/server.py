@@ -185,7 +185,17 @@ class Server:
         return self.start()
 
     def pause(self) -> None:
+        """Returns when every thread has stopped: one of them has to run first to hear of the signal, and until it does
+        the others go on."""
         self.process.send_signal(signal.SIGSTOP)
+        eventually(self._has_stopped, "every thread of the server has stopped")
+
+    def _has_stopped(self) -> bool:
+        try:
+            stats = [task.read_text() for task in pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/stat")]
+        except (FileNotFoundError, ProcessLookupError):
+            return False  # a thread has ended meanwhile
+        return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
     def resume(self) -> None:
         self.process.send_signal(signal.SIGCONT)
