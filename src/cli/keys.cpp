@@ -70,9 +70,9 @@ void add_show(CLI::App& noun, int& exit_code) {
                                              {"Created", time_at(key, "createdAt")},
                                              {"Since", time_at(key, "since")},
                                              {"Until", time_at(key, "until")},
-                                             {"Public key", is_set(key, "jwk")
-                                                                ? boost::json::serialize(object_at(key, "jwk"))
-                                                                : std::string()}});
+                                             {"Public key", object_at(key, "jwk").empty()
+                                                                ? std::string()
+                                                                : boost::json::serialize(object_at(key, "jwk"))}});
                         });
   verb.add_option("id", *id, "As keys list shows it")->type_name("ID")->required();
 }
@@ -108,7 +108,7 @@ void rotate(Desk& desk, const RotateOptions& options) {
   if (!options.reason.empty()) body["reason"] = options.reason;
   const auto answer = desk.api().post(std::string(kPath) + "/rotate", body);
   const auto& rotated = object_of(answer);
-  if (is_set(rotated, "dueAt")) {
+  if (!text_at(rotated, "dueAt").empty()) {
     desk.print_done("The next key, " + short_id(text_at(object_at(rotated, "next"), "id")) + ", becomes active at " +
                         time_at(rotated, "dueAt") + ": until then somebody may remember a list without it.",
                     rotated);
@@ -152,7 +152,7 @@ void distrust(Desk& desk, const RotateOptions& options) {
                      : count == 1 ? "Distrusted " + short_id(options.compromised)
                                   : "Distrusted " + std::to_string(count) + " keys";
   text += "; the key " + short_id(text_at(object_at(distrusted, "active"), "id")) + " is active.";
-  if (is_set(distrusted, "sessionsEnded")) {
+  if (!text_at(distrusted, "sessionsEnded").empty()) {
     text += " Ended " + std::to_string(number_at(distrusted, "sessionsEnded")) + " sessions.";
   }
   desk.print_done(text, distrusted);

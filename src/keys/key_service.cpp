@@ -211,8 +211,10 @@ Task<std::vector<KeyEntry>> KeyService::tend() {
     change.go_on(retirable);
     co_await change.write(transaction, store_);
     auto moved = change.moved();
+    const Origin nowhere;
     for (const auto& key : moved) {
-      co_await record(transaction, action_of(key.state), Actor::system(), key_target(key.id), {}, {});
+      const auto target = key_target(key.id);
+      co_await record(transaction, action_of(key.state), Actor::system(), target, "", nowhere);
     }
     co_return moved;
   };
