@@ -33,6 +33,8 @@ constexpr std::array<Line, kPermissions> kTable{{
     {Permission::audit_erase,       "audit:erase",       Role::superadmin, "erase personal data from the audit log"},
     {Permission::api_keys_read,     "api-keys:read",     Role::admin,      "see API keys"},
     {Permission::api_keys_write,    "api-keys:write",    Role::admin,      "create and revoke API keys"},
+    {Permission::keys_read,         "keys:read",         Role::admin,      "see which keys make and verify tokens, and how old the secrets are"},
+    {Permission::keys_rotate,       "keys:rotate",       Role::admin,      "rotate keys, and distrust those that have leaked"},
     {Permission::tokens_introspect, "tokens:introspect", Role::admin,      "ask whether a token is good (RFC 7662)"},
     {Permission::revocations_read,  "revocations:read",  Role::admin,      "read the revocation feed"},
 }};

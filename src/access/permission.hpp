@@ -29,6 +29,8 @@ enum class Permission {
   audit_erase,
   api_keys_read,
   api_keys_write,
+  keys_read,
+  keys_rotate,
   tokens_introspect,
   revocations_read,
 };

@@ -37,7 +37,7 @@ class AttemptsTest : public ::testing::TestWithParam<sql::testing::Engine> {
   }
   static auto count(const std::vector<Told>& told, Told what) { return std::ranges::count(told, what); }
   [[nodiscard]] Attempts make_node() {
-    return {at_work_.database, at_work_.clock, MacKey(at_work_.master_key.derive("attempts"))};
+    return {at_work_.database, at_work_.clock, MacKey(at_work_.root.derive("attempts"))};
   }
 
   testing::SessionsAtWork at_work_{GetParam(), testing::usual_rules(), 4};
@@ -116,7 +116,7 @@ TEST_P(AttemptsTest, what_is_kept_names_no_account) {
   one("ada@example.com", false);
   EXPECT_THAT(at_work_.text("SELECT subject FROM failed_attempts"), ::testing::Not(::testing::HasSubstr("ada")));
   EXPECT_EQ(at_work_.text("SELECT subject FROM failed_attempts").size(), 43U);
-  Attempts with_another_key(at_work_.database, at_work_.clock, MacKey(at_work_.master_key.derive("other")));
+  Attempts with_another_key(at_work_.database, at_work_.clock, MacKey(at_work_.root.derive("other")));
   EXPECT_TRUE(at_work_.run(with_another_key.may_tell("ada@example.com", Attempts::Verdict::wrong)));
   EXPECT_EQ(at_work_.number("SELECT count(*) FROM failed_attempts"), 2);
 }

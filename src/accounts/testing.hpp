@@ -99,7 +99,7 @@ struct AccountsAtWork : SessionsAtWork {
   // A cost that lets a thousand hashes pass in a test.
   PasswordHasher hasher{{.memory_kib = 64, .passes = 1}};
   Passwords passwords{hash_pool, PasswordPolicy(), hasher};
-  Attempts attempts{database, clock, MacKey(master_key.derive("attempts"))};
+  Attempts attempts{database, clock, MacKey(root.derive("attempts"))};
   MemoryRateLimiter limits{clock};
   int superadmin_password_changes = 0;
   AccountService accounts{{.database = database,

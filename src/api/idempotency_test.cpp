@@ -40,8 +40,8 @@ class IdempotencyTest : public ::testing::TestWithParam<sql::testing::Engine> {
   }
 
   testing::SessionsAtWork at_work_{GetParam()};
-  Idempotency idempotency_{at_work_.database, at_work_.clock, MacKey(at_work_.master_key.derive("idempotency"))};
-  Idempotency other_node_{at_work_.database, at_work_.clock, MacKey(at_work_.master_key.derive("idempotency"))};
+  Idempotency idempotency_{at_work_.database, at_work_.clock, MacKey(at_work_.root.derive("idempotency"))};
+  Idempotency other_node_{at_work_.database, at_work_.clock, MacKey(at_work_.root.derive("idempotency"))};
 };
 
 TEST_P(IdempotencyTest, the_same_request_again_gets_the_same_answer) {

@@ -40,6 +40,11 @@ json::object problem_schema() {
       .as_object();
 }
 
+json::object path_parameter_schema(std::string_view name) {
+  if (name == "kid") return {{"type", "string"}};
+  return {{"type", "string"}, {"format", "uuid"}};
+}
+
 json::array parameters_of(const Route& route) {
   json::array parameters;
   std::string_view path = route.path;
@@ -48,7 +53,7 @@ json::array parameters_of(const Route& route) {
     parameters.push_back(json::object{{"name", name},
                                       {"in", "path"},
                                       {"required", true},
-                                      {"schema", json::object{{"type", "string"}, {"format", "uuid"}}}});
+                                      {"schema", path_parameter_schema(name)}});
   }
   const auto add_query = [&parameters](std::string_view name, json::object schema) {
     parameters.push_back(json::object{{"name", name}, {"in", "query"}, {"schema", std::move(schema)}});

@@ -64,7 +64,8 @@ Task<Result<http::Response>> PublicApi::ready(Call&) {
 }
 
 Task<Result<http::Response>> PublicApi::jwks(Call&) {
-  co_return cacheable("application/jwk-set+json", parts_.keyring.get()->jwks(), "300");
+  co_return cacheable("application/jwk-set+json", parts_.keyring.get()->jwks(),
+                      std::to_string(parts_.jwks_max_age.count()));
 }
 
 Task<Result<http::Response>> PublicApi::server_metadata(Call&) {

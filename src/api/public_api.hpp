@@ -33,6 +33,7 @@ class PublicApi {
     const ProcessState& process;
     std::string issuer;
     std::string jwks_url;
+    std::chrono::seconds jwks_max_age;
     std::string openapi;    // the document
     std::string docs_page;  // HTML
   };
@@ -42,7 +43,7 @@ class PublicApi {
   Task<Result<http::Response>> health(Call& call);
   Task<Result<StatusAnswer>> live(Call& call);
   Task<Result<http::Response>> ready(Call& call);
-  // RFC 7517; may be cached for five minutes.
+  // RFC 7517; may be cached for keys.jwks_max_age_seconds.
   Task<Result<http::Response>> jwks(Call& call);
   // RFC 8414
   Task<Result<http::Response>> server_metadata(Call& call);

@@ -14,7 +14,7 @@ constexpr auto user = kForUsers;
 
 // clang-format off
 std::vector<Route> routes(const Apis& apis) {
-  const auto& [auth, users, sessions, users_admin, forced, bulk, finding, resource_servers, audit, keys, pages, everybody] = apis;
+  const auto& [auth, users, sessions, users_admin, forced, bulk, finding, resource_servers, audit, keys, keyring, pages, everybody] = apis;
   return {
       // Accounts
       {post, "/v1/auth/register", anyone, registration, honoured, "Sign up; the address is proved by mail", bind(auth, &AuthApi::register_user)},
@@ -75,6 +75,13 @@ std::vector<Route> routes(const Apis& apis) {
       {post, "/v1/admin/api-keys", api_keys_write, operator_, ignored, "Make an API key, which is shown this once", bind(keys, &ApiKeysApi::create)},
       {get, "/v1/admin/api-keys/{id}", api_keys_read, read, ignored, "One API key", bind(keys, &ApiKeysApi::get)},
       {delete_, "/v1/admin/api-keys/{id}", api_keys_write, operator_, ignored, "Revoke an API key, everywhere at once", bind(keys, &ApiKeysApi::revoke)},
+
+      // Keys that make and verify tokens
+      {get, "/v1/admin/keys", keys_read, read, ignored, "The keyring: which keys there are, and in which state", bind(keyring, &KeysApi::list)},
+      {post, "/v1/admin/keys/rotate", keys_rotate, operator_, honoured, "Let the next key follow the active one; nobody is logged out", bind(keyring, &KeysApi::rotate)},
+      {get, "/v1/admin/keys/{kid}", keys_read, read, ignored, "One key, with its public half", bind(keyring, &KeysApi::get)},
+      {post, "/v1/admin/keys/{kid}/distrust", keys_rotate, operator_, honoured, "Refuse what a leaked key has made, everywhere at once", bind(keyring, &KeysApi::distrust)},
+      {get, "/v1/admin/secrets", keys_read, read, ignored, "The secrets of the service and how old they are", bind(keyring, &KeysApi::list_secrets)},
 
       // The pages behind the links in mails
       {get, "/verify-email", anyone, read, ignored, "The page to confirm an address", bind(pages, &PagesApi::show_verify_email)},

@@ -9,6 +9,7 @@
 #include "api/bulk_logout_api.hpp"
 #include "api/find_api.hpp"
 #include "api/forced_logout_api.hpp"
+#include "api/keys_api.hpp"
 #include "api/pages_api.hpp"
 #include "api/public_api.hpp"
 #include "api/resource_servers_api.hpp"
@@ -31,6 +32,7 @@ struct Apis {
   ResourceServersApi* resource_servers = nullptr;
   AuditApi* audit = nullptr;
   ApiKeysApi* api_keys = nullptr;
+  KeysApi* keyring = nullptr;
   PagesApi* pages = nullptr;
   PublicApi* open = nullptr;
 };

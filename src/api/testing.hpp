@@ -17,6 +17,7 @@
 #include "api/pipeline.hpp"
 #include "api/routes.hpp"
 #include "base/json.hpp"
+#include "keys/testing.hpp"
 
 namespace safawinet::testing {
 
@@ -116,10 +117,18 @@ struct ApiAtWork : AccountsAtWork {
                             .resource_servers = &resource_servers_api,
                             .audit = &audit_api,
                             .api_keys = &api_keys_api,
+                            .keyring = &keys_api,
                             .pages = &pages_api,
                             .open = &public_api});
     all.insert(all.end(), further.begin(), further.end());
     return all;
+  }
+
+  // The keys of the database instead of those that sessions have without one. Gives their states.
+  std::string publish_stored_keys() {
+    auto loaded = run(load_keyring(database, master_key, usual_key_rules(), clock, random));
+    keyring.set(loaded.keyring);
+    return loaded.states;
   }
 
   LogLevel least_logged;
@@ -155,18 +164,18 @@ struct ApiAtWork : AccountsAtWork {
                                   .clock = clock,
                                   .random = random,
                                   .slow_loop = *loops.front(),
-                                  .confirmation_key = MacKey(master_key.derive("bulk-logout-confirmation"))}};
+                                  .confirmation_key = MacKey(root.derive("bulk-logout-confirmation"))}};
   api::BulkLogoutApi bulk_logout_api{bulk_logouts};
-  RevocationPages revocation_pages{database, feed, clock, MacKey(master_key.derive("revocation-cursor"))};
+  RevocationPages revocation_pages{database, feed, clock, MacKey(root.derive("revocation-cursor"))};
   api::ResourceServersApi resource_servers_api{{.guard = guard,
                                                 .sessions = sessions,
                                                 .pages = revocation_pages,
                                                 .feed = feed,
                                                 .database = database,
                                                 .clock = clock}};
-  AuditKeys audit_keys{.entries = MacKey(master_key.derive("audit")),
-                       .chain = MacKey(master_key.derive("audit-chain"))};
-  CheckpointKey checkpoint_key{master_key.derive("audit-checkpoint")};
+  AuditKeys audit_keys{.entries = MacKey(root.derive("audit")),
+                       .chain = MacKey(root.derive("audit-chain"))};
+  CheckpointKey checkpoint_key{root.derive("audit-checkpoint")};
   AuditChain audit_chain{{.database = database,
                           .audit = audit,
                           .clock = clock,
@@ -190,6 +199,22 @@ struct ApiAtWork : AccountsAtWork {
                                 .audience = rules.audience}};
   api::FindApi find_api{session_finder};
   api::ApiKeysApi api_keys_api{api_keys, clock};
+  KeyringWatch keyring_watch{{.database = database,
+                              .master_key = master_key,
+                              .rules = usual_key_rules(),
+                              .clock = clock,
+                              .random = random,
+                              .published = keyring},
+                             publish_stored_keys()};
+  KeyService keys{{.database = database,
+                   .master_key = master_key,
+                   .rules = usual_key_rules(),
+                   .watch = keyring_watch,
+                   .sessions = sessions,
+                   .audit = audit,
+                   .clock = clock,
+                   .random = random}};
+  api::KeysApi keys_api{keys, clock};
   api::PagesApi pages_api{accounts};
   api::PublicApi public_api{{.database = database,
                              .feed = feed,
@@ -198,9 +223,10 @@ struct ApiAtWork : AccountsAtWork {
                              .process = process,
                              .issuer = rules.issuer,
                              .jwks_url = rules.issuer + "/.well-known/jwks.json",
+                             .jwks_max_age = std::chrono::minutes(5),
                              .openapi = "{}",
                              .docs_page = "<!doctype html>"}};
-  api::Idempotency idempotency{database, clock, MacKey(master_key.derive("idempotency"))};
+  api::Idempotency idempotency{database, clock, MacKey(root.derive("idempotency"))};
   RequestMetrics request_metrics{api::route_names(table())};
   Log log{least_logged};
   api::Pipeline pipeline{{.guard = guard,

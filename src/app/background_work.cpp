@@ -24,7 +24,8 @@ constexpr milliseconds kMailLongestWait{1'000};  // a mail to be tried again is 
 constexpr milliseconds kBulkLogoutLongestWait{1'000};  // a node may have died with one, without any commit
 constexpr milliseconds kProbeInterval{5'000};
 constexpr milliseconds kProbeIntervalWhenIll{500};
-constexpr milliseconds kKeyringInterval{2'000};
+constexpr milliseconds kKeyringInterval{20};
+constexpr milliseconds kKeysInterval{10'000};
 constexpr milliseconds kSweepInterval{30'000};
 constexpr milliseconds kSweepIntervalWhenBehind{50};
 constexpr milliseconds kAuditLinkInterval{250};
@@ -57,11 +58,13 @@ void BackgroundWork::start(Workers& workers) {
   spawn(workers.mail(), link_audit());
   spawn(workers.mail(), sign_audit());
   spawn(workers.mail(), purge_audit());
+  spawn(workers.mail(), tend_keys());
   spawn(workers.mail(), sweep());  // looks at every session, and must not keep the feed waiting
 }
 
 void BackgroundWork::start_for_a_command(Workers& workers) {
   follow_feed(workers);
+  spawn(workers.background(), watch_keyring());
   spawn(workers.background(), flush_log());
   spawn(workers.mail(), end_sessions_in_bulk());
   spawn(workers.mail(), link_audit());
@@ -111,19 +114,46 @@ Task<void> BackgroundWork::probe_database() {
   }
 }
 
-// Another node may have made a key: one that was started with another tokens.algorithm.
+// Another node may have made or moved a key, and so may somebody by hand.
 Task<void> BackgroundWork::watch_keyring() {
   for (;;) {
     co_await pause_for(kKeyringInterval);
+    if (!parts_.keyring.is_behind()) continue;
     std::string failure;
     try {
-      if (co_await parts_.keyring.look()) parts_.log.event(LogLevel::info, "keyring-read", {});
+      co_await parts_.keyring.look();
+      parts_.log.event(LogLevel::info, "keyring-read", {});
     } catch (const std::exception& error) {
       failure = error.what();
     }
     if (failure.empty()) continue;
     parts_.log.event(LogLevel::error, "keyring-failed", {{"cause", failure}});
     co_await pause_for(kPauseAfterFailure);
+  }
+}
+
+Task<void> BackgroundWork::tend_keys() {
+  bool is_one_sealed_otherwise = true;
+  for (;;) {
+    std::vector<KeyEntry> moved;
+    Resealed resealed;
+    std::string failure;
+    try {
+      moved = co_await parts_.keys.tend();
+      if (is_one_sealed_otherwise) resealed = co_await parts_.keys.reseal();
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    for (const auto& key : moved) {
+      parts_.log.event(LogLevel::info, "key-moved",
+                       {{"id", key.id}, {"purpose", name_of(key.purpose)}, {"state", name_of(key.state)}});
+    }
+    if (resealed.values > 0) parts_.log.event(LogLevel::info, "resealed", {{"values", resealed.values}});
+    if (resealed.unreadable > 0) {
+      parts_.log.event(LogLevel::error, "sealed-with-unknown-key", {{"values", resealed.unreadable}});
+    }
+    if (!failure.empty()) parts_.log.event(LogLevel::error, "keys-failed", {{"cause", failure}});
+    co_await pause_for(kKeysInterval);
   }
 }
 

@@ -11,7 +11,8 @@
 #include "observe/log.hpp"
 #include "runtime/workers.hpp"
 #include "sessions/bulk_logout_service.hpp"
-#include "sessions/keyring_store.hpp"
+#include "keys/key_service.hpp"
+#include "keys/keyring_watch.hpp"
 #include "sessions/revocation_feed.hpp"
 #include "sessions/session_service.hpp"
 #include "sql/database.hpp"
@@ -25,6 +26,7 @@ class BackgroundWork {
     sql::Database& database;
     RevocationFeed& feed;
     KeyringWatch& keyring;
+    KeyService& keys;
     MailWorker& mail;
     SessionService& sessions;
     BulkLogoutService& bulk_logouts;
@@ -58,6 +60,7 @@ class BackgroundWork {
   Task<void> deliver_mail();
   Task<void> probe_database();
   Task<void> watch_keyring();
+  Task<void> tend_keys();
   Task<void> sweep();
   Task<void> end_sessions_in_bulk();
   Task<void> link_audit();

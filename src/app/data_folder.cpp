@@ -67,6 +67,34 @@ MasterKey DataFolder::master_key(Random& random) const {
     }
     write_private_file(file, std::string(MasterKey::generate_text(random).reveal()) + "\n");
   }
+  return read_master_key(file);
+}
+
+std::optional<MasterKey> DataFolder::other_master_key() const {
+  const auto file = path_ / "other-master.key";
+  if (!std::filesystem::exists(file)) return std::nullopt;
+  return read_master_key(file);
+}
+
+void DataFolder::renew_master_key(Random& random) const {
+  const auto file = path_ / "master.key";
+  const auto other = path_ / "other-master.key";
+  const auto present = read_master_key(file);
+  const auto former = other_master_key();
+  if (former && former->fingerprint() != present.fingerprint()) {
+    throw StartFailure(kExitFailed, "there is " + other.string() +
+                                        " already: start the server, and delete it once `safawinet keys secrets` says "
+                                        "that nothing needs it");
+  }
+  std::ifstream in(file);
+  std::string text;
+  in >> text;
+  write_private_file(other, text + "\n");
+  const SecretText wiped(std::move(text));
+  write_private_file(file, std::string(MasterKey::generate_text(random).reveal()) + "\n");
+}
+
+MasterKey DataFolder::read_master_key(const std::filesystem::path& file) {
   struct stat status{};
   if (::stat(file.c_str(), &status) != 0)
     throw StartFailure(kExitFailed, "cannot read " + file.string() + ": " + last_error());

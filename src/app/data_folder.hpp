@@ -27,6 +27,11 @@ class DataFolder {
   // The key in master.key; makes one when there is neither key nor database. Refuses a file that others may read, and a
   // database without its key: a new key would open nothing.
   [[nodiscard]] MasterKey master_key(Random& random) const;
+  // `other-master.key`, which is there while the master key is being replaced; same demands. None: there is none.
+  [[nodiscard]] std::optional<MasterKey> other_master_key() const;
+  // Puts a new master key in the place of the present one, which from then on is the other. Whatever happens meanwhile,
+  // one of the two files has each key that anything is sealed with. For a server that does not run.
+  void renew_master_key(Random& random) const;
 
   // Writes the generated password of the first administrator (0600) and returns the file.
   [[nodiscard]] std::filesystem::path write_first_administrator(const std::string& email,
@@ -34,6 +39,8 @@ class DataFolder {
   void delete_first_administrator() const;
 
  private:
+  static MasterKey read_master_key(const std::filesystem::path& file);
+
   std::filesystem::path path_;
   Descriptor lock_;
 };

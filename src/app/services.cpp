@@ -72,9 +72,36 @@ std::vector<IpNetwork> networks_of(const std::vector<std::string>& texts) {
   return networks;
 }
 
+MasterKey to_master_key(const SecretText& bytes) {
+  return MasterKey::parse(to_base64(as_bytes(bytes.reveal()))).value();  // checked by config/
+}
+
 MasterKey find_master_key(const config::Settings& settings, const DataFolder& folder, Random& random) {
-  if (!settings.secrets.master_key) return folder.master_key(random);
-  return MasterKey::parse(to_base64(as_bytes(settings.secrets.master_key->reveal()))).value();
+  const auto& secrets = settings.secrets;
+  auto key = secrets.master_key ? to_master_key(*secrets.master_key) : folder.master_key(random);
+  auto other = secrets.other_master_key ? to_master_key(*secrets.other_master_key) : folder.other_master_key();
+  std::vector<MasterKey> others;
+  if (other) others.push_back(std::move(*other));
+  key.also_open_with(std::move(others));
+  return key;
+}
+
+// A verifier that remembered the list just before a key came into it, and whatever stands between us and it.
+constexpr std::chrono::seconds kMarginOfLists{30};
+// Longer than any access token lives, by any clock that is nearly right.
+constexpr std::chrono::minutes kSignaturesMatter{65};
+// Nodes hear of a new key within the lease, or serve nothing.
+constexpr std::chrono::seconds kNodesKnowAfter{10};
+
+KeyringRules keyring_rules_of(const config::Settings& settings) {
+  return {.signing = {.algorithm = std::string(name_of(algorithm_of(settings.tokens.algorithm))),
+                      .known_before = settings.keys.jwks_max_age + kMarginOfLists,
+                      .verifies_after = kSignaturesMatter,
+                      .rotated_every = settings.keys.rotate},
+          .refresh_mac = {.algorithm = "HS256",
+                          .known_before = kNodesKnowAfter,
+                          .verifies_after = settings.sessions.absolute + std::chrono::days(1),
+                          .rotated_every = settings.keys.rotate}};
 }
 
 void prepare_schema(const config::Settings& settings, Log& log) {
@@ -142,8 +169,17 @@ void Services::stop() {
 
 void Services::load_keys() {
   try {
-    auto load = load_keyring(*database, master_key, algorithm_of(settings.tokens.algorithm), clock, random);
-    keyring.emplace(run_task(workers->background(), std::move(load)));
+    const auto rules = keyring_rules_of(settings);
+    auto loaded = run_task(workers->background(), load_keyring(*database, master_key, rules, clock, random));
+    keyring.emplace(std::move(loaded.keyring));
+    root = std::move(loaded.root);
+    KeyringWatch::Parts parts{.database = *database,
+                              .master_key = master_key,
+                              .rules = rules,
+                              .clock = clock,
+                              .random = random,
+                              .published = *keyring};
+    keyring_watch.emplace(std::move(parts), std::move(loaded.states));
   } catch (const WrongMasterKey& error) {
     throw StartFailure(kExitFailed, std::string(error.what()) + ": set SAFAWINET_MASTER_KEY (or put back master.key)");
   } catch (const Unavailable& error) {
@@ -154,15 +190,16 @@ void Services::load_keys() {
 void Services::make(std::uint16_t port) {
   public_url = config::public_url(settings, port);
   const auto audience = settings.tokens.audience.empty() ? public_url : settings.tokens.audience;
-  feed.emplace(*database, clock, settings.revocation.lease, &clock);
-  audit.emplace(clock, random, MacKey(master_key.derive("audit")));
-  checkpoint_key.emplace(master_key.derive("audit-checkpoint"));
+  auto on_keys = [this](std::string_view states) { keyring_watch->hear(states); };
+  feed.emplace(*database, clock, settings.revocation.lease, &clock, std::move(on_keys));
+  audit.emplace(clock, random, MacKey(root->derive("audit")));
+  checkpoint_key.emplace(root->derive("audit-checkpoint"));
   audit_chain.emplace(AuditChain::Parts{
       .database = *database,
       .audit = *audit,
       .clock = clock,
       .slow_loop = workers->mail(),
-      .keys = {.entries = MacKey(master_key.derive("audit")), .chain = MacKey(master_key.derive("audit-chain"))},
+      .keys = {.entries = MacKey(root->derive("audit")), .chain = MacKey(root->derive("audit-chain"))},
       .checkpoint_key = *checkpoint_key});
   audit_checkpoints.emplace(AuditCheckpoints::Parts{.chain = *audit_chain,
                                                     .key = *checkpoint_key,
@@ -199,10 +236,18 @@ void Services::make(std::uint16_t port) {
                                .clock = clock,
                                .random = random,
                                .slow_loop = workers->mail(),
-                               .confirmation_key = MacKey(master_key.derive("bulk-logout-confirmation"))});
+                               .confirmation_key = MacKey(root->derive("bulk-logout-confirmation"))});
+  key_service.emplace(KeyService::Parts{.database = *database,
+                                        .master_key = master_key,
+                                        .rules = keyring_rules_of(settings),
+                                        .watch = *keyring_watch,
+                                        .sessions = *sessions,
+                                        .audit = *audit,
+                                        .clock = clock,
+                                        .random = random});
   guard.emplace(*keyring, *feed, clock, public_url, audience);
   passwords.emplace(*hash_pool, PasswordPolicy(settings.passwords.minimum_length));
-  attempts.emplace(*database, clock, MacKey(master_key.derive("attempts")));
+  attempts.emplace(*database, clock, MacKey(root->derive("attempts")));
   make_limits();
   api_keys.emplace(
       ApiKeys::Parts{.database = *database, .audit = *audit, .limits = *limits, .clock = clock, .random = random});
@@ -246,7 +291,7 @@ void Services::make_accounts() {
                                         .audit = *audit,
                                         .clock = clock,
                                         .random = random});
-  revocation_pages.emplace(*database, *feed, clock, MacKey(master_key.derive("revocation-cursor")));
+  revocation_pages.emplace(*database, *feed, clock, MacKey(root->derive("revocation-cursor")));
 }
 
 void Services::make_limits() {
@@ -267,7 +312,7 @@ void Services::make_limits() {
     throw StartFailure(kExitFailed, error.what());
   }
   auto shared = std::make_unique<RedisRateLimiter>(workers->background(), std::move(address),
-                                                   MacKey(master_key.derive("rate-limits")), clock, random);
+                                                   MacKey(root->derive("rate-limits")), clock, random);
   shared_limits = shared.get();
   limits = std::move(shared);
 }
@@ -344,6 +389,7 @@ void Services::make_api() {
   bulk_logout_api.emplace(*bulk_logouts);
   find_api.emplace(*session_finder);
   api_keys_api.emplace(*api_keys, clock);
+  keys_api.emplace(*key_service, clock);
   resource_servers_api.emplace(api::ResourceServersApi::Parts{.guard = *guard,
                                                               .sessions = *sessions,
                                                               .pages = *revocation_pages,
@@ -352,7 +398,7 @@ void Services::make_api() {
                                                               .clock = clock});
   audit_api.emplace(*audit_chain, *audit_checkpoints, clock);
   pages_api.emplace(*accounts);
-  idempotency.emplace(*database, clock, MacKey(master_key.derive("idempotency")));
+  idempotency.emplace(*database, clock, MacKey(root->derive("idempotency")));
   const auto described = api::routes(api::Apis{});
   const auto operations = api::operations_routes(nullptr);
   public_api.emplace(api::PublicApi::Parts{.database = *database,
@@ -362,6 +408,7 @@ void Services::make_api() {
                                            .process = process,
                                            .issuer = public_url,
                                            .jwks_url = public_url + "/.well-known/jwks.json",
+                                           .jwks_max_age = settings.keys.jwks_max_age,
                                            .openapi = api::openapi_document(described, public_url, kVersion),
                                            .docs_page = api::docs_page(described, operations, kVersion)});
   request_metrics.emplace(api::route_names(described));
@@ -375,18 +422,14 @@ void Services::make_api() {
                        .resource_servers = &*resource_servers_api,
                        .audit = &*audit_api,
                        .api_keys = &*api_keys_api,
+                       .keyring = &*keys_api,
                        .pages = &*pages_api,
                        .open = &*public_api};
   pipeline.emplace(make_pipeline(api::routes(apis), *request_metrics));
-  keyring_watch.emplace(KeyringWatch::Parts{.database = *database,
-                                            .master_key = master_key,
-                                            .algorithm = algorithm_of(settings.tokens.algorithm),
-                                            .clock = clock,
-                                            .random = random,
-                                            .published = *keyring});
   background.emplace(BackgroundWork::Parts{.database = *database,
                                            .feed = *feed,
                                            .keyring = *keyring_watch,
+                                           .keys = *key_service,
                                            .mail = *mail_worker,
                                            .sessions = *sessions,
                                            .bulk_logouts = *bulk_logouts,

@@ -27,9 +27,10 @@
 #include "observe/log.hpp"
 #include "observe/metrics.hpp"
 #include "runtime/hash_pool.hpp"
+#include "keys/key_service.hpp"
+#include "keys/keyring_watch.hpp"
 #include "runtime/workers.hpp"
 #include "sessions/bulk_logout_service.hpp"
-#include "sessions/keyring_store.hpp"
 #include "sessions/revocation_feed.hpp"
 #include "sessions/revocation_pages.hpp"
 #include "sessions/session_service.hpp"
@@ -76,6 +77,8 @@ struct Services {
   std::unique_ptr<HashPool> hash_pool;
 
   std::optional<Published<Keyring>> keyring;
+  std::shared_ptr<const RootSecret> root;
+  std::optional<KeyringWatch> keyring_watch;
   std::string public_url;
   std::optional<RevocationFeed> feed;
   std::optional<AuditLog> audit;
@@ -88,6 +91,7 @@ struct Services {
   std::optional<MailWorker> mail_worker;
   std::optional<SessionService> sessions;
   std::optional<BulkLogoutService> bulk_logouts;
+  std::optional<KeyService> key_service;
   std::optional<AccessGuard> guard;
   std::optional<RevocationPages> revocation_pages;
   std::optional<Passwords> passwords;
@@ -109,6 +113,7 @@ struct Services {
   std::optional<api::BulkLogoutApi> bulk_logout_api;
   std::optional<api::FindApi> find_api;
   std::optional<api::ApiKeysApi> api_keys_api;
+  std::optional<api::KeysApi> keys_api;
   std::optional<api::ResourceServersApi> resource_servers_api;
   std::optional<api::AuditApi> audit_api;
   std::optional<api::PagesApi> pages_api;
@@ -116,7 +121,6 @@ struct Services {
   std::optional<api::Idempotency> idempotency;
   std::optional<RequestMetrics> request_metrics;
   std::optional<api::Pipeline> pipeline;
-  std::optional<KeyringWatch> keyring_watch;
   std::optional<BackgroundWork> background;
 
  private:

@@ -8,21 +8,10 @@
 
 #include "app/start_failure.hpp"
 #include "cli/console.hpp"
-#include "cli/failure.hpp"
 #include "cli/settings_option.hpp"
-#include "cli/text.hpp"
 
 namespace safawinet::cli {
 namespace {
-
-config::Settings settings_from(const std::string& file) {
-  auto settings = load_settings(file);
-  if (!settings) {
-    throw Failure("the settings cannot be used",
-                  "safawinet config check" + (file.empty() ? "" : " --config " + shell_word(file)), kUsage);
-  }
-  return std::move(*settings);
-}
 
 http::Method method_of(std::string_view name) {
   if (name == "GET") return http::Method::get;
@@ -46,7 +35,7 @@ std::string account_name() {
   return account != nullptr ? std::string(account->pw_name) : std::to_string(::getuid());
 }
 
-LocalClient::LocalClient(const std::string& settings_file) : api_(settings_from(settings_file), account_name()) {}
+LocalClient::LocalClient(const std::string& settings_file) : api_(get_settings(settings_file), account_name()) {}
 
 ApiResponse LocalClient::send(const ApiRequest& request) {
   check_interrupted();

@@ -4,6 +4,8 @@
 
 #include <iostream>
 
+#include "cli/failure.hpp"
+#include "cli/text.hpp"
 #include "config/config.hpp"
 
 namespace safawinet::cli {
@@ -23,6 +25,15 @@ std::optional<config::Settings> load_settings(const std::string& file) {
   if (settings) return std::move(*settings);
   for (const auto& problem : settings.error()) std::cerr << "safawinet: " << problem.text() << '\n';
   return std::nullopt;
+}
+
+config::Settings get_settings(const std::string& file) {
+  auto settings = load_settings(file);
+  if (!settings) {
+    throw Failure("the settings cannot be used",
+                  "safawinet config check" + (file.empty() ? "" : " --config " + shell_word(file)), kUsage);
+  }
+  return std::move(*settings);
 }
 
 }  // namespace safawinet::cli

@@ -53,11 +53,11 @@ Complaint store_database_url(std::string& target, const SettingValue& value) {
   return target.empty() ? kFine : check_postgresql_url(target);
 }
 
-Complaint store_master_key(Settings& settings, const SettingValue& value) {
+Complaint store_master_key(std::optional<SecretText>& target, const SettingValue& value) {
   if (as_text(value).empty()) return kFine;
   auto key = parse_master_key(as_text(value));
   if (!key) return key.error();
-  settings.secrets.master_key = *std::move(key);
+  target = *std::move(key);
   return kFine;
 }
 
@@ -224,7 +224,15 @@ std::vector<Setting> make_table() {
            "folder, made at the first start; with database.url it must be set.",
        .variable = "SAFAWINET_MASTER_KEY",
        .is_secret = true,
-       .store = store_master_key},
+       .store = [](Settings& s, Value v) { return store_master_key(s.secrets.master_key, v); }},
+      {.key = "secrets.other_master_key",
+       .kind = text,
+       .meaning =
+           "While the master key is being replaced: the former one, or the coming one, whose values are still opened. "
+           "Empty: `other-master.key` in the data folder, where there is one.",
+       .variable = "SAFAWINET_OTHER_MASTER_KEY",
+       .is_secret = true,
+       .store = [](Settings& s, Value v) { return store_master_key(s.secrets.other_master_key, v); }},
 
       {.key = "accounts.registration",
        .kind = choice,
@@ -322,6 +330,35 @@ std::vector<Setting> make_table() {
        .store =
            [](Settings& s, Value v) {
              s.tokens.audience = as_text(v);
+             return kFine;
+           }},
+
+      {.key = "keys.rotate_days",
+       .kind = integer,
+       .initial = "90",
+       .unit = "days",
+       .minimum = 0,
+       .maximum = 3650,
+       .meaning =
+           "The keys that make access and refresh tokens are followed by new ones after this long; nobody is logged "
+           "out. 0: only when somebody asks for it.",
+       .store =
+           [](Settings& s, Value v) {
+             s.keys.rotate = std::chrono::days(as_number(v));
+             return kFine;
+           }},
+      {.key = "keys.jwks_max_age_seconds",
+       .kind = integer,
+       .initial = "300",
+       .unit = "seconds",
+       .minimum = 0,
+       .maximum = 86400,
+       .meaning =
+           "How long whoever verifies access tokens may remember the list of keys. A new key is in the list for "
+           "longer than that before it signs.",
+       .store =
+           [](Settings& s, Value v) {
+             s.keys.jwks_max_age = std::chrono::seconds(as_number(v));
              return kFine;
            }},
 

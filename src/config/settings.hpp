@@ -89,7 +89,8 @@ struct StorageSettings {
 };
 
 struct SecretSettings {
-  std::optional<SecretText> master_key;  // the 32 bytes themselves; none: kept in the data folder
+  std::optional<SecretText> master_key;        // the 32 bytes themselves; none: kept in the data folder
+  std::optional<SecretText> other_master_key;  // opens what it has sealed; none: in the data folder, if there is one
 };
 
 struct AccountSettings {
@@ -108,6 +109,11 @@ struct TokenSettings {
   std::chrono::seconds access_lifetime{};
   SigningAlgorithm algorithm = SigningAlgorithm::eddsa;
   std::string audience;  // empty: the public URL
+};
+
+struct KeySettings {
+  std::chrono::days rotate{};           // 0: only when somebody asks for it
+  std::chrono::seconds jwks_max_age{};  // how long a verifier may remember the list of keys
 };
 
 struct PasswordSettings {
@@ -152,6 +158,7 @@ struct Settings {
   AccountSettings accounts;
   SessionSettings sessions;
   TokenSettings tokens;
+  KeySettings keys;
   PasswordSettings passwords;
   MailSettings mail;
   RevocationSettings revocation;

@@ -2,10 +2,12 @@
 //
 // An immutable snapshot: built from parts that somebody else stored (private and MAC keys sealed with the MasterKey),
 // shared by all threads as shared_ptr<const Keyring>, and replaced as a whole when keys rotate. A compromised key is
-// simply not in the next snapshot.
+// simply not in the next snapshot; `without` makes that at once, from what this one knows.
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,20 +23,29 @@ namespace safawinet {
 class Keyring {
  public:
   struct Parts {
-    SigningKey active;                                       // signs, verifies, and stands first in the JWKS
-    std::vector<VerifyingKey> verifying;                     // next and former keys: verify, and are in the JWKS
+    std::optional<SigningKey> active;                        // signs, verifies, and stands first in the JWKS
+    std::vector<VerifyingKey> verifying;                     // former keys: verify, and are in the JWKS
     std::vector<std::pair<std::uint32_t, MacKey>> mac_keys;  // by id
-    std::uint32_t active_mac_key_id;  // makes new sessions' refresh tokens; must be among mac_keys
+    std::optional<std::uint32_t> active_mac_key_id;          // makes new sessions' refresh tokens; among mac_keys
+    std::optional<SigningKey> next{};                        // verifies, is in the JWKS, and will be active
+    std::optional<std::uint32_t> next_mac_key_id{};          // among mac_keys, and will be active
   };
 
-  // std::invalid_argument if the active MAC key is missing or an id occurs twice.
+  // std::invalid_argument if an active or next MAC key is missing or an id occurs twice.
   explicit Keyring(Parts parts);
 
-  [[nodiscard]] const SigningKey& signing_key() const { return parts_.active; }
+  // Without these keys, signing keys by thumbprint and MAC keys by number: as the ring is from the moment on at which
+  // they are distrusted. The next key takes the place of an active one; where there is none, nothing can be issued.
+  [[nodiscard]] Keyring without(std::span<const std::string> ids) const;
+  [[nodiscard]] bool contains(std::string_view id) const;
+
+  // Throws Unavailable when there is none: it was distrusted, and the one to follow it is not known yet.
+  [[nodiscard]] const SigningKey& signing_key() const;
   // By thumbprint, the active key included; null if there is none. Valid as long as this snapshot.
   [[nodiscard]] const VerifyingKey* find_verifying_key(std::string_view id) const;
 
-  [[nodiscard]] std::uint32_t active_mac_key_id() const { return parts_.active_mac_key_id; }
+  // Throws Unavailable as signing_key() does.
+  [[nodiscard]] std::uint32_t active_mac_key_id() const;
   // Null if there is none. Valid as long as this snapshot.
   [[nodiscard]] const MacKey* find_mac_key(std::uint32_t id) const;
 
@@ -43,7 +54,7 @@ class Keyring {
 
   // The functions of access_token.hpp and refresh_token.hpp with these keys.
   [[nodiscard]] std::string issue_access_token(const AccessClaims& claims) const {
-    return safawinet::issue_access_token(parts_.active, claims);
+    return safawinet::issue_access_token(signing_key(), claims);
   }
   [[nodiscard]] std::expected<AccessClaims, TokenFault> verify_access_token(std::string_view token,
                                                                             const AccessExpectations& expected) const;

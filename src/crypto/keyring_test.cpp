@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 
+#include "base/error.hpp"
 #include "base/json.hpp"
 
 namespace safawinet {
@@ -85,6 +86,54 @@ TEST(Keyring, DerivesRefreshTokensWithTheKeyThatTheyName) {
   }
   EXPECT_THROW((void)example.ring.format_refresh_token({.key_id = 3, .session = {}, .generation = 0}),
                std::out_of_range);
+}
+
+struct ExampleWithNext {
+  SigningKey active = SigningKey::generate(SigningAlgorithm::eddsa);
+  SigningKey next = SigningKey::generate(SigningAlgorithm::eddsa);
+  Keyring ring{{.active = active,
+                .verifying = {},
+                .mac_keys = {{1, mac_key(1)}, {2, mac_key(2)}},
+                .active_mac_key_id = 1,
+                .next = next,
+                .next_mac_key_id = 2}};
+};
+
+TEST(Keyring, KnowsItsNextKeyBeforeItIsUsed) {
+  const ExampleWithNext example;
+  EXPECT_EQ(example.ring.signing_key().id(), example.active.id());
+  EXPECT_TRUE(example.ring.verify_access_token(issue_access_token(example.next, claims()), kExpected));
+  EXPECT_NE(example.ring.jwks().find(example.next.id()), std::string::npos);
+}
+
+TEST(Keyring, WithoutItsActiveKeySignsWithTheNext) {
+  const ExampleWithNext example;
+  const std::vector<std::string> distrusted{example.active.id()};
+  const auto left = example.ring.without(distrusted);
+  EXPECT_EQ(left.signing_key().id(), example.next.id());
+  EXPECT_FALSE(left.contains(example.active.id()));
+  EXPECT_FALSE(left.verify_access_token(issue_access_token(example.active, claims()), kExpected));
+  EXPECT_EQ(left.jwks().find(example.active.id()), std::string::npos);
+  EXPECT_EQ(left.active_mac_key_id(), 1U);
+}
+
+TEST(Keyring, WithoutAMacKeyTakesNoRefreshTokenOfIt) {
+  const ExampleWithNext example;
+  const auto text = example.ring.format_refresh_token({.key_id = 1, .session = {}, .generation = 1});
+  const std::vector<std::string> distrusted{"1"};
+  const auto left = example.ring.without(distrusted);
+  EXPECT_EQ(left.parse_refresh_token(text), std::nullopt);
+  EXPECT_EQ(left.active_mac_key_id(), 2U);
+  EXPECT_EQ(left.signing_key().id(), example.active.id());
+}
+
+TEST(Keyring, WithoutAnyKeyIssuesNothing) {
+  const ExampleWithNext example;
+  const std::vector<std::string> distrusted{example.active.id(), example.next.id(), "1", "2"};
+  const auto left = example.ring.without(distrusted);
+  EXPECT_THROW((void)left.issue_access_token(claims()), Unavailable);
+  EXPECT_THROW((void)left.active_mac_key_id(), Unavailable);
+  EXPECT_EQ(left.jwks(), R"({"keys":[]})");
 }
 
 TEST(Keyring, RefusesPartsThatContradictEachOther) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "crypto/digest.hpp"
 #include "crypto/sodium.hpp"
@@ -14,6 +15,7 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kNonceBytes = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES;
 constexpr std::size_t kTagBytes = crypto_aead_xchacha20poly1305_ietf_ABYTES;
+constexpr std::size_t kFingerprintBytes = 4;
 static_assert(MasterKey::kBytes == crypto_aead_xchacha20poly1305_ietf_KEYBYTES);
 static_assert(MasterKey::kOverheadBytes == 1 + kNonceBytes + kTagBytes);
 
@@ -71,12 +73,15 @@ SecretText MasterKey::generate_text(Random& random) {
   return text;
 }
 
-MasterKey::MasterKey(MasterKey&& other) noexcept : key_(other.key_) { wipe(other.key_); }
+MasterKey::MasterKey(MasterKey&& other) noexcept : key_(other.key_), others_(std::move(other.others_)) {
+  wipe(other.key_);
+}
 
 MasterKey& MasterKey::operator=(MasterKey&& other) noexcept {
   if (this != &other) {
     key_ = other.key_;
     wipe(other.key_);
+    others_ = std::move(other.others_);
   }
   return *this;
 }
@@ -97,6 +102,25 @@ Bytes MasterKey::seal(std::string_view purpose, ByteView plaintext) const {
 }
 
 std::optional<Bytes> MasterKey::open(std::string_view purpose, ByteView sealed) const {
+  auto opened = open_alone(purpose, sealed);
+  for (auto other = others_.begin(); !opened && other != others_.end(); ++other) {
+    opened = other->open_alone(purpose, sealed);
+  }
+  return opened;
+}
+
+bool MasterKey::opens_alone(std::string_view purpose, ByteView sealed) const {
+  auto opened = open_alone(purpose, sealed);
+  if (opened) wipe(*opened);
+  return opened.has_value();
+}
+
+std::string MasterKey::fingerprint() const {
+  const auto derived = derive_key(key_, "fingerprint", "");
+  return to_hex(ByteView(derived).first(kFingerprintBytes));
+}
+
+std::optional<Bytes> MasterKey::open_alone(std::string_view purpose, ByteView sealed) const {
   if (sealed.size() < kOverheadBytes || sealed[0] != kVersion) return std::nullopt;
   const SealingKey key(key_, purpose);
   const std::string associated = associated_data(purpose);
@@ -111,8 +135,41 @@ std::optional<Bytes> MasterKey::open(std::string_view purpose, ByteView sealed) 
   return plaintext;
 }
 
-std::array<std::uint8_t, MasterKey::kBytes> MasterKey::derive(std::string_view purpose) const {
-  return derive_key(key_, "derive", purpose);
+RootSecret RootSecret::generate(Random& random) {
+  prepare_sodium();
+  RootSecret secret;
+  random.fill(std::as_writable_bytes(std::span(secret.secret_)));
+  return secret;
+}
+
+RootSecret RootSecret::of(const MasterKey& master_key) {
+  RootSecret secret;
+  secret.secret_ = master_key.key_;
+  return secret;
+}
+
+std::optional<RootSecret> RootSecret::from(ByteView bytes) {
+  prepare_sodium();
+  if (bytes.size() != MasterKey::kBytes) return std::nullopt;
+  RootSecret secret;
+  std::ranges::copy(bytes, secret.secret_.begin());
+  return secret;
+}
+
+RootSecret::RootSecret(RootSecret&& other) noexcept : secret_(other.secret_) { wipe(other.secret_); }
+
+RootSecret& RootSecret::operator=(RootSecret&& other) noexcept {
+  if (this != &other) {
+    secret_ = other.secret_;
+    wipe(other.secret_);
+  }
+  return *this;
+}
+
+RootSecret::~RootSecret() { wipe(secret_); }
+
+std::array<std::uint8_t, MasterKey::kBytes> RootSecret::derive(std::string_view purpose) const {
+  return derive_key(secret_, "derive", purpose);
 }
 
 }  // namespace safawinet

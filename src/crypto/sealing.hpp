@@ -6,7 +6,10 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/encoding.hpp"
 #include "base/random.hpp"
@@ -17,7 +20,12 @@ namespace safawinet {
 // Overwrites secret bytes for good: the compiler may not drop it.
 void wipe(std::span<std::uint8_t> bytes) noexcept;
 
+class RootSecret;
+
 // 32 secret bytes, wiped when the object ends. Moved, never copied.
+//
+// While a master key is being replaced there are two: one that seals, and another that still opens what it has sealed
+// (`also_open_with`).
 //
 // A purpose is a constant of ours such as "signing-key" or "totp-secret/<user id>": what was sealed for one purpose
 // does not open for another, so a sealed value moved to another row or column is refused where the purpose names it.
@@ -47,14 +55,49 @@ class MasterKey {
   // None if the value was not sealed by this key for this purpose, or was changed. Does not tell which.
   [[nodiscard]] std::optional<Bytes> open(std::string_view purpose, ByteView sealed) const;
 
-  // A key for another algorithm (the audit chain's MAC): always the same for the same master key and purpose, unrelated
-  // to the keys that seal, and to those of other purposes.
-  [[nodiscard]] std::array<std::uint8_t, kBytes> derive(std::string_view purpose) const;
+  // From here on open() tries these too.
+  void also_open_with(std::vector<MasterKey> others) { others_ = std::move(others); }
+  // Whether this key opens it without the help of another one: then the others are not needed for it.
+  [[nodiscard]] bool opens_alone(std::string_view purpose, ByteView sealed) const;
+
+  // Eight hex digits to tell master keys apart by. Says nothing about the key.
+  [[nodiscard]] std::string fingerprint() const;
 
  private:
+  friend class RootSecret;
   MasterKey() = default;
+  [[nodiscard]] std::optional<Bytes> open_alone(std::string_view purpose, ByteView sealed) const;
 
   std::array<std::uint8_t, kBytes> key_{};
+  std::vector<MasterKey> others_;
+};
+
+// What keys of other algorithms are derived from (the MACs of the audit log, of cursors, of counts). It is made once,
+// and kept sealed: so it stays the same when the master key is replaced. Threading: any thread.
+class RootSecret {
+ public:
+  static RootSecret generate(Random& random);
+  // Of a database from before there were root secrets, whose keys were derived from the master key.
+  static RootSecret of(const MasterKey& master_key);
+  // None if it is not `MasterKey::kBytes` long.
+  static std::optional<RootSecret> from(ByteView bytes);
+
+  RootSecret(RootSecret&& other) noexcept;
+  RootSecret& operator=(RootSecret&& other) noexcept;
+  RootSecret(const RootSecret&) = delete;
+  RootSecret& operator=(const RootSecret&) = delete;
+  ~RootSecret();
+
+  // In the clear: to be sealed.
+  [[nodiscard]] ByteView reveal() const { return secret_; }
+
+  // Always the same for the same secret and purpose, unrelated to the keys of other purposes.
+  [[nodiscard]] std::array<std::uint8_t, MasterKey::kBytes> derive(std::string_view purpose) const;
+
+ private:
+  RootSecret() = default;
+
+  std::array<std::uint8_t, MasterKey::kBytes> secret_{};
 };
 
 }  // namespace safawinet

@@ -72,10 +72,37 @@ TEST(MasterKey, DoesNotOpenWhatWasCutOrExtended) {
   EXPECT_FALSE(key().open("purpose", sealed));
 }
 
-TEST(MasterKey, DerivesTheSameKeyForTheSamePurposeOnly) {
-  EXPECT_EQ(key().derive("audit"), key().derive("audit"));
-  EXPECT_NE(key().derive("audit"), key().derive("audit2"));
-  EXPECT_NE(key().derive("audit"), other_key().derive("audit"));
+TEST(RootSecret, DerivesTheSameKeyForTheSamePurposeOnly) {
+  EXPECT_EQ(RootSecret::of(key()).derive("audit"), RootSecret::of(key()).derive("audit"));
+  EXPECT_NE(RootSecret::of(key()).derive("audit"), RootSecret::of(key()).derive("audit2"));
+  EXPECT_NE(RootSecret::of(key()).derive("audit"), RootSecret::of(other_key()).derive("audit"));
+}
+
+TEST(MasterKey, AlsoOpensWhatAnotherOneHasSealedAndKnowsWhichItWas) {
+  const auto of_other = other_key().seal("purpose", as_bytes("text"));
+  auto both = key();
+  EXPECT_FALSE(both.open("purpose", of_other));
+  std::vector<MasterKey> others;
+  others.push_back(other_key());
+  both.also_open_with(std::move(others));
+  EXPECT_EQ(both.open("purpose", of_other), Bytes({'t', 'e', 'x', 't'}));
+  EXPECT_FALSE(both.open("another purpose", of_other));
+  EXPECT_FALSE(both.opens_alone("purpose", of_other));
+  EXPECT_TRUE(both.opens_alone("purpose", both.seal("purpose", as_bytes("text"))));
+  EXPECT_TRUE(key().open("purpose", both.seal("purpose", as_bytes("text"))));
+}
+
+TEST(MasterKey, IsToldFromOthersByItsFingerprint) {
+  EXPECT_EQ(key().fingerprint(), key().fingerprint());
+  EXPECT_NE(key().fingerprint(), other_key().fingerprint());
+  EXPECT_EQ(key().fingerprint().size(), 8U);
+}
+
+TEST(RootSecret, IsReadBackFromItsBytes) {
+  SeededRandom random;
+  const auto made = RootSecret::generate(random);
+  EXPECT_EQ(RootSecret::from(made.reveal()).value().derive("x"), made.derive("x"));
+  EXPECT_FALSE(RootSecret::from(made.reveal().first(31)));
 }
 
 // What is stored must open after an upgrade: this value was sealed by the first version.

@@ -73,7 +73,7 @@ class BulkLogoutTest : public ::testing::TestWithParam<sql::testing::Engine> {
                            .clock = at_work_.clock,
                            .random = at_work_.random,
                            .slow_loop = *at_work_.loops.front(),
-                           .confirmation_key = MacKey(at_work_.master_key.derive("bulk-logout-confirmation"))}};
+                           .confirmation_key = MacKey(at_work_.root.derive("bulk-logout-confirmation"))}};
   BulkLogoutStore store_;
   UserId operator_ = at_work_.add_user({.email = "operator@staff.example", .role = "admin"});
   IssuedTokens own_;

@@ -19,19 +19,23 @@ constexpr std::chrono::milliseconds kPauseAfterFailure{50};
 // One statement is one snapshot: the epoch and the rows belong together. On the embedded database `seq` is the order of
 // commits, since there is one writer, and the cursor is the next number. On PostgreSQL numbers are committed in any
 // order, and the cursor is a snapshot: what was not visible to the last reading is read by the next one, however long
-// its transaction took.
+// its transaction took. The states of the keys come with the first row.
 constexpr sql::Statement kAfter{
     "SELECT e.incarnation, '', '', e.epoch, CAST(r.seq + 1 AS TEXT), NULL, "
-    "r.scope, coalesce(r.sid, ''), r.user_id, r.token_version, r.epoch, r.created_at "
+    "r.scope, coalesce(r.sid, ''), r.user_id, r.token_version, r.epoch, r.created_at, "
+    "CASE WHEN r.seq IS NULL OR r.seq = (SELECT min(seq) FROM revocations WHERE seq >= CAST($1 AS INTEGER)) THEN "
+    "(SELECT coalesce(group_concat(purpose || '/' || id || '/' || state), '') "
+    "FROM (SELECT id, purpose, state FROM keys ORDER BY purpose, id)) END "
     "FROM session_epoch e LEFT JOIN revocations r ON r.seq >= CAST($1 AS INTEGER) ORDER BY r.seq LIMIT 10000",
     "SELECT incarnation::text, left(pg_walfile_name(pg_current_wal_lsn()), 8), "
     "coalesce(pg_stat_get_bgwriter_stat_reset_time()::text, ''), epoch, pg_current_snapshot()::text, "
     "clock_timestamp(), "
-    "NULL::text, NULL::text, NULL::uuid, NULL::bigint, NULL::bigint, NULL::timestamptz "
+    "NULL::text, NULL::text, NULL::uuid, NULL::bigint, NULL::bigint, NULL::timestamptz, "
+    "(SELECT coalesce(string_agg(purpose || '/' || id || '/' || state, ',' ORDER BY purpose, id), '') FROM keys) "
     "FROM session_epoch "
     "UNION ALL "
     "SELECT NULL, NULL, NULL, NULL, NULL, NULL, "
-    "scope, array_to_string(sids, ','), user_id, token_version, epoch, created_at "
+    "scope, array_to_string(sids, ','), user_id, token_version, epoch, created_at, NULL "
     "FROM revocations "
     "WHERE tx >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(tx, $1::pg_snapshot)"};
 
@@ -45,6 +49,7 @@ struct RevocationFeed::Batch {
   std::optional<std::string> next;  // the cursor behind it; none: as before
   std::vector<Revocation> revocations;
   std::optional<Time> last_created_at;
+  std::optional<std::string> key_states;
   bool is_last = true;
 };
 
@@ -206,6 +211,7 @@ Task<RevocationFeed::Batch> RevocationFeed::read_from(const std::string& cursor)
       batch.epoch = row.get<std::int64_t>(3);
     }
     if (auto next = row.find<std::string>(4)) batch.next = std::move(next);
+    if (auto key_states = row.find<std::string>(12)) batch.key_states = std::move(key_states);
     const auto there = row.find<Time>(5);
     if (there && database_clock_ != nullptr) database_clock_->observe(began, ended, *there);
     const auto scope = row.find<std::string>(6);
@@ -237,6 +243,7 @@ bool RevocationFeed::apply(const Batch& batch, Position& from) {
     news_.announce();
     if (from.cursor != kBeginning) return false;
   }
+  if (batch.key_states && on_keys_) on_keys_(*batch.key_states);
   const auto current = index_.get();
   if (!batch.revocations.empty() || batch.epoch > current->epoch()) {
     index_.set(std::make_shared<RevocationIndex>(current->with(batch.revocations, batch.epoch)));

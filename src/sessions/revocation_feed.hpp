@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -33,10 +34,17 @@ inline constexpr std::chrono::hours kRevocationsKept{3};  // longer than any acc
 // Threading: is_held, index and the figures from any thread; reading on any event loop; follow on one.
 class RevocationFeed {
  public:
+  // Hears, at each reading and before what was read is in force, which keys there are in which states; from any thread.
+  using KeyStates = std::function<void(std::string_view states)>;
+
   // `database_clock`, if there is one, is set by the database's clock at each reading.
   RevocationFeed(sql::Database& database, const Clock& clock, std::chrono::milliseconds lease,
-                 DatabaseClock* database_clock = nullptr)
-      : database_(database), clock_(clock), lease_(lease), database_clock_(database_clock) {}
+                 DatabaseClock* database_clock = nullptr, KeyStates on_keys = {})
+      : database_(database),
+        clock_(clock),
+        lease_(lease),
+        database_clock_(database_clock),
+        on_keys_(std::move(on_keys)) {}
 
   // Reads what was committed and publishes it: when this returns, everything that was committed before the call is in
   // index(). The lease stays as it is. Throws Unavailable.
@@ -108,6 +116,7 @@ class RevocationFeed {
   const Clock& clock_;
   const std::chrono::milliseconds lease_;
   DatabaseClock* const database_clock_;
+  const KeyStates on_keys_;
   std::mutex taking_turns_;  // guards the three that follow
   bool is_turn_taken_ = false;
   std::vector<Waiting> sharing_;  // the reading that is under way

@@ -43,7 +43,7 @@ class RevocationPagesTest : public ::testing::TestWithParam<sql::testing::Engine
   void end(SessionId session) { at_work_.by_hand("DELETE FROM refresh_sessions WHERE id = '" + session.text() + "'"); }
 
   SessionsAtWork at_work_{GetParam()};
-  MacKey key_{MacKey(at_work_.master_key.derive("revocation-cursor"))};
+  MacKey key_{MacKey(at_work_.root.derive("revocation-cursor"))};
   RevocationPages pages_{at_work_.database, at_work_.feed, at_work_.clock, key_};
   UserId user_ = at_work_.add_user({.role = "admin"});
 };
@@ -147,7 +147,7 @@ TEST_P(RevocationPagesTest, name_many_sessions_in_few_items_and_bound_what_a_pag
 TEST_P(RevocationPagesTest, begin_again_for_a_cursor_that_is_none_of_ours) {
   end(at_work_.session_of(at_work_.sign_in(user_)));
   const auto good = read().next;
-  RevocationPages other(at_work_.database, at_work_.feed, at_work_.clock, MacKey(at_work_.master_key.derive("other")));
+  RevocationPages other(at_work_.database, at_work_.feed, at_work_.clock, MacKey(at_work_.root.derive("other")));
   for (const std::string& cursor : {std::string(), std::string("nonsense"), good + "A", std::string(9'000, 'A'),
                                     at_work_.run(other.read(std::nullopt, 1)).next}) {
     const auto page = read(cursor);

@@ -201,6 +201,15 @@ Task<std::int64_t> SessionService::end_all_of(sql::Transaction& transaction, Use
   co_return ended;
 }
 
+Task<std::int64_t> SessionService::end_everybodys(sql::Transaction& transaction, std::string reason, Actor actor) {
+  co_await store_.lock_epoch(transaction);
+  const EndingReason ending{.reason = std::move(reason), .actor = std::move(actor.text)};
+  co_await store_.set_reason(transaction, ending);
+  const auto epoch = co_await store_.raise_epoch(transaction);
+  co_await store_.forget_reason(transaction);
+  co_return epoch;
+}
+
 Task<bool> SessionService::end_one_of(sql::Transaction& transaction, UserId user, SessionId session, std::string reason,
                                       Actor actor) {
   const EndingReason ending{.reason = std::move(reason), .actor = std::move(actor.text)};

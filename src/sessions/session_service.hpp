@@ -100,6 +100,10 @@ class SessionService {
                                 std::string reason, Actor actor);
   // False when the user has no such session.
   Task<bool> end_one_of(sql::Transaction& transaction, UserId user, SessionId session, std::string reason, Actor actor);
+  // The same of everybody's, whatever their number: the new epoch. Await `made_known`, then `count_ended_by`.
+  Task<std::int64_t> end_everybodys(sql::Transaction& transaction, std::string reason, Actor actor);
+  // How many sessions the global logout at `now` that began this epoch has ended. Takes as long as there are sessions.
+  Task<std::int64_t> count_ended_by(std::int64_t epoch, Time now);
   // What was committed is in force on this node.
   Task<void> made_known() { return parts_.feed.read_together(); }
 
@@ -122,7 +126,6 @@ class SessionService {
   Task<void> record(sql::Transaction& transaction, std::string_view action, UserId user, std::string target,
                     std::string reason, const Origin& origin);
   Task<void> end_for_reuse(const SessionState& state, Time now, const Origin& origin);
-  Task<std::int64_t> count_ended_by(std::int64_t epoch, Time now);
   Task<bool> sweep_sessions(Time now);
   Task<bool> purge(Time now);
   IssuedTokens issue(const SessionStanding& standing, std::uint32_t mac_key_id, Time now) const;

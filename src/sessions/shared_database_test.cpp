@@ -169,7 +169,7 @@ TEST_F(SharedDatabaseTest, a_revocation_is_kept_from_when_it_was_committed_howev
 
 TEST_F(SharedDatabaseTest, pages_never_miss_what_is_committed_in_another_order_than_it_was_written) {
   RevocationPages pages(at_work_.database, at_work_.feed, at_work_.clock,
-                        MacKey(at_work_.master_key.derive("revocation-cursor")));
+                        MacKey(at_work_.root.derive("revocation-cursor")));
   std::vector<SessionId> sessions;
   for (int i = 0; i < 6; ++i) sessions.push_back(at_work_.session_of(at_work_.sign_in(user_)));
   std::vector<SessionId> found;
@@ -217,7 +217,7 @@ TEST_F(SharedDatabaseTest, pages_never_miss_what_is_committed_in_another_order_t
 
 TEST_F(SharedDatabaseTest, a_cursor_carries_the_transactions_that_were_open) {
   RevocationPages pages(at_work_.database, at_work_.feed, at_work_.clock,
-                        MacKey(at_work_.master_key.derive("revocation-cursor")));
+                        MacKey(at_work_.root.derive("revocation-cursor")));
   std::vector<SessionId> sessions;
   for (int i = 0; i < 20; ++i) sessions.push_back(at_work_.session_of(at_work_.sign_in(user_)));
   std::vector<std::unique_ptr<Shell>> shells;

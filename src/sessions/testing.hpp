@@ -18,10 +18,10 @@
 #include "base/published.hpp"
 #include "base/run_task.hpp"
 #include "base/testing.hpp"
+#include "crypto/keyring.hpp"
 #include "mail/letters.hpp"
 #include "mail/outbox.hpp"
 #include "sessions/access_guard.hpp"
-#include "sessions/keyring_store.hpp"
 #include "sessions/revocation_feed.hpp"
 #include "sessions/session_service.hpp"
 #include "sql/testing_engines.hpp"
@@ -203,14 +203,25 @@ struct SessionsAtWork {
     return all;
   }
 
+  static std::shared_ptr<const Keyring> make_keyring(Random& random) {
+    Bytes mac_key(MacKey::kBytes);
+    random.fill(std::as_writable_bytes(std::span(mac_key)));
+    Keyring::Parts parts{.active = SigningKey::generate(SigningAlgorithm::eddsa),
+                         .verifying = {},
+                         .mac_keys = {{1, MacKey(mac_key)}},
+                         .active_mac_key_id = 1};
+    return std::make_shared<const Keyring>(std::move(parts));
+  }
+
   ManualClock clock{SystemClock().now()};
   SeededRandom random;
   std::vector<std::unique_ptr<EventLoop>> loops;
   std::unique_ptr<sql::testing::TestDatabase> opened;
   sql::Database& database{opened->database()};
   MasterKey master_key{MasterKey::parse(MasterKey::generate_text(random).reveal()).value()};
-  Published<Keyring> keyring{run(load_keyring(database, master_key, SigningAlgorithm::eddsa, clock, random))};
-  AuditLog audit{clock, random, MacKey(master_key.derive("audit"))};
+  RootSecret root{RootSecret::generate(random)};
+  Published<Keyring> keyring{make_keyring(random)};
+  AuditLog audit{clock, random, MacKey(root.derive("audit"))};
   Outbox outbox{clock, random, master_key};
   Letters letters{"https://id.example.com"};
   KeptMail mailbox;

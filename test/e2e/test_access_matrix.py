@@ -172,7 +172,7 @@ NAMED_IN_THE_BODY = [
     ("POST", "/v1/auth/force-logout-bulk"),
     ("POST", "/v1/audit/erase"),
 ]
-NAMES_NOBODY = ["/v1/auth/force-logout-bulk/{id}"]
+NAMES_NOBODY = ["/v1/auth/force-logout-bulk/{id}", "/v1/admin/keys/{kid}", "/v1/admin/keys/{kid}/distrust"]
 CHANGES_THE_CALLER = [("DELETE", "/v1/users/me"), ("POST", "/v1/users/me/change-password")]
 CHANGES_NOBODY = [("POST", "/v1/auth/force-logout-bulk"), ("POST", "/v1/audit/erase")]
 SIGNS_EVERYBODY_OUT = ("POST", "/v1/auth/force-logout-all")
@@ -188,7 +188,7 @@ def id_of(who: Person | None) -> str:
 
 def path_to(cast: Cast, path: str, who: Person | None) -> str:
     if path in NAMES_NOBODY or "{" not in path:
-        return path.replace("{id}", str(uuid.uuid4()))
+        return path.replace("{id}", str(uuid.uuid4())).replace("{kid}", "unknown")
     if path.startswith("/v1/admin/users/"):
         path = path.replace("{id}", id_of(who))
     thing = str(uuid.uuid4())

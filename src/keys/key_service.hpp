@@ -1,0 +1,128 @@
+// What operators do with keys, and what time does.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "access/operator.hpp"
+#include "audit/audit_log.hpp"
+#include "base/error.hpp"
+#include "keys/key_store.hpp"
+#include "keys/keyring_change.hpp"
+#include "keys/keyring_watch.hpp"
+#include "keys/resealing.hpp"
+#include "sessions/session_service.hpp"
+
+namespace safawinet {
+
+struct RotateKeys {
+  KeyPurpose purpose = KeyPurpose::signing;
+  // The active key that the operator has seen; none: whichever it is. So two who rotate at once do it once.
+  std::optional<std::string> expected;
+  std::string reason;
+  Operator acting;
+  Origin origin;
+};
+
+struct KeysRotated {
+  KeyEntry active;
+  KeyEntry next;
+  std::optional<Time> due_at;  // the next key becomes active then; none: it has just become so
+};
+
+// What else is ended when a key is distrusted.
+enum class DistrustExtent {
+  key,       // what this key has made
+  tokens,    // what any signing key has made: every access token; sessions go on
+  sessions,  // everybody's sessions too
+};
+
+struct DistrustKey {
+  std::string id;
+  DistrustExtent extent = DistrustExtent::key;
+  std::string reason;
+  Operator acting;
+  Origin origin;
+};
+
+struct KeyDistrusted {
+  std::vector<std::string> ids;           // that were not distrusted before
+  KeyEntry active;                        // of this purpose
+  std::optional<std::int64_t> sessions;   // that ended; none: none were to
+};
+
+// A secret of the service, for a look at how old they are.
+struct SecretItem {
+  std::string kind;  // "master-key", "root-secret", "signing-key", "refresh-mac-key", "api-keys"
+  std::string name;
+  std::optional<Time> since{};
+  std::string note;
+};
+
+struct SecretsInventory {
+  std::vector<SecretItem> items;
+  std::int64_t sealed_otherwise = 0;  // values that only another master key opens
+};
+
+// Threading: any event loop. Errors besides those named: forbidden (somebody who may not any more), Unavailable.
+class KeyService {
+ public:
+  struct Parts {
+    sql::Database& database;
+    const MasterKey& master_key;
+    KeyringRules rules;
+    KeyringWatch& watch;
+    SessionService& sessions;
+    AuditLog& audit;
+    const Clock& clock;
+    Random& random;
+  };
+  explicit KeyService(Parts parts);
+
+  // The oldest first.
+  Task<std::vector<KeyEntry>> list();
+  struct Shown {
+    KeyEntry entry;
+    std::optional<boost::json::object> jwk;  // the public half of a signing key
+  };
+  // Errors: not_found.
+  Task<Result<Shown>> get(std::string id);
+
+  // Nobody is logged out, and nobody who remembers the list of keys for as long as it says meets one that is not in it.
+  // Errors: conflict (another key is active than the operator has seen).
+  Task<Result<KeysRotated>> rotate(RotateKeys command);
+
+  // In force on this node when it returns, on the others as a revocation is. Tokens of the key are refused; refreshing
+  // goes on with the next key. A key of refresh tokens cannot be told from who has stolen it, so it takes the sessions
+  // with it. Idempotent. Errors: not_found, invalid_fields (a key of refresh tokens without the sessions).
+  Task<Result<KeyDistrusted>> distrust(DistrustKey command);
+
+  Task<SecretsInventory> inventory();
+
+  // One round of housekeeping: what is due becomes active, what has done its work retires. Gives the keys that have
+  // another state now.
+  Task<std::vector<KeyEntry>> tend();
+
+  // One round over everything that is sealed: what only another master key opens is sealed with the current one.
+  Task<Resealed> reseal() { return resealing_.round(); }
+
+ private:
+  Task<void> be_in_force();
+  Task<void> record(sql::Transaction& transaction, std::string_view action, Actor actor, std::string target,
+                    std::string reason, Origin origin);
+  [[nodiscard]] bool may_retire(const KeyEntry& key);
+
+  Parts parts_;
+  KeyStore store_;
+  Resealing resealing_;
+  std::map<std::string, MonotonicTime> done_since_;  // former keys, by when they were first seen to be done
+};
+
+}  // namespace safawinet

@@ -1,0 +1,103 @@
+#include "keys/resealing.hpp"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/encoding.hpp"
+
+namespace safawinet {
+namespace {
+
+using sql::Statement;
+
+// One column. `page`: the place of a value, what it is sealed for, and the value, of some places behind $1. `replace`:
+// at the place $1 the value $2, if it is still there, by $3.
+struct SealedColumn {
+  Statement page;
+  Statement replace;
+};
+
+constexpr std::array<SealedColumn, 3> kColumns{{
+    {.page = {"SELECT id, 'key/' || purpose || '/' || id, sealed FROM keys WHERE id > $1 ORDER BY id LIMIT 100"},
+     .replace = {"UPDATE keys SET sealed = $3 WHERE id = $1 AND sealed = $2"}},
+    {.page = {"SELECT 'root', 'root-secret', sealed FROM root_secret WHERE $1 = ''"},
+     .replace = {"UPDATE root_secret SET sealed = $3 WHERE sealed = $2 AND $1 = 'root'"}},
+    {.page = {"SELECT id, 'mail/' || id, sealed FROM mail_outbox WHERE id > $1 ORDER BY id LIMIT 100",
+              "SELECT id::text, 'mail/' || id::text, sealed FROM mail_outbox WHERE id::text > $1 ORDER BY id::text "
+              "LIMIT 100"},
+     .replace = {"UPDATE mail_outbox SET sealed = $3 WHERE id = $1 AND sealed = $2",
+                 "UPDATE mail_outbox SET sealed = $3 WHERE id::text = $1 AND sealed = $2"}},
+}};
+
+struct SealedValue {
+  std::string place;
+  std::string purpose;
+  std::string sealed;
+};
+
+Task<std::vector<SealedValue>> read_page(sql::Database& database, const SealedColumn& column, std::string after) {
+  const auto rows = co_await database.read(column.page, after);
+  std::vector<SealedValue> values;
+  for (const auto& row : rows) {
+    values.push_back({row.get<std::string>(0), row.get<std::string>(1), row.get<std::string>(2)});
+  }
+  co_return values;
+}
+
+bool opens_alone(const MasterKey& master_key, const SealedValue& value) {
+  const auto bytes = from_base64(value.sealed);
+  return bytes && master_key.opens_alone(value.purpose, *bytes);
+}
+
+// None if no key opens it.
+std::optional<std::string> sealed_anew(const MasterKey& master_key, const SealedValue& value) {
+  const auto bytes = from_base64(value.sealed);
+  auto opened = bytes ? master_key.open(value.purpose, *bytes) : std::nullopt;
+  if (!opened) return std::nullopt;
+  auto sealed = to_base64(master_key.seal(value.purpose, *opened));
+  wipe(*opened);
+  return sealed;
+}
+
+}  // namespace
+
+Task<Resealed> Resealing::round() {
+  Resealed resealed;
+  for (const auto& column : kColumns) {
+    std::string after;
+    for (;;) {
+      const auto values = co_await read_page(database_, column, after);
+      if (values.empty()) break;
+      after = values.back().place;
+      for (const auto& value : values) {
+        if (opens_alone(master_key_, value)) continue;
+        const auto anew = sealed_anew(master_key_, value);
+        if (!anew) {
+          ++resealed.unreadable;
+          continue;
+        }
+        const auto written = co_await database_.write(column.replace, value.place, value.sealed, *anew);
+        resealed.values += written.affected;
+      }
+    }
+  }
+  co_return resealed;
+}
+
+Task<std::int64_t> Resealing::count() {
+  std::int64_t count = 0;
+  for (const auto& column : kColumns) {
+    std::string after;
+    for (;;) {
+      const auto values = co_await read_page(database_, column, after);
+      if (values.empty()) break;
+      after = values.back().place;
+      for (const auto& value : values) count += opens_alone(master_key_, value) ? 0 : 1;
+    }
+  }
+  co_return count;
+}
+
+}  // namespace safawinet
