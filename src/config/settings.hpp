@@ -111,8 +111,9 @@ struct TokenSettings {
 };
 
 struct PasswordSettings {
-  std::size_t minimum_length = 0;  // in code points
-  std::size_t threads = 0;         // 0: one for each core
+  std::size_t minimum_length = 0;        // in code points
+  std::filesystem::path blocklist_file;  // empty: none
+  std::size_t threads = 0;               // 0: one for each core
 };
 
 struct MailSettings {
