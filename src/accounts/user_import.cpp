@@ -58,13 +58,15 @@ User user_of(const ImportedAccount& account, UserId id, Time now) {
 std::vector<std::size_t> in_one_order(const std::vector<Result<ImportedAccount>>& accounts) {
   std::vector<std::size_t> order(accounts.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(
-      order, {}, [&](std::size_t i) { return accounts[i] ? accounts[i]->email.key() : std::string(); });
+  std::ranges::stable_sort(order, {},
+                           [&](std::size_t i) { return accounts[i] ? accounts[i]->email.key() : std::string(); });
   return order;
 }
 
 std::string summary_of(const std::vector<ImportOutcome>& outcomes) {
-  const auto count = [&](Kind kind) { return std::to_string(std::ranges::count(outcomes, kind, &ImportOutcome::kind)); };
+  const auto count = [&](Kind kind) {
+    return std::to_string(std::ranges::count(outcomes, kind, &ImportOutcome::kind));
+  };
   return "created: " + count(Kind::created) + ", existing: " + count(Kind::existing) +
          ", refused: " + count(Kind::refused);
 }

@@ -24,8 +24,8 @@ struct ImportedAccount {
   std::string name{};
   std::string locale = "en";
   Role role = Role::customer;
-  bool is_verified = false;      // else its owner proves it before the first login, and a registration may replace it
-  SecretText password_hash{};    // as crypto/stored_hash.hpp reads it; empty: nobody can log in before a reset
+  bool is_verified = false;    // else its owner proves it before the first login, and a registration may replace it
+  SecretText password_hash{};  // as crypto/stored_hash.hpp reads it; empty: nobody can log in before a reset
   bool is_active = true;
   std::string email_status = "ok";
   std::optional<std::string> disabled_reason{};
@@ -38,7 +38,7 @@ enum class ImportKind { created, existing, refused };
 
 struct ImportOutcome {
   ImportKind kind = ImportKind::refused;
-  std::optional<UserId> id{};       // of what was created
+  std::optional<UserId> id{};        // of what was created
   std::vector<FieldError> faults{};  // why it is refused
 };
 

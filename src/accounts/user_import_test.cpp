@@ -15,8 +15,8 @@ namespace safawinet {
 namespace {
 
 using std::chrono::hours;
-using testing::email;
 using ::testing::ElementsAre;
+using testing::email;
 using testing::refusal_of;
 using testing::secret;
 
@@ -110,11 +110,11 @@ TEST_P(UserImportTest, what_cannot_be_taken_is_refused_alone_and_says_why) {
   early.created_at = at_work_.clock.now() + hours(1);
   early.last_login_at = at_work_.clock.now() + hours(1);
   const Error unread{.code = ErrorCode::invalid_fields, .fields = {{"/email", "required", "is required"}}};
-  EXPECT_THAT(told(import(as(Role::admin), {std::move(unknown), std::move(absurd), std::move(above), std::move(early),
-                                            std::unexpected(unread), account("fine@example.com")})),
-              ElementsAre("refused /passwordHash unknown-scheme", "refused /passwordHash too-costly",
-                          "refused /role forbidden", "refused /createdAt out-of-range /lastLoginAt out-of-range",
-                          "refused /email required", "created"));
+  EXPECT_THAT(
+      told(import(as(Role::admin), {std::move(unknown), std::move(absurd), std::move(above), std::move(early),
+                                    std::unexpected(unread), account("fine@example.com")})),
+      ElementsAre("refused /passwordHash unknown-scheme", "refused /passwordHash too-costly", "refused /role forbidden",
+                  "refused /createdAt out-of-range /lastLoginAt out-of-range", "refused /email required", "created"));
   EXPECT_EQ(at_work_.number("SELECT count(*) FROM users"), 2);  // the admin, and who was fine
 }
 
@@ -166,10 +166,11 @@ TEST_P(UserImportTest, a_dry_run_tells_the_same_and_changes_nothing) {
   auto bad = account("bad@example.com");
   bad.password_hash = secret("plain");
   const auto admin = as(Role::admin);
-  EXPECT_THAT(told(import(admin, {account("ada@example.com"), account("ADA@example.com"), account("admin@example.com"),
-                                  std::move(bad)},
-                          ImportMode::dry_run)),
-              ElementsAre("created", "existing", "existing", "refused /passwordHash unknown-scheme"));
+  EXPECT_THAT(
+      told(import(
+          admin, {account("ada@example.com"), account("ADA@example.com"), account("admin@example.com"), std::move(bad)},
+          ImportMode::dry_run)),
+      ElementsAre("created", "existing", "existing", "refused /passwordHash unknown-scheme"));
   EXPECT_EQ(at_work_.number("SELECT count(*) FROM users"), 1);
   EXPECT_EQ(at_work_.audited("users.import-tried"), 1);
   EXPECT_EQ(at_work_.audited("users.imported"), 0);

@@ -239,12 +239,12 @@ Task<void> UserStore::insert(sql::Transaction& transaction, const User& user, st
                                user.email_verified_at, user.created_at);
 }
 
-Task<bool> UserStore::insert_if_absent(sql::Transaction& transaction, const User& user,
-                                       std::string_view password_hash, Time now) {
-  const auto rows = co_await transaction.execute(
-      kInsertIfAbsent, user.id, user.email, user.name, user.locale, password_hash, name_of(user.role),
-      user.email_status, user.is_active, user.email_verified_at, user.last_login_at, user.disabled_reason,
-      user.disabled_at, user.created_at, now);
+Task<bool> UserStore::insert_if_absent(sql::Transaction& transaction, const User& user, std::string_view password_hash,
+                                       Time now) {
+  const auto rows =
+      co_await transaction.execute(kInsertIfAbsent, user.id, user.email, user.name, user.locale, password_hash,
+                                   name_of(user.role), user.email_status, user.is_active, user.email_verified_at,
+                                   user.last_login_at, user.disabled_reason, user.disabled_at, user.created_at, now);
   co_return rows.affected == 1;
 }
 

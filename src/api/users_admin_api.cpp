@@ -189,7 +189,7 @@ Task<Result<ImportAnswer>> UsersAdminApi::import_users(Call& call, ImportInput i
   for (const auto& outcome : *outcomes) {
     ++(outcome.kind == ImportKind::created    ? answer.created
        : outcome.kind == ImportKind::existing ? answer.existing
-                                                       : answer.refused);
+                                              : answer.refused);
     answer.results.push_back(to_item(outcome));
   }
   co_return answer;

@@ -99,12 +99,12 @@ void ImportSource::read_columns() {
   const auto known = [] {
     std::string list;
     for (const auto& member : members()) list.append(list.empty() ? "" : ", ").append(member.key());
-    return "the columns are called " + list;
+    return "these columns: " + list;
   };
   if (!names) throw Failure("the first line of " + path_ + " does not name columns", known(), kUsage);
   for (const auto& name : *names) {
     if (!members().contains(name)) {
-      throw Failure(path_ + " has a column that there is none such: " + inert(name), known(), kUsage);
+      throw Failure(path_ + " has a column that users do not have: " + inert(name), known(), kUsage);
     }
     if (std::ranges::find(columns_, name, &Column::name) != columns_.end()) {
       throw Failure(path_ + " has the column " + name + " twice", {}, kUsage);

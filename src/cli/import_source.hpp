@@ -25,7 +25,7 @@ struct ImportRecord {
 // empty value is none.
 class ImportSource {
  public:
-  // "-" is stdin. Throws Failure (exit 2) when it cannot be read, and for columns that there are none such.
+  // "-" is stdin. Throws Failure (exit 2) when it cannot be read, and for columns that users do not have.
   ImportSource(const std::string& path, ImportFormat format);
 
   // None at the end. Blank lines are passed over. Throws Failure and Interrupted.

@@ -49,7 +49,8 @@ TEST_F(ImportSourceTest, JsonLinesAreReadWithTheirNumbersAndBlankOnesArePassedOv
 }
 
 TEST_F(ImportSourceTest, ALineThatIsNoUserIsToldAndTheNextOneIsRead) {
-  const auto records = lines("{\n[]\n{\"email\":{\"a\":1}}\n\xff\n" + std::string(100'000, 'x') + "\n{\"email\":\"b\"}\n");
+  const auto records =
+      lines("{\n[]\n{\"email\":{\"a\":1}}\n\xff\n" + std::string(100'000, 'x') + "\n{\"email\":\"b\"}\n");
   ASSERT_EQ(records.size(), 6U);
   EXPECT_THAT(records[0], HasSubstr("1: is no JSON"));
   EXPECT_EQ(records[1], "2: is no JSON object");

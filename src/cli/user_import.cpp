@@ -22,6 +22,7 @@ namespace safawinet::cli {
 namespace {
 
 constexpr std::size_t kUsersInBatch = 100;        // the API takes 200
+constexpr std::size_t kLinesInBatch = 1000;       // refused ones among them
 constexpr std::size_t kBytesOfBatch = 48 * 1024;  // of its 64 KiB
 constexpr std::int64_t kRefusalsShown = 10;
 constexpr ExportKind kReport{"a report of an import", "line", "reason"};
@@ -83,7 +84,8 @@ class Import {
 
   // False when there is nothing to go on with.
   bool go_on() {
-    if (!report_) throw Failure("--resume goes on with a file", "the same import again changes nothing twice", kUsage);
+    if (!report_)
+      throw Failure("--resume goes on with a file", "the same import again: who is there stays as they are", kUsage);
     bool is_complete = false;
     const auto kept = report_->kept_cursor(is_complete);
     if (is_complete) {
@@ -118,7 +120,7 @@ class Import {
       held_back_.reset();
       place = source_.place();  // nothing was read behind it
     }
-    while (batch.size() < kUsersInBatch) {
+    for (std::size_t read = 0; read < kLinesInBatch && batch.size() < kUsersInBatch; ++read) {
       auto record = source_.next();
       if (!record) {
         is_at_end = true;
@@ -188,6 +190,7 @@ class Import {
     if (refused_ <= kRefusalsShown) {
       desk_.console().note("Line " + std::to_string(line) + (email.empty() ? "" : " (" + email + ")") + ": " + reason);
     }
+    if (!report_) return;
     boost::json::object report{{"line", line}};
     if (!email.empty()) report["email"] = email;
     report["reason"] = reason;
@@ -228,19 +231,16 @@ class Import {
       report_->complete();
       if (refused_ == 0) remove_report();
     }
-    const boost::json::object summary{{"file", options_.file},
-                                      {"dryRun", options_.is_dry_run},
-                                      {"created", created_},
-                                      {"existing", existing_},
-                                      {"refused", refused_},
-                                      {"report", report_ && refused_ > 0 ? boost::json::value(report_name_) : nullptr},
-                                      {"isComplete", true}};
+    const boost::json::object summary{
+        {"file", options_.file}, {"dryRun", options_.is_dry_run},
+        {"created", created_},   {"existing", existing_},
+        {"refused", refused_},   {"report", report_ && refused_ > 0 ? boost::json::value(report_name_) : nullptr},
+        {"isComplete", true}};
     desk_.print_done((options_.is_dry_run ? "Nothing was done. " : "Done: ") + counts() + ".", summary);
     if (refused_ == 0) return;
     throw Failure(counted(refused_, "line was refused", "lines were refused"),
-                  report_ ? report_name_ + " has them, with the reasons; mend them, and import them from a file of "
-                                           "their own"
-                          : "--report FILE writes them to a file, with the reasons");
+                  report_ ? "mend what " + report_name_ + " names, and import it from a file of its own"
+                          : "--report FILE, which gets them all with the reasons");
   }
 
   void remove_report() {

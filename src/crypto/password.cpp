@@ -107,8 +107,8 @@ PasswordVerification PasswordHasher::verify(std::string_view stored, const Passw
   if (hash->matches(password.reveal())) {
     return {.matches = true, .needs_rehash = !hash->is_of_cost(cost_.memory_kib, cost_.passes)};
   }
-  // Whoever made an imported hash may have taken the bytes as they came. Asked of every hash, the dummy too, so that the
-  // time tells nothing.
+  // Whoever made an imported hash may have taken the bytes as they came. Asked of every hash, the dummy too, so that
+  // the time tells nothing.
   if (!password.typed() || !hash->matches(*password.typed())) return {};
   return {.matches = true, .needs_rehash = true};
 }

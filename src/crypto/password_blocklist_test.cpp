@@ -31,8 +31,9 @@ class PasswordBlocklistTest : public ::testing::Test {
 };
 
 TEST_F(PasswordBlocklistTest, RefusesWhatIsInTheFileInAnyCaseComposureAndDecoration) {
-  const auto list = PasswordBlocklist::read(file("Glacier Untidy Mosaic\r\nJu\xcc\x88rgens Fahrrad im Keller\n\n"
-                                                 "\xd0\x96\xd1\x83\xd1\x80\xd0\xb0\xd0\xb2\xd0\xbb\xd0\xb8\xd0\xba 42 na nebe"));
+  const auto list =
+      PasswordBlocklist::read(file("Glacier Untidy Mosaic\r\nJu\xcc\x88rgens Fahrrad im Keller\n\n"
+                                   "\xd0\x96\xd1\x83\xd1\x80\xd0\xb0\xd0\xb2\xd0\xbb\xd0\xb8\xd0\xba 42 na nebe"));
   ASSERT_TRUE(list);
   EXPECT_EQ(list->size(), 3U);
   EXPECT_EQ(list->passed_over(), 0U);
@@ -46,7 +47,8 @@ TEST_F(PasswordBlocklistTest, RefusesWhatIsInTheFileInAnyCaseComposureAndDecorat
 }
 
 TEST_F(PasswordBlocklistTest, PassesOverWhatCanBeNoPasswordAndCountsIt) {
-  const auto list = PasswordBlocklist::read(file("abc\n\xff\xfe latin\n" + std::string(300, 'x') + "\nabcd\nabcd\nABCD\n"));
+  const auto list =
+      PasswordBlocklist::read(file("abc\n\xff\xfe latin\n" + std::string(300, 'x') + "\nabcd\nabcd\nABCD\n"));
   ASSERT_TRUE(list);
   EXPECT_EQ(list->size(), 1U);
   EXPECT_EQ(list->passed_over(), 3U);

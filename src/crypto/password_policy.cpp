@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kEstimatedBytes = 100;
 
 constexpr std::string_view kProduct = "safawinet";
-constexpr std::size_t kContextWordLeast = 4;  // shorter ones occur in good passwords by chance
+constexpr std::size_t kContextWordLeast = 4;   // shorter ones occur in good passwords by chance
 constexpr std::size_t kContextWordLimit = 64;  // bytes
 constexpr std::size_t kContextWordsLimit = 32;
 constexpr std::size_t kLeastBesideContext = 8;
@@ -126,8 +126,8 @@ PasswordPolicy::PasswordPolicy(PasswordRules rules) : rules_(std::move(rules)) {
 std::vector<PasswordFault> PasswordPolicy::check(const PasswordText& password, const PasswordContext& context) const {
   std::vector<PasswordFault> faults;
   if (password.length() < rules_.minimum_length) {
-    faults.push_back(
-        {.code = "too-short", .detail = "A password has at least " + std::to_string(rules_.minimum_length) + " characters."});
+    faults.push_back({.code = "too-short",
+                      .detail = "A password has at least " + std::to_string(rules_.minimum_length) + " characters."});
   }
   const SecretText lowered(lower_case(password.reveal()));
   if (is_common(lowered)) {

@@ -26,7 +26,7 @@ struct PasswordContext {
 
 struct PasswordRules {
   std::size_t minimum_length = kPasswordMinimum;
-  std::vector<std::string> service_names{};        // what people know the service by, besides "Safawinet"
+  std::vector<std::string> service_names{};      // what people know the service by, besides "Safawinet"
   const PasswordBlocklist* blocklist = nullptr;  // outlives the policy; none: the built-in list alone
 };
 
@@ -35,7 +35,8 @@ class PasswordPolicy {
  public:
   // std::invalid_argument unless kPasswordMinimumWithSecondFactor <= minimum_length <= kPasswordLimit.
   explicit PasswordPolicy(PasswordRules rules = {});
-  explicit PasswordPolicy(std::size_t minimum_length) : PasswordPolicy(PasswordRules{.minimum_length = minimum_length}) {}
+  explicit PasswordPolicy(std::size_t minimum_length)
+      : PasswordPolicy(PasswordRules{.minimum_length = minimum_length}) {}
 
   // Every fault found, none if the password may be set.
   [[nodiscard]] std::vector<PasswordFault> check(const PasswordText& password, const PasswordContext& context) const;

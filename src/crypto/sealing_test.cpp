@@ -123,7 +123,8 @@ TEST(Xchacha20Poly1305, AgreesWithWycheproof) {
     opened.resize(size);
     EXPECT_TRUE(!is_opened || opened == testing::bytes_of(test, "msg")) << testing::describe(test);
   });
-  if (!count) GTEST_SKIP() << "no xchacha20_poly1305_test.json: set SAFAWINET_VECTORS to a folder with Wycheproof's files";
+  if (!count)
+    GTEST_SKIP() << "no xchacha20_poly1305_test.json: set SAFAWINET_VECTORS to a folder with Wycheproof's files";
   EXPECT_GT(*count, 200U);
 }
 

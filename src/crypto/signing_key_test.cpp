@@ -84,9 +84,12 @@ TEST(VerifyingKey, VerifiesRs256AsRfc7515Shows) {
       "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnV"
       "lfQ");
   auto signature = from_base64url(
-      "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1"
-      "dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzD"
-      "wusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77"
+      "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_"
+      "O8W2Fp5jujGbds9uJdbF9CUAr7t1"
+      "dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--"
+      "xi12jzD"
+      "wusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_"
+      "IoypGlUPQGe77"
       "Rw");
   ASSERT_TRUE(signature);
   EXPECT_TRUE(key->verify(message, *signature));
@@ -313,8 +316,8 @@ bool is_verified(const std::optional<VerifyingKey>& key, std::string_view jws) {
   const auto signature = from_base64url(jws.substr(end + 1));
   if (!header || !payload || !signature) return false;
   boost::json::error_code error;
-  const auto read = boost::json::parse(std::string_view(reinterpret_cast<const char*>(header->data()), header->size()),
-                                       error);
+  const auto read =
+      boost::json::parse(std::string_view(reinterpret_cast<const char*>(header->data()), header->size()), error);
   if (error || !read.is_object() || !read.get_object().contains("alg")) return false;
   return read.at("alg") == boost::json::string(name_of(key->algorithm())) &&
          key->verify(as_bytes(jws.substr(0, end)), *signature);
@@ -331,8 +334,8 @@ TEST_P(WycheproofJws, IsAgreedWithWhereTheAlgorithmIsOurs) {
     const auto key = key_of(group);
     const bool is_accepted = is_verified(key, jws->get_string());
     EXPECT_TRUE(is_accepted || !key || text_of(test, "result") != "valid") << describe(test);
-    // The one deviation: whether a modulus was made by the broken generator of CVE-2017-15361 is not looked into. The keys
-    // that verify here are those that OpenSSL made here.
+    // The one deviation: whether a modulus was made by the broken generator of CVE-2017-15361 is not looked into. The
+    // keys that verify here are those that OpenSSL made here.
     if (describe(test).find("Roca") != std::string::npos) return;
     EXPECT_FALSE(is_accepted && text_of(test, "result") == "invalid") << describe(test);
     if (is_accepted) ++verified;

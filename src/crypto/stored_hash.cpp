@@ -339,9 +339,8 @@ bool is_correct(const Argon2& stored, const std::string& text, std::string_view 
 bool is_correct(const Scrypt& stored, const std::string&, std::string_view password) {
   constexpr std::uint64_t memory_limit = std::uint64_t{512} << 20;  // above what the table lets through
   Bytes computed(stored.hash.size());
-  const int outcome =
-      EVP_PBE_scrypt(password.data(), password.size(), stored.salt.data(), stored.salt.size(), stored.n, stored.r,
-                     stored.p, memory_limit, computed.data(), computed.size());
+  const int outcome = EVP_PBE_scrypt(password.data(), password.size(), stored.salt.data(), stored.salt.size(), stored.n,
+                                     stored.r, stored.p, memory_limit, computed.data(), computed.size());
   if (outcome != 1) throw Unavailable("no memory for a password hash");
   return constant_time_equal(computed, stored.hash);
 }

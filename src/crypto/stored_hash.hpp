@@ -45,8 +45,8 @@ struct HashLimit {
 };
 std::span<const HashLimit> hash_limits();
 
-// Why a stored hash is refused. `code` is one of unknown-scheme, too-costly, malformed; `detail` completes "the hash …".
-// Neither repeats the hash.
+// Why a stored hash is refused. `code` is one of unknown-scheme, too-costly, malformed; `detail` completes "the hash
+// …". Neither repeats the hash.
 struct StoredHashFault {
   std::string code;
   std::string detail;

@@ -65,7 +65,8 @@ constexpr auto kExamples = std::to_array<Example>({
     {"password", "$pbkdf2-sha256$i=1000$+//+c2FsdDEyMzQ$2o3ISohLdD3SKxQ4xIL43Z2Ddk+z6lipMgyoR+KnrTc"},
     {"password", "pbkdf2_sha1$1000$seasalt$C8KvRfPW529R7JpDHEDOP35Xr0g="},
     {"password",
-     "pbkdf2_sha512$1000$seasalt$TCtBOEq+xXm+XNZRLfJoHDneh4iBM8b625BLGQLietyIGZ27aNH0oiYQ1uvtIKO2f60DdYIkgYbHnIAbnk1sWw="
+     "pbkdf2_sha512$1000$seasalt$TCtBOEq+xXm+"
+     "XNZRLfJoHDneh4iBM8b625BLGQLietyIGZ27aNH0oiYQ1uvtIKO2f60DdYIkgYbHnIAbnk1sWw="
      "="},
     // Drepper's specification of sha-crypt.
     {"Hello world!", "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5"},
@@ -156,9 +157,9 @@ TEST(StoredHash, ComputesPbkdf2AndScryptAsTheirRfcsShow) {
     return text;
   };
   const auto salted = [&](std::string_view text) { return ordinary(to_hex(as_bytes(text))); };
-  EXPECT_TRUE(matches(
-      "$pbkdf2-sha1$i=4096,l=20$" + salted("salt") + "$" + ordinary("4b007901b765489abead49d926f721d065a429c1"),
-      "password"));
+  EXPECT_TRUE(
+      matches("$pbkdf2-sha1$i=4096,l=20$" + salted("salt") + "$" + ordinary("4b007901b765489abead49d926f721d065a429c1"),
+              "password"));
   EXPECT_TRUE(matches("$pbkdf2-sha256$i=80000$" + salted("NaCl") + "$" +
                           ordinary("4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56"),
                       "Password"));
