@@ -1,7 +1,6 @@
 #include "accounts/user_import.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <set>
 #include <utility>
 
@@ -56,10 +55,15 @@ User user_of(const ImportedAccount& account, UserId id, Time now) {
 // By address, so that batches with the same addresses wait for each other, and none is ended for a deadlock. Of one
 // address, the first one given comes first.
 std::vector<std::size_t> in_one_order(const std::vector<Result<ImportedAccount>>& accounts) {
-  std::vector<std::size_t> order(accounts.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, {},
-                           [&](std::size_t i) { return accounts[i] ? accounts[i]->email.key() : std::string(); });
+  std::vector<std::pair<std::string, std::size_t>> keys;
+  keys.reserve(accounts.size());
+  for (std::size_t i = 0; i < accounts.size(); ++i) {
+    keys.emplace_back(accounts[i] ? accounts[i]->email.key() : std::string(), i);
+  }
+  std::ranges::sort(keys);
+  std::vector<std::size_t> order;
+  order.reserve(keys.size());
+  for (const auto& [key, i] : keys) order.push_back(i);
   return order;
 }
 

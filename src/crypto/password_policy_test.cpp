@@ -69,10 +69,9 @@ TEST(PasswordPolicy, RefusesWhatIsLittleMoreThanTheContext) {
 TEST(PasswordPolicy, RefusesTheContextInTheFormsThatAreTriedFirst) {
   const PasswordContext context{.email = "rosamunde1815@lighthouse.example", .name = "Rosamunde M\xc3\xbchlbauer"};
   for (const auto* raw : {
-           "R0samund3!2026",  // letters as digits and signs
-           "ROSAMUNDE-1815",  // case, a year
-           "\xc3\xa9"
-           "dnumasor_1234",                  // backwards, with a mark
+           "R0samund3!2026",                 // letters as digits and signs
+           "ROSAMUNDE-1815",                 // case, a year
+           "\303\251dnumasor_1234",          // backwards, with a mark
            "Muhlbauer2026!!",                // without its mark
            "M\xc3\x9cHLBAUER_1999",          // another script's case
            "r.o.s.a.m.u.n.d.e!",             // with separators

@@ -269,7 +269,8 @@ Reading<Crypt> read_bcrypt(std::string_view rest) {
       !is_of_crypt_alphabet(rest.substr(3))) {
     return std::unexpected(malformed(bcrypt));
   }
-  const auto cost = static_cast<std::uint64_t>((rest[0] - '0') * 10 + (rest[1] - '0'));
+  const auto value_of = [](char c) { return static_cast<std::uint64_t>(c - '0'); };
+  const auto cost = value_of(rest[0]) * 10 + value_of(rest[1]);
   if (auto fault = beyond_limit(bcrypt, "as its cost", cost)) return std::unexpected(*std::move(fault));
   return Crypt{.scheme = bcrypt, .hash_characters = hash_characters};
 }
