@@ -149,6 +149,21 @@ TEST(StoredHash, OfOursIsWhatTheReferenceComputes) {
   }
 }
 
+// And the other way round, with the lanes, salts and lengths that others use (Django: eight lanes).
+TEST(StoredHash, OfTheReferenceIsWhatOursComputes) {
+  const std::string salt(48, 's');
+  for (const std::uint32_t lanes : {1U, 4U, 8U, 16U}) {
+    for (const std::size_t hash_bytes : {16U, 32U, 64U}) {
+      std::array<char, 256> text{};
+      ASSERT_EQ(argon2id_hash_encoded(2, 1024, lanes, "password", 8, salt.data(), salt.size(), hash_bytes, text.data(),
+                                      text.size()),
+                ARGON2_OK);
+      EXPECT_TRUE(matches(text.data(), "password")) << text.data();
+      EXPECT_FALSE(matches(text.data(), "Password")) << text.data();
+    }
+  }
+}
+
 // RFC 6070, the third of its examples; RFC 7914 section 11 and section 12, the third of them.
 TEST(StoredHash, ComputesPbkdf2AndScryptAsTheirRfcsShow) {
   const auto ordinary = [](std::string_view hex) {
