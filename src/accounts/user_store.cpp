@@ -55,6 +55,10 @@ constexpr Statement kLockInvitations{
 constexpr Statement kInsert{
     "INSERT INTO users (id, email, name, locale, password_hash, role, email_verified_at, created_at, updated_at) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)"};
+constexpr Statement kInsertIfAbsent{
+    "INSERT INTO users (id, email, name, locale, password_hash, role, email_status, is_active, email_verified_at, "
+    "last_login_at, disabled_reason, disabled_at, created_at, updated_at) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (email) DO NOTHING"};
 constexpr Statement kReplaceUnverified{
     "UPDATE users SET email = $2, name = $3, locale = 'en', password_hash = $4, "
     "credential_version = credential_version + 1, updated_at = $5 WHERE id = $1 AND email_verified_at IS NULL"};
@@ -233,6 +237,15 @@ Task<void> UserStore::lock_invitations(sql::Transaction& transaction, const Emai
 Task<void> UserStore::insert(sql::Transaction& transaction, const User& user, std::string_view password_hash) {
   co_await transaction.execute(kInsert, user.id, user.email, user.name, user.locale, password_hash, name_of(user.role),
                                user.email_verified_at, user.created_at);
+}
+
+Task<bool> UserStore::insert_if_absent(sql::Transaction& transaction, const User& user, std::string_view password_hash,
+                                       Time now) {
+  const auto rows =
+      co_await transaction.execute(kInsertIfAbsent, user.id, user.email, user.name, user.locale, password_hash,
+                                   name_of(user.role), user.email_status, user.is_active, user.email_verified_at,
+                                   user.last_login_at, user.disabled_reason, user.disabled_at, user.created_at, now);
+  co_return rows.affected == 1;
 }
 
 Task<void> UserStore::replace_unverified(sql::Transaction& transaction, UserId id, std::string_view email,

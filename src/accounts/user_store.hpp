@@ -75,6 +75,9 @@ class UserStore {
   Task<void> lock_invitations(sql::Transaction& transaction, const EmailAddress& email);
 
   Task<void> insert(sql::Transaction& transaction, const User& user, std::string_view password_hash);
+  // With everything that the user has; false, and nothing changed, where the address is taken.
+  Task<bool> insert_if_absent(sql::Transaction& transaction, const User& user, std::string_view password_hash,
+                              Time now);
   // A registration that was never verified gives way to the next one for the same address.
   Task<void> replace_unverified(sql::Transaction& transaction, UserId id, std::string_view email, std::string_view name,
                                 std::string_view password_hash, Time now);

@@ -47,6 +47,7 @@ std::vector<Route> routes(const Apis& apis) {
       {get, "/v1/admin/users", users_read, read, ignored, "Find users", bind(users_admin, &UsersAdminApi::list_users)},
       {post, "/v1/admin/users", users_write, operator_, honoured, "Make an account", bind(users_admin, &UsersAdminApi::create)},
       {get, "/v1/admin/users/export", users_export, read, ignored, "All users, in the order of their ids", bind(users_admin, &UsersAdminApi::export_users)},
+      {post, "/v1/admin/users/import", users_import, operator_, ignored, "Bring users in from another system, many at a time", bind(users_admin, &UsersAdminApi::import_users)},
       {get, "/v1/admin/users/{id}", users_read, read, ignored, "One user", bind(users_admin, &UsersAdminApi::get_user)},
       {get, "/v1/admin/users/{id}/sessions", sessions_read, read, ignored, "The sessions of one user", bind(users_admin, &UsersAdminApi::list_sessions_of)},
       {post, "/v1/admin/users/{id}/disable", users_write, operator_, honoured, "Keep a user out, and end all sessions", bind(users_admin, &UsersAdminApi::disable)},

@@ -146,6 +146,7 @@ struct ApiAtWork : AccountsAtWork {
                          .limits = limits,
                          .audit = audit,
                          .clock = clock}};
+  UserImport user_import{database, audit, clock, random};
   UserMaking user_making{{.database = database,
                           .accounts = accounts,
                           .passwords = passwords,
@@ -156,7 +157,8 @@ struct ApiAtWork : AccountsAtWork {
                                       .sessions = sessions,
                                       .administration = administration,
                                       .assistance = assistance,
-                                      .making = user_making}};
+                                      .making = user_making,
+                                      .import = user_import}};
   api::ForcedLogoutApi forced_logout_api{accounts, sessions};
   BulkLogoutService bulk_logouts{{.database = database,
                                   .feed = feed,

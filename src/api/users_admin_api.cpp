@@ -8,6 +8,7 @@ namespace safawinet::api {
 namespace {
 
 constexpr std::int64_t kExportLimit = 1'000;
+constexpr std::size_t kImportFaultLimit = 8;  // of one line
 
 // What the path says of whom, and who is asking.
 Result<AdministrativeAct> act_of(const Call& call, std::string reason = {}) {
@@ -47,6 +48,47 @@ Result<UserFilter> filter_of(const Call& call) {
     filter.is_active = **active == "true";
   }
   return filter;
+}
+
+std::string text_of(EmailStatus status) {
+  switch (status) {
+    case EmailStatus::ok:
+      return "ok";
+    case EmailStatus::bounced:
+      return "bounced";
+    case EmailStatus::complained:
+      return "complained";
+  }
+  std::unreachable();
+}
+
+// What is refused for its form is answered as a line of its own, and does not hinder the others.
+Result<ImportedAccount> account_of(ImportLine& line) {
+  if (!line.read) {
+    auto& fields = line.read.error().fields;
+    if (fields.size() > kImportFaultLimit) fields.resize(kImportFaultLimit);
+    return std::unexpected(std::move(line.read.error()));
+  }
+  auto& user = *line.read;
+  ImportedAccount account{.email = std::move(user.email)};
+  if (user.name) account.name = std::move(user.name->value);
+  if (user.locale) account.locale = std::move(user.locale->tag);
+  account.role = user.role.value_or(Role::customer);
+  account.is_verified = user.email_verified.value_or(false);
+  if (user.password_hash) account.password_hash = *std::move(user.password_hash);
+  account.is_active = user.is_active.value_or(true);
+  if (user.email_status) account.email_status = text_of(*user.email_status);
+  if (user.disabled_reason) account.disabled_reason = std::move(user.disabled_reason->value);
+  account.disabled_at = user.disabled_at;
+  account.created_at = user.created_at;
+  account.last_login_at = user.last_login_at;
+  return account;
+}
+
+ImportResultItem to_item(const ImportOutcome& outcome) {
+  ImportResultItem item{.outcome = outcome.kind, .id = outcome.id, .errors = {}};
+  for (const auto& fault : outcome.faults) item.errors.push_back({fault.pointer, fault.code, fault.detail});
+  return item;
 }
 
 }  // namespace
@@ -127,6 +169,29 @@ Task<Result<Created<AdminUserAnswer>>> UsersAdminApi::create(Call& call, CreateU
   const auto user = co_await parts_.making.create(*call.acting, std::move(account), call.visitor());
   if (!user) co_return std::unexpected(user.error());
   Created<AdminUserAnswer> answer{.made = to_admin_answer(*user), .location = "/v1/admin/users/" + user->id.text()};
+  co_return answer;
+}
+
+Task<Result<ImportAnswer>> UsersAdminApi::import_users(Call& call, ImportInput input) {
+  if (input.users.empty() || input.users.size() > kImportBatchLimit) {
+    co_return refuse(Error{.code = ErrorCode::invalid_fields,
+                           .fields = {{"/users", "out-of-range",
+                                       "must be 1 to " + std::to_string(kImportBatchLimit) + " users at a time"}}});
+  }
+  std::vector<Result<ImportedAccount>> accounts;
+  accounts.reserve(input.users.size());
+  for (auto& line : input.users) accounts.push_back(account_of(line));
+  const auto mode = input.dry_run.value_or(false) ? ImportMode::dry_run : ImportMode::for_good;
+  const auto outcomes = co_await parts_.import.import(*call.acting, std::move(accounts), mode, call.origin());
+  if (!outcomes) co_return std::unexpected(outcomes.error());
+  ImportAnswer answer;
+  answer.dry_run = mode == ImportMode::dry_run;
+  for (const auto& outcome : *outcomes) {
+    ++(outcome.kind == ImportKind::created    ? answer.created
+       : outcome.kind == ImportKind::existing ? answer.existing
+                                              : answer.refused);
+    answer.results.push_back(to_item(outcome));
+  }
   co_return answer;
 }
 

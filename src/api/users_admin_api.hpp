@@ -4,6 +4,7 @@
 #include "accounts/account_service.hpp"
 #include "accounts/administration.hpp"
 #include "accounts/assistance.hpp"
+#include "accounts/user_import.hpp"
 #include "accounts/user_making.hpp"
 #include "api/admin_bodies.hpp"
 #include "api/call.hpp"
@@ -21,6 +22,7 @@ class UsersAdminApi {
     Administration& administration;
     Assistance& assistance;
     UserMaking& making;
+    UserImport& import;
   };
   explicit UsersAdminApi(Parts parts) : parts_(parts) {}
 
@@ -28,6 +30,7 @@ class UsersAdminApi {
   Task<Result<UserDetails>> get_user(Call& call);
   // ?limit=1..1000 &cursor=
   Task<Result<UserPage>> export_users(Call& call);
+  Task<Result<ImportAnswer>> import_users(Call& call, ImportInput input);
   Task<Result<Created<AdminUserAnswer>>> create(Call& call, CreateUserInput input);
   Task<Result<Accepted>> invite(Call& call, EmailInput input);
 

@@ -104,6 +104,19 @@ KeyringRules keyring_rules_of(const config::Settings& settings) {
                           .rotated_every = settings.keys.rotate}};
 }
 
+// "https://accounts.example.com:8443" -> "accounts.example.com"
+std::string host_of(std::string_view url) {
+  const auto scheme = url.find("://");
+  if (scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
+  return std::string(url.substr(0, url.rfind(':')));
+}
+
+// "Example Accounts <no-reply@example.com>" -> "Example Accounts"; empty for a bare address.
+std::string display_name_of(std::string_view sender) {
+  const auto end = sender.find('<');
+  return std::string(end == std::string_view::npos ? std::string_view() : sender.substr(0, end));
+}
+
 void prepare_schema(const config::Settings& settings, Log& log) {
   const auto on_wait = [&log](std::string_view reason) {
     log.event(LogLevel::warning, "waiting-for-database", {{"cause", reason}});
@@ -246,7 +259,7 @@ void Services::make(std::uint16_t port) {
                                         .clock = clock,
                                         .random = random});
   guard.emplace(*keyring, *feed, clock, public_url, audience);
-  passwords.emplace(*hash_pool, PasswordPolicy(settings.passwords.minimum_length));
+  make_passwords();
   attempts.emplace(*database, clock, MacKey(root->derive("attempts")));
   make_limits();
   api_keys.emplace(
@@ -285,6 +298,7 @@ void Services::make_accounts() {
                                        .limits = *limits,
                                        .audit = *audit,
                                        .clock = clock});
+  user_import.emplace(*database, *audit, clock, random);
   user_making.emplace(UserMaking::Parts{.database = *database,
                                         .accounts = *accounts,
                                         .passwords = *passwords,
@@ -292,6 +306,21 @@ void Services::make_accounts() {
                                         .clock = clock,
                                         .random = random});
   revocation_pages.emplace(*database, *feed, clock, MacKey(root->derive("revocation-cursor")));
+}
+
+void Services::make_passwords() {
+  PasswordRules rules{.minimum_length = settings.passwords.minimum_length,
+                      .service_names = {host_of(public_url), display_name_of(settings.mail.from)}};
+  if (const auto& file = settings.passwords.blocklist_file; !file.empty()) {
+    auto list = PasswordBlocklist::read(file);
+    if (!list) throw StartFailure(kExitUsage, "passwords.blocklist_file: " + file.string() + " " + list.error());
+    log.event(LogLevel::info, "blocklist-read",
+              {{"file", file.string()},
+               {"passwords", static_cast<std::int64_t>(list->size())},
+               {"passedOver", static_cast<std::int64_t>(list->passed_over())}});
+    rules.blocklist = &blocklist.emplace(*std::move(list));
+  }
+  passwords.emplace(*hash_pool, PasswordPolicy(std::move(rules)));
 }
 
 void Services::make_limits() {
@@ -384,7 +413,8 @@ void Services::make_api() {
                                                     .sessions = *sessions,
                                                     .administration = *administration,
                                                     .assistance = *assistance,
-                                                    .making = *user_making});
+                                                    .making = *user_making,
+                                                    .import = *user_import});
   forced_logout_api.emplace(*accounts, *sessions);
   bulk_logout_api.emplace(*bulk_logouts);
   find_api.emplace(*session_finder);

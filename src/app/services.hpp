@@ -11,6 +11,7 @@
 #include "accounts/account_service.hpp"
 #include "accounts/administration.hpp"
 #include "accounts/assistance.hpp"
+#include "accounts/user_import.hpp"
 #include "accounts/user_making.hpp"
 #include "api/pipeline.hpp"
 #include "api/routes.hpp"
@@ -94,6 +95,7 @@ struct Services {
   std::optional<KeyService> key_service;
   std::optional<AccessGuard> guard;
   std::optional<RevocationPages> revocation_pages;
+  std::optional<PasswordBlocklist> blocklist;
   std::optional<Passwords> passwords;
   std::optional<Attempts> attempts;
   std::unique_ptr<RateLimiter> limits;
@@ -103,6 +105,7 @@ struct Services {
   std::optional<SessionFinder> session_finder;
   std::optional<ApiKeys> api_keys;
   std::optional<Assistance> assistance;
+  std::optional<UserImport> user_import;
   std::optional<UserMaking> user_making;
 
   std::optional<api::AuthApi> auth_api;
@@ -127,6 +130,7 @@ struct Services {
   void load_keys();
   void make_limits();
   void make_accounts();
+  void make_passwords();
   [[nodiscard]] std::filesystem::path hand_over(const EmailAddress& email, const SecretText& password) const;
 };
 

@@ -24,7 +24,8 @@ class InputFile {
     } while (file_ < 0 && errno == EINTR);
     if (file_ < 0) throw Failure("cannot read " + path + ": " + last_error(), {}, kUsage);
     struct stat status{};
-    if (::fstat(file_, &status) == 0 && (S_ISREG(status.st_mode) || S_ISFIFO(status.st_mode))) return;
+    if (::fstat(file_, &status) == 0 && S_ISREG(status.st_mode)) size_ = static_cast<std::uint64_t>(status.st_size);
+    if (size_ || S_ISFIFO(status.st_mode)) return;
     ::close(file_);
     throw Failure(path + " is neither a file nor a pipe", {}, kUsage);
   }
@@ -33,6 +34,8 @@ class InputFile {
   }
   InputFile(const InputFile&) = delete;
   InputFile& operator=(const InputFile&) = delete;
+
+  [[nodiscard]] const std::optional<std::uint64_t>& size() const { return size_; }
 
   // Empty at the end.
   std::string_view read() {
@@ -45,7 +48,8 @@ class InputFile {
   }
 
  private:
-  const std::string& path_;
+  const std::string path_;
+  std::optional<std::uint64_t> size_;
   int file_ = STDIN_FILENO;
   std::array<char, 65'536> buffer_{};
 };
@@ -64,6 +68,37 @@ std::string text_of_file(const std::string& path, std::size_t limit) {
     if (text.size() > limit) refuse_longer(path == "-" ? "the text on stdin" : path, limit);
   }
   return text;
+}
+
+class LineReader::Input : public InputFile {
+ public:
+  using InputFile::InputFile;
+};
+
+LineReader::LineReader(const std::string& path, std::size_t longest)
+    : input_(std::make_unique<Input>(path)), longest_(longest) {}
+
+LineReader::~LineReader() = default;
+
+std::optional<std::uint64_t> LineReader::size() const { return input_->size(); }
+
+std::optional<LineReader::Line> LineReader::next() {
+  Line line;
+  bool has_any = false;
+  for (;;) {
+    if (unread_.empty()) unread_ = input_->read();
+    if (unread_.empty()) return has_any ? std::optional(std::move(line)) : std::nullopt;
+    has_any = true;
+    const auto end = unread_.find('\n');
+    const auto part = unread_.substr(0, end);
+    const auto fits = longest_ - line.text.size();
+    line.text += part.substr(0, fits);
+    if (part.size() > fits) line.is_whole = false;
+    const auto taken = end == std::string_view::npos ? part.size() : end + 1;
+    bytes_ += taken;
+    unread_.remove_prefix(taken);
+    if (end != std::string_view::npos) return line;
+  }
 }
 
 void for_each_line(const std::string& path, const LineLimits& limits,

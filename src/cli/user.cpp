@@ -9,6 +9,7 @@
 #include "cli/export_file.hpp"
 #include "cli/failure.hpp"
 #include "cli/text.hpp"
+#include "cli/user_import.hpp"
 
 namespace safawinet::cli {
 namespace {
@@ -450,6 +451,7 @@ void add_user(CLI::App& app, int& exit_code) {
   add_delete(noun, exit_code);
   add_sessions(noun, exit_code);
   add_export(noun, exit_code);
+  add_import(noun, exit_code);
 }
 
 }  // namespace safawinet::cli

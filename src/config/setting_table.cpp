@@ -374,6 +374,11 @@ std::vector<Setting> make_table() {
              s.passwords.minimum_length = as_count(v);
              return kFine;
            }},
+      {.key = "passwords.blocklist_file",
+       .kind = text,
+       .meaning = "Passwords that may not be set, besides the common ones: a file with one on each line, read at the "
+                  "start. Empty: none.",
+       .store = [](Settings& s, Value v) { return store_readable_file(s.passwords.blocklist_file, v); }},
       {.key = "passwords.threads",
        .kind = integer,
        .initial = "0",

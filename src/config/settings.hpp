@@ -117,8 +117,9 @@ struct KeySettings {
 };
 
 struct PasswordSettings {
-  std::size_t minimum_length = 0;  // in code points
-  std::size_t threads = 0;         // 0: one for each core
+  std::size_t minimum_length = 0;        // in code points
+  std::filesystem::path blocklist_file;  // empty: none
+  std::size_t threads = 0;               // 0: one for each core
 };
 
 struct MailSettings {

@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <charconv>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -17,17 +15,13 @@
 #include "base/error.hpp"
 #include "crypto/sealing.hpp"
 #include "crypto/sodium.hpp"
+#include "crypto/stored_hash.hpp"
 
 namespace safawinet {
 namespace {
 
 // NFC of 256 code points may come from several times as many, of up to four bytes each. More is not worth normalising.
 constexpr std::size_t kRawLimitBytes = 4096;
-
-constexpr std::uint32_t kMemoryLimitKib = 256 * 1024;
-constexpr std::uint32_t kPassesLimit = 16;
-constexpr std::uint32_t kLanesLimit = 4;
-constexpr std::uint32_t kMemoryPerLaneKib = 8;  // RFC 9106 section 3.1: at least 8 blocks of 1 KiB for each lane
 
 PasswordFault too_long() {
   return {.code = "too-long", .detail = "A password has at most " + std::to_string(kPasswordLimit) + " characters."};
@@ -57,56 +51,7 @@ std::optional<SecretText> normalise(std::string_view raw) {
   return text;
 }
 
-// ---- stored hashes: "$argon2id$v=19$m=19456,t=2,p=1$" salt "$" hash
-
 constexpr std::string_view kStoredPrefix = "$argon2id$v=19$m=";
-
-struct StoredCost {
-  std::uint32_t memory_kib = 0;
-  std::uint32_t passes = 0;
-  std::uint32_t lanes = 0;
-};
-
-bool take(std::string_view& text, std::string_view expected) {
-  if (!text.starts_with(expected)) return false;
-  text.remove_prefix(expected.size());
-  return true;
-}
-
-// A decimal number in its one spelling.
-bool take(std::string_view& text, std::uint32_t& number) {
-  if (text.empty() || text.front() == '0') return false;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-  return error == std::errc();
-}
-
-bool is_base64_without_padding(std::string_view text, std::size_t least_bytes, std::size_t most_bytes) {
-  std::string padded(text);
-  padded.append((4 - padded.size() % 4) % 4, '=');
-  const auto bytes = from_base64(padded);
-  return bytes && !text.ends_with('=') && bytes->size() >= least_bytes && bytes->size() <= most_bytes;
-}
-
-bool is_reasonable(const StoredCost& cost) {
-  return cost.passes >= 1 && cost.passes <= kPassesLimit && cost.lanes >= 1 && cost.lanes <= kLanesLimit &&
-         cost.memory_kib >= kMemoryPerLaneKib * cost.lanes && cost.memory_kib <= kMemoryLimitKib;
-}
-
-// None unless it is a hash that we are willing to compute.
-std::optional<StoredCost> cost_of(std::string_view stored) {
-  StoredCost cost;
-  if (!take(stored, kStoredPrefix) || !take(stored, cost.memory_kib) || !take(stored, ",t=") ||
-      !take(stored, cost.passes) || !take(stored, ",p=") || !take(stored, cost.lanes) || !take(stored, "$")) {
-    return std::nullopt;
-  }
-  const auto separator = stored.find('$');
-  if (separator == std::string_view::npos || !is_base64_without_padding(stored.substr(0, separator), 8, 64) ||
-      !is_base64_without_padding(stored.substr(separator + 1), 16, 64) || !is_reasonable(cost)) {
-    return std::nullopt;
-  }
-  return cost;
-}
 
 std::string without_padding(std::string base64) {
   while (base64.ends_with('=')) base64.pop_back();
@@ -135,15 +80,15 @@ std::expected<PasswordText, PasswordFault> PasswordText::from(std::string_view r
   }
   const auto length = count_code_points(text->reveal());
   if (length > kPasswordLimit) return std::unexpected(too_long());
-  return PasswordText(*std::move(text), length);
+  std::optional<SecretText> typed;
+  if (text->reveal() != raw) typed.emplace(std::string(raw));
+  return PasswordText(*std::move(text), std::move(typed), length);
 }
 
 PasswordHasher::PasswordHasher(PasswordCost cost) : cost_(cost) {
-  if (!is_reasonable({.memory_kib = cost.memory_kib, .passes = cost.passes, .lanes = 1})) {
-    throw std::invalid_argument("password hashing cost out of range");
-  }
   prepare_sodium();
   dummy_hash_ = make_dummy_hash(cost);
+  if (!StoredHash::read(dummy_hash_)) throw std::invalid_argument("password hashing cost out of range");
 }
 
 std::string PasswordHasher::hash(const PasswordText& password) const {
@@ -157,18 +102,15 @@ std::string PasswordHasher::hash(const PasswordText& password) const {
 }
 
 PasswordVerification PasswordHasher::verify(std::string_view stored, const PasswordText& password) const {
-  const auto cost = cost_of(stored);
-  if (!cost) return {};
-  const std::string terminated(stored);
-  const auto bytes = password.reveal();
-  errno = 0;
-  if (crypto_pwhash_str_verify(terminated.c_str(), bytes.data(), bytes.size()) != 0) {
-    // libsodium says EINVAL for a wrong password, and leaves what the allocation said otherwise.
-    if (errno == ENOMEM) throw Unavailable("no memory for a password hash");
-    return {};
+  const auto hash = StoredHash::read(stored);
+  if (!hash) return {};
+  if (hash->matches(password.reveal())) {
+    return {.matches = true, .needs_rehash = !hash->is_of_cost(cost_.memory_kib, cost_.passes)};
   }
-  const bool is_ours = cost->memory_kib == cost_.memory_kib && cost->passes == cost_.passes && cost->lanes == 1;
-  return {.matches = true, .needs_rehash = !is_ours};
+  // Whoever made an imported hash may have taken the bytes as they came. Asked of every hash, the dummy too, so that
+  // the time tells nothing.
+  if (!password.typed() || !hash->matches(*password.typed())) return {};
+  return {.matches = true, .needs_rehash = true};
 }
 
 }  // namespace safawinet

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,12 +32,18 @@ class PasswordText {
   static std::expected<PasswordText, PasswordFault> from(std::string_view raw);
 
   [[nodiscard]] std::string_view reveal() const { return text_.reveal(); }
+  // The bytes before NFC; none when they are the same.
+  [[nodiscard]] std::optional<std::string_view> typed() const {
+    return typed_ ? std::optional(typed_->reveal()) : std::nullopt;
+  }
   [[nodiscard]] std::size_t length() const { return length_; }  // code points
 
  private:
-  PasswordText(SecretText text, std::size_t length) : text_(std::move(text)), length_(length) {}
+  PasswordText(SecretText text, std::optional<SecretText> typed, std::size_t length)
+      : text_(std::move(text)), typed_(std::move(typed)), length_(length) {}
 
   SecretText text_;
+  std::optional<SecretText> typed_;
   std::size_t length_;
 };
 
@@ -48,7 +55,7 @@ struct PasswordCost {
 
 struct PasswordVerification {
   bool matches = false;
-  bool needs_rehash = false;  // it matches, but was hashed at another cost than ours: hash it anew
+  bool needs_rehash = false;  // it matches, but is not as we hash (scheme, cost, text): hash it anew
 };
 
 // Blocking: hash() and verify() take tens of milliseconds of one core and 19 MiB each, and belong on the hashing pool,
@@ -61,8 +68,9 @@ class PasswordHasher {
   // "$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>" with a fresh random salt, 97 characters at the default cost.
   [[nodiscard]] std::string hash(const PasswordText& password) const;
 
-  // A stored hash that is malformed, of another algorithm or of absurd cost (more than 256 MiB, 16 passes or 4 lanes)
-  // matches nothing, and is not computed at all: a row that somebody tampered with must not cost minutes.
+  // Of ours and of all schemes that may be imported (stored_hash.hpp). A stored hash that is malformed, of another
+  // scheme or of absurd cost matches nothing, and is not computed at all: a row that somebody tampered with must not
+  // cost minutes. Where NFC changes the password, a hash of the bytes as they were typed matches too.
   [[nodiscard]] PasswordVerification verify(std::string_view stored, const PasswordText& password) const;
 
   // A well-formed hash of our cost that no password matches. Verifying against it makes an unknown account cost what a

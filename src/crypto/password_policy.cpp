@@ -1,5 +1,6 @@
 #include "crypto/password_policy.hpp"
 
+#include <sodium.h>
 #include <zxcvbn.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 
 #include "base/secret.hpp"
 #include "crypto/common_passwords.hpp"
+#include "crypto/password_forms.hpp"
 
 namespace safawinet {
 namespace {
@@ -17,19 +19,11 @@ namespace {
 constexpr std::size_t kEstimatedBytes = 100;
 
 constexpr std::string_view kProduct = "safawinet";
-constexpr std::size_t kContextWordLeast = 4;  // shorter ones occur in good passwords by chance
-constexpr std::size_t kContextWordLimit = 64;
-constexpr std::size_t kContextWordsLimit = 16;
+constexpr std::size_t kContextWordLeast = 4;   // shorter ones occur in good passwords by chance
+constexpr std::size_t kContextWordLimit = 64;  // bytes
+constexpr std::size_t kContextWordsLimit = 32;
 constexpr std::size_t kLeastBesideContext = 8;
 constexpr std::size_t kDecorationLimit = 4;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
 
 // Bytes of other scripts count as letters.
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || static_cast<unsigned char>(c) >= 0x80; }
@@ -40,54 +34,73 @@ void add_word(std::vector<std::string>& words, std::string_view word) {
   if (std::ranges::find(words, word) == words.end()) words.emplace_back(word);
 }
 
-// The whole text and each word in it.
+// The whole text, each word in it, and the letters of each: "lovelace1815", "lovelace".
 void add_words_of(std::vector<std::string>& words, std::string_view text) {
-  const std::string lowered = lower(text);
+  const std::string lowered = lower_case(text);
   add_word(words, lowered);
-  for (auto at = lowered.begin(); at != lowered.end();) {
-    const auto begin = std::find_if(at, lowered.end(), is_word_character);
-    at = std::find_if_not(begin, lowered.end(), is_word_character);
-    add_word(words, std::string_view(begin, at));
+  for (bool (*const belongs)(char) : {is_word_character, is_letter}) {
+    for (auto at = lowered.begin(); at != lowered.end();) {
+      const auto begin = std::find_if(at, lowered.end(), belongs);
+      at = std::find_if_not(begin, lowered.end(), belongs);
+      add_word(words, std::string_view(begin, at));
+    }
   }
 }
 
-std::vector<std::string> context_words(const PasswordContext& context) {
+std::vector<std::string> context_words(const PasswordContext& context, const std::vector<std::string>& services) {
   std::vector<std::string> words;
   add_word(words, kProduct);
   const auto at = context.email.find('@');
   add_words_of(words, context.email.substr(0, at));
   if (at != std::string_view::npos) add_words_of(words, context.email.substr(at + 1));
   add_words_of(words, context.name);
-  // Longest first, so that taking one out does not break a longer one that holds it.
-  std::ranges::sort(words, std::greater(), &std::string::size);
+  for (const auto& service : services) add_words_of(words, service);
   return words;
 }
 
-std::size_t count_code_points(std::string_view utf8) {
-  return static_cast<std::size_t>(std::ranges::count_if(utf8, [](char c) { return (c & 0xC0) != 0x80; }));
-}
+// A form of the password that is wiped.
+class SecretForm {
+ public:
+  SecretForm(std::string_view text, Separators separators) : form_(guessable_form(text, separators)) {}
+  ~SecretForm() {
+    form_.resize(form_.capacity());  // what was taken out has left the rest behind the end
+    sodium_memzero(form_.data(), form_.size() * sizeof(char32_t));
+  }
+  SecretForm(const SecretForm&) = delete;
+  SecretForm& operator=(const SecretForm&) = delete;
 
-bool is_mostly_context(const SecretText& lowered, const std::vector<std::string>& words) {
-  std::string rest(lowered.reveal());
-  bool has_word = false;
-  for (const auto& word : words) {
-    for (auto at = rest.find(word); at != std::string::npos; at = rest.find(word, at)) {
-      rest.erase(at, word.size());
-      has_word = true;
+  void take_out(const std::u32string& word) {
+    for (auto at = form_.find(word); at != std::u32string::npos; at = form_.find(word, at)) {
+      form_.erase(at, word.size());
+      has_word_ = true;
     }
   }
-  const auto left = count_code_points(rest);
-  const SecretText wiped(std::move(rest));
-  return has_word && left < kLeastBesideContext;
+  [[nodiscard]] bool is_mostly_words() const { return has_word_ && form_.size() < kLeastBesideContext; }
+
+ private:
+  std::u32string form_;
+  bool has_word_ = false;
+};
+
+// Forwards and backwards. Longest first, so that taking one out does not break a longer one that holds it.
+std::vector<std::u32string> forms_of(const std::vector<std::string>& words, Separators separators) {
+  std::vector<std::u32string> forms;
+  for (const auto& word : words) {
+    auto form = guessable_form(word, separators);
+    if (form.size() < kContextWordLeast) continue;
+    forms.emplace_back(form.rbegin(), form.rend());
+    forms.push_back(std::move(form));
+  }
+  std::ranges::sort(forms, std::greater(), &std::u32string::size);
+  return forms;
 }
 
-// "Password2026!" is "password" with the usual decoration.
-bool is_common(const SecretText& lowered) {
-  std::string_view text = lowered.reveal();
-  if (is_common_password(text)) return true;
-  for (std::size_t i = 0; i < kDecorationLimit && !text.empty() && !is_letter(text.back()); ++i) {
-    text.remove_suffix(1);
-    if (is_common_password(text)) return true;
+// "R0samund3-2026", "ednumasor1234" and "r.o.s.a.m.u.n.d.e" are little more than "Rosamunde".
+bool is_mostly_context(const PasswordText& password, const std::vector<std::string>& words) {
+  for (const auto separators : {Separators::kept, Separators::dropped}) {
+    SecretForm rest(password.reveal(), separators);
+    for (const auto& form : forms_of(words, separators)) rest.take_out(form);
+    if (rest.is_mostly_words()) return true;
   }
   return false;
 }
@@ -104,25 +117,25 @@ double estimated_bits(const PasswordText& password, const std::vector<std::strin
 
 }  // namespace
 
-PasswordPolicy::PasswordPolicy(std::size_t minimum_length) : minimum_length_(minimum_length) {
-  if (minimum_length < kPasswordMinimumWithSecondFactor || minimum_length > kPasswordLimit) {
+PasswordPolicy::PasswordPolicy(PasswordRules rules) : rules_(std::move(rules)) {
+  if (rules_.minimum_length < kPasswordMinimumWithSecondFactor || rules_.minimum_length > kPasswordLimit) {
     throw std::invalid_argument("the minimum length of passwords is between 8 and 256");
   }
 }
 
 std::vector<PasswordFault> PasswordPolicy::check(const PasswordText& password, const PasswordContext& context) const {
   std::vector<PasswordFault> faults;
-  if (password.length() < minimum_length_) {
-    faults.push_back(
-        {.code = "too-short", .detail = "A password has at least " + std::to_string(minimum_length_) + " characters."});
+  if (password.length() < rules_.minimum_length) {
+    faults.push_back({.code = "too-short",
+                      .detail = "A password has at least " + std::to_string(rules_.minimum_length) + " characters."});
   }
-  const SecretText lowered(lower(password.reveal()));
+  const SecretText lowered(lower_case(password.reveal()));
   if (is_common(lowered)) {
     faults.push_back({.code = "too-common", .detail = "This is one of the passwords that are tried first everywhere."});
     return faults;
   }
-  const auto words = context_words(context);
-  if (is_mostly_context(lowered, words)) {
+  const auto words = context_words(context, rules_.service_names);
+  if (is_mostly_context(password, words)) {
     faults.push_back(
         {.code = "too-easy-to-guess",
          .detail = "This is little more than your name, your e-mail address or the name of this service."});
@@ -131,6 +144,20 @@ std::vector<PasswordFault> PasswordPolicy::check(const PasswordText& password, c
                       .detail = "This would be guessed quickly. A few words that do not belong together are better."});
   }
   return faults;
+}
+
+// "Password2026!" is "password" with the usual decoration.
+bool PasswordPolicy::is_common(const SecretText& lowered) const {
+  const auto is_listed = [&](std::string_view text) {
+    return is_common_password(text) || (rules_.blocklist != nullptr && rules_.blocklist->contains(text));
+  };
+  std::string_view text = lowered.reveal();
+  if (is_listed(text)) return true;
+  for (std::size_t i = 0; i < kDecorationLimit && !text.empty() && !is_letter(text.back()); ++i) {
+    text.remove_suffix(1);
+    if (is_listed(text)) return true;
+  }
+  return false;
 }
 
 std::expected<PasswordText, std::vector<PasswordFault>> PasswordPolicy::accept(std::string_view raw,

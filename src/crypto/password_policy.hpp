@@ -4,10 +4,13 @@
 
 #include <cstddef>
 #include <expected>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/secret.hpp"
 #include "crypto/password.hpp"
+#include "crypto/password_blocklist.hpp"
 
 namespace safawinet {
 
@@ -21,11 +24,19 @@ struct PasswordContext {
   std::string_view name;  // empty if unknown
 };
 
+struct PasswordRules {
+  std::size_t minimum_length = kPasswordMinimum;
+  std::vector<std::string> service_names{};      // what people know the service by, besides "Safawinet"
+  const PasswordBlocklist* blocklist = nullptr;  // outlives the policy; none: the built-in list alone
+};
+
 // Blocking: zxcvbn takes up to a few milliseconds; call it on the hashing pool. Threading: any number at once.
 class PasswordPolicy {
  public:
   // std::invalid_argument unless kPasswordMinimumWithSecondFactor <= minimum_length <= kPasswordLimit.
-  explicit PasswordPolicy(std::size_t minimum_length = kPasswordMinimum);
+  explicit PasswordPolicy(PasswordRules rules = {});
+  explicit PasswordPolicy(std::size_t minimum_length)
+      : PasswordPolicy(PasswordRules{.minimum_length = minimum_length}) {}
 
   // Every fault found, none if the password may be set.
   [[nodiscard]] std::vector<PasswordFault> check(const PasswordText& password, const PasswordContext& context) const;
@@ -35,7 +46,9 @@ class PasswordPolicy {
                                                                                const PasswordContext& context) const;
 
  private:
-  std::size_t minimum_length_;
+  [[nodiscard]] bool is_common(const SecretText& lowered) const;
+
+  PasswordRules rules_;
 };
 
 }  // namespace safawinet

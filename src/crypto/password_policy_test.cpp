@@ -66,6 +66,39 @@ TEST(PasswordPolicy, RefusesWhatIsLittleMoreThanTheContext) {
   EXPECT_EQ(faults("rosamunde hates gravel tubas", 15, context), "");
 }
 
+TEST(PasswordPolicy, RefusesTheContextInTheFormsThatAreTriedFirst) {
+  const PasswordContext context{.email = "rosamunde1815@lighthouse.example", .name = "Rosamunde M\xc3\xbchlbauer"};
+  for (const auto* raw : {
+           "R0samund3!2026",                 // letters as digits and signs
+           "ROSAMUNDE-1815",                 // case, a year
+           "\303\251dnumasor_1234",          // backwards, with a mark
+           "Muhlbauer2026!!",                // without its mark
+           "M\xc3\x9cHLBAUER_1999",          // another script's case
+           "r.o.s.a.m.u.n.d.e!",             // with separators
+           "Rosamunde Rosamunde",            // twice
+           "rosamunde*M\xc3\xbchlbauer!99",  // both
+           "esuohthgil777777",               // the domain backwards
+           "$4f4w1n3t2026!?",                // the service
+           "rosamunde@1815.xy",
+       }) {
+    EXPECT_EQ(faults(raw, 8, context), "too-easy-to-guess") << raw;
+  }
+  for (const auto* raw :
+       {"rosamunde counts nine gulls", "lighthouse on a paper moon", "M\xc3\xbchlstein und Bauernhof"}) {
+    EXPECT_EQ(faults(raw, 8, context), "") << raw;
+  }
+}
+
+TEST(PasswordPolicy, KnowsTheNamesOfTheService) {
+  const PasswordPolicy policy(
+      PasswordRules{.minimum_length = 8, .service_names = {"accounts.kettleworks.example", "Kettle Works"}});
+  for (const auto* raw : {"kettleworks2026", "K3ttl3w0rks!!!", "skrowelttek-12", "accounts-kettle"}) {
+    EXPECT_FALSE(policy.accept(raw, {})) << raw;
+    EXPECT_TRUE(PasswordPolicy(8).accept("glacier untidy mosaic", {}));
+  }
+  EXPECT_TRUE(policy.accept("a kettle of nine storks", {}));
+}
+
 TEST(PasswordPolicy, ComparesTheNormalisedText) {
   const PasswordContext context{.email = "a@b.example", .name = "J\xc3\xbcrgensmann"};
   EXPECT_EQ(faults("Ju\xcc\x88rgensmann1234", 8, context), "too-easy-to-guess");

@@ -108,6 +108,29 @@ TEST(PasswordHasher, VerifiesHashesOfOtherImplementations) {
                   .matches);
 }
 
+// Hashes of other schemes (stored_hash_test.cpp has them all) are asked to be replaced by ours.
+TEST(PasswordHasher, AsksForANewHashOfAnotherScheme) {
+  for (const auto* stored : {"$2b$04$abcdefghijklmnopqrstuughE8Ev8uGFaUgY2cNEySvxngrb/Jzdm",
+                             "pbkdf2_sha1$1000$seasalt$C8KvRfPW529R7JpDHEDOP35Xr0g=",
+                             "$argon2i$v=19$m=256,t=2,p=2$c29tZXNhbHQ$T/XOJ2mh1/TIpJHfCdQan76Q5esCFVoT5MAeIM1Oq2E"}) {
+    const auto outcome = hasher().verify(stored, text("password"));
+    EXPECT_TRUE(outcome.matches) << stored;
+    EXPECT_TRUE(outcome.needs_rehash) << stored;
+    EXPECT_FALSE(hasher().verify(stored, text("Password")).matches) << stored;
+  }
+}
+
+TEST(PasswordHasher, TakesThePasswordAsItWasTypedWhereAnotherSystemDid) {
+  const std::string typed = "Ju\xcc\x88rgen und Kurt";  // u and a combining diaeresis
+  const std::string imported = "$2b$04$abcdefghijklmnopqrstuu5wQC4siqe23RBoW/Px8SWcak4JeYwZq";
+  EXPECT_TRUE(hasher().verify(imported, text(typed)).matches);
+  EXPECT_TRUE(hasher().verify(imported, text(typed)).needs_rehash);
+  EXPECT_FALSE(hasher().verify(imported, text("J\xc3\xbcrgen und Kurt")).matches);
+  const auto ours = hasher().hash(text(typed));
+  EXPECT_FALSE(hasher().verify(ours, text(typed)).needs_rehash);
+  EXPECT_TRUE(hasher().verify(ours, text("J\xc3\xbcrgen und Kurt")).matches);
+}
+
 TEST(PasswordHasher, RefusesAbsurdOrMalformedHashesAtOnce) {
   const std::string tail = "$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
   const auto begin = std::chrono::steady_clock::now();
@@ -121,7 +144,7 @@ TEST(PasswordHasher, RefusesAbsurdOrMalformedHashesAtOnce) {
            "$argon2id$v=19$m=4294967296,t=1,p=1" + tail,
            "$argon2id$v=19$m=65536,t=17,p=1" + tail,
            "$argon2id$v=19$m=65536,t=4294967295,p=1" + tail,
-           "$argon2id$v=19$m=65536,t=2,p=5" + tail,
+           "$argon2id$v=19$m=65536,t=2,p=17" + tail,
            "$argon2id$v=19$m=65536,t=2,p=16777215" + tail,
            "$argon2id$v=19$m=65536,t=0,p=1" + tail,
            "$argon2id$v=19$m=65536,t=2,p=0" + tail,
@@ -135,13 +158,14 @@ TEST(PasswordHasher, RefusesAbsurdOrMalformedHashesAtOnce) {
            std::string("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ"),
            "$argon2id$v=19$m=65536,t=2,p=1$$" + tail.substr(13),
            "$argon2id$v=19$t=2,m=65536,p=1" + tail,
-           "$argon2id$v=16$m=65536,t=2,p=1" + tail,
-           "$argon2id$m=65536,t=2,p=1" + tail,
-           "$argon2i$v=19$m=65536,t=2,p=1" + tail,
+           "$argon2id$v=18$m=65536,t=2,p=1" + tail,
            "$argon2d$v=19$m=65536,t=2,p=1" + tail,
            "$Argon2id$v=19$m=65536,t=2,p=1" + tail,
-           std::string("$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW"),
-           std::string("$7$C6..../....SodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8D"),
+           std::string("$2b$31$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW"),
+           std::string("$7$zzzzzzzzzzzSodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtDcdKvEqHJLV8D"),
+           std::string("pbkdf2_sha256$4294967295$seasalt$YlZ2Vggtqdc61YjArZuoApoBh9JNGYoDRBUGu6tcJQo="),
+           std::string("$6$rounds=999999999$saltstringsaltst$OW1/O6BYHV6BcXZu8QVeXbDWra3Oeqh0sbHbbMCVNSnCM/"
+                       "UrjmM0Dp8vOuZeHBy/YTBmSK6H9qs/y3RnOaw5v."),
            std::string("plain"),
        }) {
     const auto outcome = hasher().verify(stored, text("password"));

@@ -1,11 +1,14 @@
 #include "crypto/sealing.hpp"
 
 #include <gtest/gtest.h>
+#include <sodium.h>
 
 #include <string>
 #include <utility>
 
 #include "base/testing.hpp"
+#include "crypto/sodium.hpp"
+#include "crypto/testing_vectors.hpp"
 
 namespace safawinet {
 namespace {
@@ -124,6 +127,32 @@ TEST(MasterKey, MovesItsBytesAndLeavesNoneBehind) {
   assigned = std::move(to);
   EXPECT_TRUE(assigned.open("purpose", sealed));
   EXPECT_FALSE(to.open("purpose", sealed));  // NOLINT(bugprone-use-after-move)
+}
+
+// A master key derives its keys and takes its nonces from the kernel, so the vectors are asked of the library itself.
+TEST(Xchacha20Poly1305, AgreesWithWycheproof) {
+  prepare_sodium();
+  const auto count = testing::for_each_vector("xchacha20_poly1305_test.json", [](const auto& group, const auto& test) {
+    // Nonces of other lengths are refused by the type of every call of ours.
+    if (group.at("ivSize").template to_number<int>() != 192) return;
+    const auto key = testing::bytes_of(test, "key");
+    const auto nonce = testing::bytes_of(test, "iv");
+    const auto data = testing::bytes_of(test, "aad");
+    auto sealed = testing::bytes_of(test, "ct");
+    const auto tag = testing::bytes_of(test, "tag");
+    sealed.insert(sealed.end(), tag.begin(), tag.end());
+    Bytes opened(sealed.size());
+    unsigned long long size = 0;
+    const bool is_opened =
+        crypto_aead_xchacha20poly1305_ietf_decrypt(opened.data(), &size, nullptr, sealed.data(), sealed.size(),
+                                                   data.data(), data.size(), nonce.data(), key.data()) == 0;
+    EXPECT_EQ(is_opened, testing::text_of(test, "result") == "valid") << testing::describe(test);
+    opened.resize(size);
+    EXPECT_TRUE(!is_opened || opened == testing::bytes_of(test, "msg")) << testing::describe(test);
+  });
+  if (!count)
+    GTEST_SKIP() << "no xchacha20_poly1305_test.json: set SAFAWINET_VECTORS to a folder with Wycheproof's files";
+  EXPECT_GT(*count, 200U);
 }
 
 }  // namespace

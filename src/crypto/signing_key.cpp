@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <sodium.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -124,6 +125,10 @@ std::optional<VerifyingKey> VerifyingKey::from_jwk(const boost::json::object& jw
   for (const std::string_view name : {"alg", "use", "kid"}) {
     const auto* claimed = jwk.if_contains(name);
     if (claimed != nullptr && *claimed != key.jwk().at(name)) return std::nullopt;
+  }
+  if (const auto* uses = jwk.if_contains("key_ops")) {  // RFC 7517 section 4.3
+    const auto* list = uses->if_array();
+    if (list == nullptr || std::ranges::find(*list, boost::json::value("verify")) == list->end()) return std::nullopt;
   }
   return key;
 }

@@ -34,8 +34,8 @@ struct KeyHandle;
 class VerifyingKey {
  public:
   // A public key as JWK (RFC 7517), Ed25519, P-256 or RSA of 2048 to 4096 bits. None if a member is missing, of the
-  // wrong type or size, not canonical base64url, if the point is not on its curve, if `alg`, `use` or `kid` contradict
-  // the key, or if private members are present. Unknown members are ignored, as RFC 7517 section 4 asks.
+  // wrong type or size, not canonical base64url, if the point is not on its curve, if `alg`, `use`, `kid` or `key_ops`
+  // contradict the key, or if private members are present. Unknown members are ignored, as RFC 7517 section 4 asks.
   static std::optional<VerifyingKey> from_jwk(const boost::json::object& jwk);
 
   [[nodiscard]] SigningAlgorithm algorithm() const { return facts_->algorithm; }

@@ -22,7 +22,7 @@ CALLERS = ["stranger", *ROLES, "key-without", "key-with"]
 TARGETS = ["self", "peer", "higher", "lower", "missing"]
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 EVERY_PERMISSION_OF_ADMINS = (
-    "users:read users:assist users:write users:delete users:export roles:write sessions:read sessions:find "
+    "users:read users:assist users:write users:delete users:export users:import roles:write sessions:read sessions:find "
     "sessions:end sessions:end-bulk sessions:end-all audit:read api-keys:read api-keys:write tokens:introspect revocations:read"
 ).split()
 OF_SUPERADMINS = "audit:erase"
@@ -154,6 +154,7 @@ BODIES = {
     ("POST", "/v1/admin/users/{id}/disable"): lambda cast, who: {"reason": "matrix"},
     ("POST", "/v1/admin/users/{id}/enable"): lambda cast, who: {},
     ("POST", "/v1/admin/users/{id}/role"): lambda cast, who: {"role": "support"},
+    ("POST", "/v1/admin/users/import"): lambda cast, who: {"users": [{"email": new_address("imported")}]},
     ("POST", "/v1/admin/invitations"): lambda cast, who: {"email": new_address("invited")},
     ("POST", "/v1/admin/sessions/find"): lambda cast, who: {"text": "192.0.2.1"},
     ("POST", "/v1/admin/api-keys"): lambda cast, who: {"name": "child", "permissions": ["api-keys:write"]},

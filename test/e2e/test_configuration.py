@@ -114,6 +114,16 @@ def test_a_first_administrator_with_a_weak_password_stops_the_start(tmp_path, pr
     assert "SAFAWINET_ADMIN_PASSWORD" in done.stderr
 
 
+def test_a_blocklist_that_cannot_be_used_stops_the_start_and_says_why(tmp_path, prepared):
+    empty = tmp_path / "empty.txt"
+    empty.write_text("\nabc\n")
+    for path, why in [(tmp_path / "none.txt", "No such file"), (tmp_path, "is no file"), (empty, "holds no password")]:
+        setting = {"SAFAWINET__PASSWORDS__BLOCKLIST_FILE": str(path)}
+        done = run("serve", folder=tmp_path, settings=prepared.settings | setting)
+        assert done.returncode == 2, done.stderr
+        assert "blocklist_file" in done.stderr and why in done.stderr and str(path) in done.stderr, done.stderr
+
+
 def test_the_first_administrator_is_made_once_and_never_changed_afterwards(start_server):
     server = start_server()
     assert server.admin().me().json["role"] == "superadmin"
