@@ -35,6 +35,8 @@ constexpr std::array<Line, kPermissions> kTable{{
     {Permission::api_keys_write,    "api-keys:write",    Role::admin,      "create and revoke API keys"},
     {Permission::tokens_introspect, "tokens:introspect", Role::admin,      "ask whether a token is good (RFC 7662)"},
     {Permission::revocations_read,  "revocations:read",  Role::admin,      "read the revocation feed"},
+    {Permission::limits_read,       "limits:read",       Role::support,    "see whether logins are under attack"},
+    {Permission::limits_write,      "limits:write",      Role::admin,      "say whether logins are under attack"},
 }};
 // clang-format on
 

@@ -14,7 +14,7 @@ constexpr auto user = kForUsers;
 
 // clang-format off
 std::vector<Route> routes(const Apis& apis) {
-  const auto& [auth, users, sessions, users_admin, forced, bulk, finding, resource_servers, audit, keys, pages, everybody] = apis;
+  const auto& [auth, users, sessions, users_admin, forced, bulk, finding, resource_servers, audit, keys, attack, pages, everybody] = apis;
   return {
       // Accounts
       {post, "/v1/auth/register", anyone, registration, honoured, "Sign up; the address is proved by mail", bind(auth, &AuthApi::register_user)},
@@ -75,6 +75,10 @@ std::vector<Route> routes(const Apis& apis) {
       {post, "/v1/admin/api-keys", api_keys_write, operator_, ignored, "Make an API key, which is shown this once", bind(keys, &ApiKeysApi::create)},
       {get, "/v1/admin/api-keys/{id}", api_keys_read, read, ignored, "One API key", bind(keys, &ApiKeysApi::get)},
       {delete_, "/v1/admin/api-keys/{id}", api_keys_write, operator_, ignored, "Revoke an API key, everywhere at once", bind(keys, &ApiKeysApi::revoke)},
+
+      // Guessing
+      {get, "/v1/admin/under-attack", limits_read, read, ignored, "Whether logins are under attack, and who says so", bind(attack, &UnderAttackApi::get)},
+      {post, "/v1/admin/under-attack", limits_write, operator_, honoured, "Lower limits and stricter admission for unknown devices: on, off or auto", bind(attack, &UnderAttackApi::order)},
 
       // The pages behind the links in mails
       {get, "/verify-email", anyone, read, ignored, "The page to confirm an address", bind(pages, &PagesApi::show_verify_email)},

@@ -14,6 +14,7 @@
 #include "api/resource_servers_api.hpp"
 #include "api/route.hpp"
 #include "api/sessions_api.hpp"
+#include "api/under_attack_api.hpp"
 #include "api/users_admin_api.hpp"
 #include "api/users_api.hpp"
 
@@ -31,6 +32,7 @@ struct Apis {
   ResourceServersApi* resource_servers = nullptr;
   AuditApi* audit = nullptr;
   ApiKeysApi* api_keys = nullptr;
+  UnderAttackApi* under_attack = nullptr;
   PagesApi* pages = nullptr;
   PublicApi* open = nullptr;
 };

@@ -116,6 +116,7 @@ struct ApiAtWork : AccountsAtWork {
                             .resource_servers = &resource_servers_api,
                             .audit = &audit_api,
                             .api_keys = &api_keys_api,
+                            .under_attack = &under_attack_api,
                             .pages = &pages_api,
                             .open = &public_api});
     all.insert(all.end(), further.begin(), further.end());
@@ -190,6 +191,7 @@ struct ApiAtWork : AccountsAtWork {
                                 .audience = rules.audience}};
   api::FindApi find_api{session_finder};
   api::ApiKeysApi api_keys_api{api_keys, clock};
+  api::UnderAttackApi under_attack_api{under_attack};
   api::PagesApi pages_api{accounts};
   api::PublicApi public_api{{.database = database,
                              .feed = feed,
@@ -205,6 +207,7 @@ struct ApiAtWork : AccountsAtWork {
   Log log{least_logged};
   api::Pipeline pipeline{{.guard = guard,
                           .api_keys = api_keys,
+                          .attempts = attempts,
                           .limits = limits,
                           .idempotency = idempotency,
                           .audit = audit,

@@ -25,6 +25,7 @@ constexpr milliseconds kBulkLogoutLongestWait{1'000};  // a node may have died w
 constexpr milliseconds kProbeInterval{5'000};
 constexpr milliseconds kProbeIntervalWhenIll{500};
 constexpr milliseconds kKeyringInterval{2'000};
+constexpr milliseconds kAttackInterval{500};
 constexpr milliseconds kSweepInterval{30'000};
 constexpr milliseconds kSweepIntervalWhenBehind{50};
 constexpr milliseconds kAuditLinkInterval{250};
@@ -51,6 +52,7 @@ void BackgroundWork::start(Workers& workers) {
   follow_feed(workers);
   spawn(workers.background(), probe_database());
   spawn(workers.background(), watch_keyring());
+  spawn(workers.background(), watch_attacks());
   spawn(workers.background(), flush_log());
   spawn(workers.mail(), deliver_mail());
   spawn(workers.mail(), end_sessions_in_bulk());
@@ -124,6 +126,31 @@ Task<void> BackgroundWork::watch_keyring() {
     if (failure.empty()) continue;
     parts_.log.event(LogLevel::error, "keyring-failed", {{"cause", failure}});
     co_await pause_for(kPauseAfterFailure);
+  }
+}
+
+Task<void> BackgroundWork::watch_attacks() {
+  bool was_on = false;
+  for (;;) {
+    std::optional<AttackState> state;
+    std::string failure;
+    try {
+      state = co_await parts_.under_attack.look();
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    if (state && state->is_on != was_on) {
+      was_on = state->is_on;
+      parts_.log.event(was_on ? LogLevel::warning : LogLevel::info,
+                       was_on ? "under-attack-began" : "under-attack-ended",
+                       {{"state", name_of(state->mode)}, {"reason", state->reason}});
+    }
+    if (!failure.empty()) parts_.log.event(LogLevel::error, "under-attack-failed", {{"cause", failure}});
+    if (failure.empty()) {
+      co_await pause_for(kAttackInterval);
+    } else {
+      co_await pause_for(kPauseAfterFailure);
+    }
   }
 }
 
