@@ -264,6 +264,7 @@ Task<Status> AccountService::reset_password(SecretText token, SecretText new_pas
     }
     co_await store_.delete_tokens_of(transaction, user.id);
     // Whoever reads the mailbox is the owner, however full strangers have made the count.
+    co_await parts_.known_origins.forget(transaction, user.id);
     co_await parts_.known_origins.remember(transaction, user.id, visitor.origin.network);
     co_await parts_.sessions.end_all_of(transaction, user.id, std::nullopt, "password-reset", Actor::user(user.id));
     auto letter = parts_.letters.password_changed(user.email, now);
@@ -380,6 +381,8 @@ Task<Status> AccountService::change_password(Caller caller, SecretText current, 
         co_await store_.set_password(transaction, caller.user, account->credentials.version, *hash, now);
     if (!is_set) co_return refuse(ErrorCode::conflict, "The password was changed by somebody else at the same moment.");
     co_await store_.delete_tokens_of(transaction, caller.user);
+    co_await parts_.known_origins.forget(transaction, caller.user);
+    co_await parts_.known_origins.remember(transaction, caller.user, visitor.origin.network);
     co_await parts_.sessions.end_all_of(transaction, caller.user, caller.session, "password-changed",
                                         Actor::user(caller.user));
     auto letter = parts_.letters.password_changed(account->user.email, now);

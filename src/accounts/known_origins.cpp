@@ -17,6 +17,7 @@ constexpr Statement kPut{
 constexpr Statement kKeepNewest{
     "DELETE FROM known_origins WHERE user_id = $1 AND trait IN "
     "(SELECT trait FROM known_origins WHERE user_id = $1 ORDER BY last_seen DESC, trait LIMIT 1000 OFFSET $2)"};
+constexpr Statement kForget{"DELETE FROM known_origins WHERE user_id = $1"};
 constexpr Statement kSweep{
     "DELETE FROM known_origins WHERE (user_id, trait) IN "
     "(SELECT user_id, trait FROM known_origins WHERE last_seen <= $1 LIMIT 5000)"};
@@ -37,6 +38,10 @@ Task<void> KnownOrigins::remember(sql::Transaction& transaction, UserId user, st
   const auto put = co_await transaction.execute(kPut, user, trait, now, now - kGranularity);
   if (put.affected == 0) co_return;  // seen a moment ago
   co_await transaction.execute(kKeepNewest, user, kKnownOriginsPerUser);
+}
+
+Task<void> KnownOrigins::forget(sql::Transaction& transaction, UserId user) {
+  co_await transaction.execute(kForget, user);
 }
 
 Task<void> KnownOrigins::sweep() { co_await database_.write(kSweep, clock_.now() - kKnownOriginsForgottenAfter); }

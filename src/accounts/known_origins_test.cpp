@@ -104,6 +104,20 @@ TEST_P(KnownOriginsTest, who_proves_to_read_the_mailbox_gets_in_from_a_new_place
   EXPECT_TRUE(log_in(testing::kOtherPassword));
 }
 
+TEST_P(KnownOriginsTest, a_new_password_makes_strangers_of_all_other_networks) {
+  const auto ada = at_work_.sign_up("ada@example.com");
+  visit_from(kElsewhere);
+  log_in(testing::kPassword).value();
+  visit_from(kHome);
+  const auto caller = at_work_.caller_of(log_in(testing::kPassword).value());
+  EXPECT_TRUE(knows(ada, kElsewhere));
+  auto changing = at_work_.accounts.change_password(caller, testing::secret(testing::kPassword),
+                                                    testing::secret(testing::kOtherPassword), at_work_.visitor);
+  at_work_.run(std::move(changing)).value();
+  EXPECT_FALSE(knows(ada, kElsewhere));
+  EXPECT_TRUE(knows(ada, kHome));
+}
+
 TEST(ClockWatch, is_steady_after_a_quarter_of_an_hour_and_not_after_a_jump) {
   testing::ManualClock clock;
   ClockWatch watch(clock);
