@@ -16,6 +16,7 @@ using sql::Statement;
 // What is further ahead was written by a clock that was wrong; nearer ones count, so that nodes whose clocks differ a
 // little count together.
 constexpr auto kMostAhead = kQuarterOfAnHour;
+constexpr std::chrono::minutes kNetworksKeptFor{30};    // twice the window
 constexpr std::chrono::minutes kNetworkGranularity{1};  // who repeats the same wrong one causes no writes
 
 // Also where there is no row yet. A right password writes nothing. (SQLite has one writer.)
@@ -85,6 +86,13 @@ void add(Failures& failures, Time now, const GuessingLimit& limit) {
   failures.push_back(now);
   const auto most = longest_list(limit);
   if (failures.size() > most) failures.erase(failures.begin(), failures.end() - static_cast<std::ptrdiff_t>(most));
+}
+
+// After the last one. Whoever pauses so long as to be forgotten comes to no more than 96 in a day, and the one try that
+// a sprayer makes at each of very many accounts is not kept for a day.
+std::chrono::minutes kept_for(const Failures& failures) {
+  return std::min<std::chrono::minutes>(static_cast<std::int64_t>(failures.size()) * kQuarterOfAnHour,
+                                        kLongestGuessingWindow);
 }
 
 // Oldest first.
@@ -191,14 +199,14 @@ Task<Status> Attempts::may_tell(Guess guess, Verdict verdict) {
     if (!subjects.of_network.empty()) {
       add(of_network, now, limit);
       const auto text = to_text(of_network);
-      const Time forget_at = now + kLongestGuessingWindow;
+      const Time forget_at = now + kept_for(of_network);
       co_await transaction.execute(kPut, subjects.of_network, subjects.account, text, forget_at);
     }
     if (strangers_wait) co_return outcome;
     if (has_account) {
       add(of_account, now, limit);
       const auto text = to_text(of_account);
-      const Time forget_at = now + kLongestGuessingWindow;
+      const Time forget_at = now + kept_for(of_account);
       co_await transaction.execute(kPut, subjects.account, "", text, forget_at);
     }
     if (!subjects.network.empty()) {
@@ -242,7 +250,7 @@ Task<bool> Attempts::forget(sql::Transaction& transaction, Guessable secret, std
 Task<void> Attempts::sweep() {
   const auto now = clock_.now();
   co_await database_.write(kSweep, now);
-  co_await database_.write(kSweepNetworks, now - kLongestGuessingWindow);
+  co_await database_.write(kSweepNetworks, now - kNetworksKeptFor);
 }
 
 bool Attempts::is_strict(const Guess& guess) const {
