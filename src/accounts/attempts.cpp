@@ -124,11 +124,12 @@ std::unexpected<Error> wait_until(Time until, Time now) {
       Error{.code = ErrorCode::too_many_requests, .retry_after = std::chrono::ceil<std::chrono::seconds>(until - now)});
 }
 
-template <class Source>
-auto find_in_the_way(Source&& run, const GuessingLimit& limit, bool is_strict, const std::string& network, Time now) {
+// `ask`: of the database, or of a transaction.
+template <class Ask>
+auto find_in_the_way(const Ask& ask, const GuessingLimit& limit, bool is_strict, const std::string& network, Time now) {
   const auto [count, window] = limit.per_network;
   const std::size_t most = is_strict ? limit.under_attack_per_network : count;
-  return run(kFindInTheWay, network, now - window, now + kMostAhead, static_cast<std::int64_t>(most - 1));
+  return ask(kFindInTheWay, network, now - window, now + kMostAhead, static_cast<std::int64_t>(most - 1));
 }
 
 std::optional<Time> room_at(const sql::Rows& in_the_way, const GuessingLimit& limit) {

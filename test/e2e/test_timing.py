@@ -16,7 +16,7 @@ pytestmark = pytest.mark.release_only
 PAIRS = rounds(1000)
 TRIES_PER_ACCOUNT = 10
 # Of the median, and in seconds: what a hash that is left out, or one more commit, would exceed many times.
-MOST_RELATIVE, MOST_SECONDS = 0.05, 0.0005
+MOST_RELATIVE, MOST_SECONDS = 0.1, 0.0005
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_login_takes_as_long_for_an_unknown_address_as_for_a_wrong_password(se
 def test_a_wrong_password_takes_as_long_from_a_known_device_as_from_a_stranger(server):
     """Also when nothing is told any more."""
     person = signed_up_user(server)
-    known = copies_of(server, person, PAIRS // TRIES_PER_ACCOUNT)
+    known = copies_of(server, person, PAIRS // TRIES_PER_ACCOUNT // 3)
     home, elsewhere = server.api(source="127.0.0.1"), server.api(source="127.0.6.1")
     for address in known:
         assert home.login(address, PASSWORD).status == 200
