@@ -16,11 +16,12 @@ GRANT USAGE ON SCHEMA public TO safawinet_server;
 
 GRANT SELECT ON schema_version TO safawinet_server;
 GRANT SELECT, INSERT, UPDATE, DELETE
-  ON users, refresh_sessions, one_time_tokens, mail_outbox, idempotent_answers, failed_attempts
+  ON users, refresh_sessions, one_time_tokens, mail_outbox, idempotent_answers, failed_attempts, network_failures,
+     known_origins
   TO safawinet_server;
 GRANT SELECT, INSERT, UPDATE ON keys, root_secret, bulk_logouts, api_keys TO safawinet_server;
 GRANT SELECT, INSERT ON master_keys TO safawinet_server;
-GRANT SELECT, UPDATE ON session_epoch, database_probe TO safawinet_server;
+GRANT SELECT, UPDATE ON session_epoch, database_probe, under_attack TO safawinet_server;
 
 -- Written by the triggers, which run as their owner; the server reads them, and deletes what has been kept long enough.
 GRANT SELECT, UPDATE (seen_at), DELETE ON revocations TO safawinet_server;

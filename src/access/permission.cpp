@@ -38,6 +38,8 @@ constexpr std::array<Line, kPermissions> kTable{{
     {Permission::keys_rotate,       "keys:rotate",       Role::admin,      "rotate keys, and distrust those that have leaked"},
     {Permission::tokens_introspect, "tokens:introspect", Role::admin,      "ask whether a token is good (RFC 7662)"},
     {Permission::revocations_read,  "revocations:read",  Role::admin,      "read the revocation feed"},
+    {Permission::limits_read,       "limits:read",       Role::support,    "see whether logins are under attack"},
+    {Permission::limits_write,      "limits:write",      Role::admin,      "say whether logins are under attack"},
 }};
 // clang-format on
 

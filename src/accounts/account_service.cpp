@@ -53,6 +53,23 @@ Mail letter_with(const Letters& letters, OneTimePurpose purpose, std::string_vie
   std::unreachable();
 }
 
+Guess password_guess(std::string account, const Visitor& visitor, bool is_known_device) {
+  return {.secret = Guessable::password,
+          .account = std::move(account),
+          .network = visitor.origin.network,
+          .is_from_known_device = is_known_device,
+          .is_exempt_from_networks_count = visitor.is_exempt_from_limits};
+}
+
+Guess token_guess(std::string hash, const Visitor& visitor) {
+  return {.secret = Guessable::one_time_token,
+          .account = std::move(hash),
+          .network = visitor.origin.network,
+          .is_exempt_from_networks_count = visitor.is_exempt_from_limits};
+}
+
+bool is_unknown_token(const Status& status) { return !status && status.error().code == ErrorCode::invalid_token; }
+
 Device device_of(const Login& login, const Visitor& visitor) {
   return {.name = login.device_name.empty() ? describe_device(visitor.origin.user_agent) : login.device_name,
           .user_agent = visitor.origin.user_agent,
@@ -72,6 +89,8 @@ Task<Status> AccountService::register_user(Registration registration, Visitor vi
     if (registration.invitation)
       invitation = hash_one_time_token(OneTimePurpose::invite, registration.invitation->reveal());
     if (!invitation) co_return refuse(ErrorCode::forbidden, "Registration is by invitation.");
+    const auto may_present = co_await may_present_token(*invitation, visitor);
+    if (!may_present) co_return may_present;
   }
   // The hash is computed for known and unknown addresses alike.
   const Passwords::Owner owner{.email = registration.email.text(), .name = registration.name};
@@ -119,14 +138,21 @@ Task<Status> AccountService::register_user(Registration registration, Visitor vi
     co_return true;
   };
   const auto outcome = co_await parts_.database.transact(std::move(body));
-  if (!outcome) co_return std::unexpected(outcome.error());
-  co_return Status{};
+  if (outcome) co_return Status{};
+  Status status = std::unexpected(outcome.error());
+  if (invitation && outcome.error().code == ErrorCode::forbidden) {
+    co_return co_await count_unknown_token(*invitation, visitor, std::move(status));
+  }
+  co_return status;
 }
 
 Task<Status> AccountService::verify_email(SecretText token, Visitor visitor) {
   const auto registered = hash_one_time_token(OneTimePurpose::verify_email, token.reveal());
   const auto changed = hash_one_time_token(OneTimePurpose::change_email, token.reveal());
   if (!registered && !changed) co_return invalid_token();
+  const auto& presented = changed ? *changed : *registered;
+  const auto may_present = co_await may_present_token(presented, visitor);
+  if (!may_present) co_return may_present;
   const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     if (changed) co_return co_await take_change_of_email(transaction, *changed, now, visitor);
@@ -137,8 +163,10 @@ Task<Status> AccountService::verify_email(SecretText token, Visitor visitor) {
     co_return true;
   };
   const auto outcome = co_await parts_.database.transact(std::move(body));
-  if (!outcome) co_return std::unexpected(outcome.error());
-  co_return Status{};
+  Status status;
+  if (!outcome) status = std::unexpected(outcome.error());
+  if (is_unknown_token(status)) co_return co_await count_unknown_token(presented, visitor, std::move(status));
+  co_return status;
 }
 
 Task<Result<bool>> AccountService::take_change_of_email(sql::Transaction& transaction, const std::string& hash,
@@ -210,9 +238,11 @@ Task<Status> AccountService::forgot_password(EmailAddress email, Visitor visitor
 Task<Status> AccountService::reset_password(SecretText token, SecretText new_password, Visitor visitor) {
   const auto token_hash = hash_one_time_token(OneTimePurpose::reset_password, token.reveal());
   if (!token_hash) co_return invalid_token();
+  const auto may_present = co_await may_present_token(*token_hash, visitor);
+  if (!may_present) co_return may_present;
   // Looked up before the expensive hash, taken after it: a password against the policy does not use the token up.
   const auto found = co_await store_.find_token(parts_.database, *token_hash, "reset-password", parts_.clock.now());
-  if (!found || !found->user) co_return invalid_token();
+  if (!found || !found->user) co_return co_await count_unknown_token(*token_hash, visitor, invalid_token());
   const auto account = co_await store_.find_with_credentials(parts_.database, *found->user);
   if (!account) co_return invalid_token();
   const Passwords::Owner owner{.email = account->user.email, .name = account->user.name};
@@ -233,6 +263,9 @@ Task<Status> AccountService::reset_password(SecretText token, SecretText new_pas
       co_await store_.set_verified(transaction, user.id, now);
     }
     co_await store_.delete_tokens_of(transaction, user.id);
+    // Whoever reads the mailbox is the owner, however full strangers have made the count.
+    co_await parts_.known_origins.forget(transaction, user.id);
+    co_await parts_.known_origins.remember(transaction, user.id, visitor.origin.network);
     co_await parts_.sessions.end_all_of(transaction, user.id, std::nullopt, "password-reset", Actor::user(user.id));
     auto letter = parts_.letters.password_changed(user.email, now);
     co_await parts_.outbox.enqueue(transaction, std::move(letter));
@@ -247,21 +280,51 @@ Task<Status> AccountService::reset_password(SecretText token, SecretText new_pas
 }
 
 Task<Result<LoggedIn>> AccountService::log_in(Login login, Visitor visitor) {
-  const auto may_try = co_await parts_.attempts.may_try(login.email.key());
+  auto checked = co_await check_login(login, visitor);
+  count_login(checked ? std::nullopt : std::optional(checked.error().code), visitor);
+  if (!checked) co_return std::unexpected(checked.error());
+  auto& [user, credentials] = checked->account;
+  if (!user.email_verified_at) {
+    co_await record_refusal("user.login-refused", Actor::anonymous(), user.id, "the address is not verified", visitor);
+    co_return refuse(ErrorCode::email_not_verified);
+  }
+  if (checked->needs_rehash) {
+    const auto rehashed = co_await parts_.passwords.rehash(visitor.hash_client(true), login.password);
+    if (rehashed) co_await store_.set_rehashed(parts_.database, user.id, credentials.password_hash, *rehashed);
+  }
+  auto device = device_of(login, visitor);
+  SessionService::InLogin remember = [&](sql::Transaction& transaction) {
+    return parts_.known_origins.remember(transaction, user.id, visitor.origin.network);
+  };
+  auto tokens = co_await parts_.sessions.start(user.id, credentials.version, std::move(device), visitor.origin,
+                                               std::move(remember));
+  if (!tokens) {
+    co_await record_refusal("user.login-refused", Actor::anonymous(), user.id, "changed at the same moment", visitor);
+    co_return std::unexpected(tokens.error());
+  }
+  user.last_login_at = parts_.clock.now();
+  LoggedIn logged_in{std::move(user), std::move(*tokens)};
+  co_return logged_in;
+}
+
+// For every address the same steps, whether it has an account or not, and whether the device is known or not.
+Task<Result<AccountService::RightLogin>> AccountService::check_login(const Login& login, const Visitor& visitor) {
+  auto account = co_await store_.find_with_credentials(parts_.database, login.email);
+  const auto known = account ? std::optional(account->user.id) : std::nullopt;
+  const bool is_known_device = co_await parts_.known_origins.knows(known, visitor.origin.network);
+  const auto guess = password_guess(login.email.key(), visitor, is_known_device);
+  const auto may_try = co_await parts_.attempts.may_try(guess);
   if (!may_try) {
-    co_await record_refusal("user.login-refused", Actor::anonymous(), std::nullopt, "too many wrong ones before",
-                            visitor);
+    co_await record_refusal("user.login-refused", Actor::anonymous(), known, "too many wrong ones before", visitor);
     co_return std::unexpected(may_try.error());
   }
-  auto account = co_await store_.find_with_credentials(parts_.database, login.email);
   const auto stored = account ? account->credentials.password_hash : std::string();
-  const auto verified = co_await parts_.passwords.verify(visitor.hash_client(), login.password, stored);
+  const auto verified = co_await parts_.passwords.verify(visitor.hash_client(is_known_device), login.password, stored);
   if (!verified) co_return std::unexpected(verified.error());
   // A disabled account answers as a wrong password does, and counts as one: else the limit would tell them apart.
-  const auto known = account ? std::optional(account->user.id) : std::nullopt;
   const bool is_right = verified->matches && account->user.is_active;
   const auto verdict = is_right ? Attempts::Verdict::right : Attempts::Verdict::wrong;
-  const auto may_tell = co_await parts_.attempts.may_tell(login.email.key(), verdict);
+  const auto may_tell = co_await parts_.attempts.may_tell(guess, verdict);
   if (!may_tell) {
     co_await record_refusal("user.login-refused", Actor::anonymous(), known, "too many wrong ones before", visitor);
     co_return std::unexpected(may_tell.error());
@@ -270,24 +333,27 @@ Task<Result<LoggedIn>> AccountService::log_in(Login login, Visitor visitor) {
     co_await record_refusal("user.login-refused", Actor::anonymous(), known, "wrong credentials", visitor);
     co_return refuse(ErrorCode::invalid_credentials);
   }
-  if (!account->user.email_verified_at) {
-    co_await record_refusal("user.login-refused", Actor::anonymous(), known, "the address is not verified", visitor);
-    co_return refuse(ErrorCode::email_not_verified);
+  RightLogin right{.account = std::move(*account), .needs_rehash = verified->needs_rehash};
+  co_return right;
+}
+
+void AccountService::count_login(const std::optional<ErrorCode>& refusal, const Visitor& visitor) {
+  if (visitor.is_exempt_from_limits) return;
+  auto& gauge = parts_.under_attack.gauge();
+  if (!refusal) gauge.count_accepted();
+  if (refusal == ErrorCode::invalid_credentials || refusal == ErrorCode::too_many_requests) {
+    gauge.count_refused(visitor.origin.network);
   }
-  if (verified->needs_rehash) {
-    const auto rehashed = co_await parts_.passwords.rehash(visitor.hash_client(), login.password);
-    if (rehashed) co_await store_.set_rehashed(parts_.database, account->user.id, stored, *rehashed);
-  }
-  auto device = device_of(login, visitor);
-  auto tokens =
-      co_await parts_.sessions.start(account->user.id, account->credentials.version, std::move(device), visitor.origin);
-  if (!tokens) {
-    co_await record_refusal("user.login-refused", Actor::anonymous(), known, "changed at the same moment", visitor);
-    co_return std::unexpected(tokens.error());
-  }
-  account->user.last_login_at = parts_.clock.now();
-  LoggedIn logged_in{std::move(account->user), std::move(*tokens)};
-  co_return logged_in;
+}
+
+Task<Status> AccountService::may_present_token(const std::string& hash, const Visitor& visitor) {
+  co_return co_await parts_.attempts.may_try(token_guess(hash, visitor));
+}
+
+Task<Status> AccountService::count_unknown_token(const std::string& hash, const Visitor& visitor, Status verdict) {
+  auto may_tell = co_await parts_.attempts.may_tell(token_guess(hash, visitor), Attempts::Verdict::wrong);
+  if (!may_tell) co_return may_tell;
+  co_return verdict;
 }
 
 Task<Result<User>> AccountService::get(UserId id) {
@@ -315,6 +381,8 @@ Task<Status> AccountService::change_password(Caller caller, SecretText current, 
         co_await store_.set_password(transaction, caller.user, account->credentials.version, *hash, now);
     if (!is_set) co_return refuse(ErrorCode::conflict, "The password was changed by somebody else at the same moment.");
     co_await store_.delete_tokens_of(transaction, caller.user);
+    co_await parts_.known_origins.forget(transaction, caller.user);
+    co_await parts_.known_origins.remember(transaction, caller.user, visitor.origin.network);
     co_await parts_.sessions.end_all_of(transaction, caller.user, caller.session, "password-changed",
                                         Actor::user(caller.user));
     auto letter = parts_.letters.password_changed(account->user.email, now);
@@ -467,7 +535,9 @@ Task<Result<bool>> AccountService::ensure_superadmin(EmailAddress email, SecretT
 
 Task<void> AccountService::sweep() {
   co_await store_.delete_expired_tokens(parts_.database, parts_.clock.now());
+  if (!clock_watch_.has_been_steady()) co_return;
   co_await parts_.attempts.sweep();
+  co_await parts_.known_origins.sweep();
 }
 
 Task<Status> AccountService::limit_mail(const EmailAddress& email, const Visitor& visitor) {
@@ -483,13 +553,14 @@ Task<Result<UserWithCredentials>> AccountService::confirm_password(UserId user, 
   if (!account) co_return refuse(ErrorCode::unauthenticated);
   const auto email = EmailAddress::parse(account->user.email);
   const auto key = email ? email->key() : account->user.email;
-  const auto may_try = co_await parts_.attempts.may_try(key);
+  const auto guess = password_guess(key, visitor, true);  // it is signed in
+  const auto may_try = co_await parts_.attempts.may_try(guess);
   if (!may_try) co_return std::unexpected(may_try.error());
-  const auto verified =
-      co_await parts_.passwords.verify(visitor.hash_client(), std::move(password), account->credentials.password_hash);
+  const auto verified = co_await parts_.passwords.verify(visitor.hash_client(true), std::move(password),
+                                                         account->credentials.password_hash);
   if (!verified) co_return std::unexpected(verified.error());
   const auto verdict = verified->matches ? Attempts::Verdict::right : Attempts::Verdict::wrong;
-  const auto may_tell = co_await parts_.attempts.may_tell(key, verdict);
+  const auto may_tell = co_await parts_.attempts.may_tell(guess, verdict);
   if (!may_tell) co_return std::unexpected(may_tell.error());
   if (!verified->matches) {
     co_await record_refusal("user.confirmation-refused", Actor::user(user), user, "wrong credentials", visitor);

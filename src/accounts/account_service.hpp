@@ -8,8 +8,11 @@
 
 #include "access/operator.hpp"
 #include "accounts/attempts.hpp"
+#include "accounts/clock_watch.hpp"
 #include "accounts/email_address.hpp"
+#include "accounts/known_origins.hpp"
 #include "accounts/passwords.hpp"
+#include "accounts/under_attack.hpp"
 #include "accounts/user.hpp"
 #include "accounts/user_store.hpp"
 #include "audit/audit_log.hpp"
@@ -31,7 +34,9 @@ struct Visitor {
   std::function<bool()> has_gone;
   bool is_exempt_from_limits = false;
 
-  [[nodiscard]] HashClient hash_client() const { return {.network = origin.network, .has_gone = has_gone}; }
+  [[nodiscard]] HashClient hash_client(bool is_known_device = false) const {
+    return {.network = origin.network, .has_gone = has_gone, .is_known_device = is_known_device};
+  }
 };
 
 struct Registration {
@@ -63,6 +68,8 @@ class AccountService {
     SessionService& sessions;
     Passwords& passwords;
     Attempts& attempts;
+    KnownOrigins& known_origins;
+    UnderAttack& under_attack;
     RateLimiter& limits;
     AuditLog& audit;
     Outbox& outbox;
@@ -74,7 +81,7 @@ class AccountService {
     // Hears that a superadmin has a new password, after it is on disk.
     std::function<void()> on_superadmin_password_changed;
   };
-  explicit AccountService(Parts parts) : parts_(std::move(parts)) {}
+  explicit AccountService(Parts parts) : parts_(std::move(parts)), clock_watch_(parts_.clock) {}
 
   // Errors: invalid_fields (the password policy), forbidden (closed, or no valid invitation).
   Task<Status> register_user(Registration registration, Visitor visitor);
@@ -118,10 +125,22 @@ class AccountService {
   // For a transaction of another feature: mails the user a token, in place of an older one of this purpose.
   Task<void> send_token(sql::Transaction& transaction, const User& user, OneTimePurpose purpose);
 
-  // One round of housekeeping: expired tokens, failed attempts that count no more.
+  // One round of housekeeping: expired tokens, wrong guesses that count no more, devices that are known no more. To be
+  // asked every minute or so.
   Task<void> sweep();
 
  private:
+  // The account of a login whose password is right, counted as an attempt. Errors: invalid_credentials.
+  struct RightLogin {
+    UserWithCredentials account;
+    bool needs_rehash = false;
+  };
+  Task<Result<RightLogin>> check_login(const Login& login, const Visitor& visitor);
+  void count_login(const std::optional<ErrorCode>& refusal, const Visitor& visitor);
+  // Before a token is looked up, and for one that is unknown (`verdict`: what it deserves). Errors: too_many_requests,
+  // when the network has presented too many unknown ones.
+  Task<Status> may_present_token(const std::string& hash, const Visitor& visitor);
+  Task<Status> count_unknown_token(const std::string& hash, const Visitor& visitor, Status verdict);
   // The password of a signed-in user, counted as an attempt. Errors: invalid_fields at `pointer`.
   Task<Result<UserWithCredentials>> confirm_password(UserId user, SecretText password, std::string pointer,
                                                      const Visitor& visitor);
@@ -147,6 +166,7 @@ class AccountService {
 
   Parts parts_;
   UserStore store_;
+  ClockWatch clock_watch_;
 };
 
 }  // namespace safawinet

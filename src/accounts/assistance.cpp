@@ -46,7 +46,7 @@ Task<Status> Assistance::send_reset(AdministrativeAct act, bool is_exempt_from_l
 }
 
 Task<Attempts::Failed> Assistance::wrong_passwords(const User& user) {
-  co_return co_await parts_.attempts.get(key_of(user));
+  co_return co_await parts_.attempts.get(Guessable::password, key_of(user));
 }
 
 Task<Status> Assistance::unlock(AdministrativeAct act) {
@@ -54,7 +54,7 @@ Task<Status> Assistance::unlock(AdministrativeAct act) {
     const auto user = co_await lock_contained(transaction, act, Permission::users_assist);
     if (!user) co_return std::unexpected(user.error());
     const auto key = key_of(*user);
-    const bool had_any = co_await parts_.attempts.forget(transaction, key);
+    const bool had_any = co_await parts_.attempts.forget(transaction, Guessable::password, key);
     if (had_any) co_await record(transaction, "user.unlocked", act, target_of(act));
     co_return had_any;
   };

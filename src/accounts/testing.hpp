@@ -99,13 +99,18 @@ struct AccountsAtWork : SessionsAtWork {
   // A cost that lets a thousand hashes pass in a test.
   PasswordHasher hasher{{.memory_kib = 64, .passes = 1}};
   Passwords passwords{hash_pool, PasswordPolicy(), hasher};
-  Attempts attempts{database, clock, MacKey(root.derive("attempts"))};
+  UnderAttack under_attack{
+      {.database = database, .audit = audit, .hash_pool = hash_pool, .clock = clock, .setting = AttackMode::automatic}};
+  Attempts attempts{database, clock, MacKey(root.derive("attempts")), [this] { return under_attack.is_on(); }};
+  KnownOrigins known_origins{database, clock, MacKey(root.derive("known-origins"))};
   MemoryRateLimiter limits{clock};
   int superadmin_password_changes = 0;
   AccountService accounts{{.database = database,
                            .sessions = sessions,
                            .passwords = passwords,
                            .attempts = attempts,
+                           .known_origins = known_origins,
+                           .under_attack = under_attack,
                            .limits = limits,
                            .audit = audit,
                            .outbox = outbox,

@@ -130,7 +130,7 @@ json::object responses_of(const Route& route) {
   if (permission) add("403", "Without the permission");
   if (route.idempotency_key == IdempotencyKey::honoured) add("409", "The Idempotency-Key is of another request");
   if (route.rate_class == RateClass::mail || route.rate_class == RateClass::registration ||
-      route.rate_class == RateClass::login || permission) {
+      route.rate_class == RateClass::login || route.path == "/v1/auth/verify-email" || permission) {
     add("429", "Too often; Retry-After says when to come back");
   }
   add("503", "Busy or unavailable; Retry-After says when to come back");

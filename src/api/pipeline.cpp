@@ -211,7 +211,7 @@ Task<Status> Pipeline::authenticate(Call& call) {
   if (!token) co_return refuse(ErrorCode::unauthenticated);
   if (looks_like_api_key(*token)) {
     auto acting = co_await parts_.api_keys.authenticate(*token, call.client, call.origin());
-    if (!acting) co_return std::unexpected(std::move(acting.error()));
+    if (!acting) co_return std::unexpected(co_await count_unknown_key(*token, call, std::move(acting.error())));
     call.acting = std::move(*acting);
     co_return Status{};
   }
@@ -219,6 +219,20 @@ Task<Status> Pipeline::authenticate(Call& call) {
   if (!caller) co_return std::unexpected(std::move(caller.error()));
   call.caller = *caller;
   co_return Status{};
+}
+
+// A key of ours that was revoked or has expired is no guess. A good one is never refused for the wrong ones of its
+// neighbours: 256 random bits are not guessed.
+Task<Error> Pipeline::count_unknown_key(std::string_view key, const Call& call, Error refusal) {
+  if (refusal.code != ErrorCode::unauthenticated) co_return refusal;
+  const auto known = co_await parts_.api_keys.find(key);
+  if (known || !hash_api_key(key)) co_return refusal;
+  Guess guess{.secret = Guessable::api_key,
+              .account = std::string(key),
+              .network = call.client.client_network(),
+              .is_exempt_from_networks_count = call.is_exempt_from_limits};
+  const auto may_tell = co_await parts_.attempts.may_tell(std::move(guess), Attempts::Verdict::wrong);
+  co_return may_tell ? refusal : may_tell.error();
 }
 
 Task<Status> Pipeline::limit(const Route& route, const Call& call) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "access/api_keys.hpp"
+#include "accounts/attempts.hpp"
 #include "api/call.hpp"
 #include "api/idempotency.hpp"
 #include "api/route.hpp"
@@ -40,6 +41,7 @@ class Pipeline {
   struct Parts {
     AccessGuard& guard;
     ApiKeys& api_keys;
+    Attempts& attempts;
     RateLimiter& limits;
     Idempotency& idempotency;
     AuditLog& audit;
@@ -66,6 +68,8 @@ class Pipeline {
   Task<Result<http::Response>> call_once(const Route& route, Call& call, std::string_view key);
   Task<Status> authorize(const Route& route, Call& call);
   Task<Status> authenticate(Call& call);
+  // A made-up key, counted for its network. Gives the refusal.
+  Task<Error> count_unknown_key(std::string_view key, const Call& call, Error refusal);
   // `action` is a constant; without a target, the route is what the act was aimed at.
   Task<Status> record_refusal(std::string_view action, const Route& route, const Call& call, std::string reason,
                               std::string target);

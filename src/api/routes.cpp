@@ -14,7 +14,7 @@ constexpr auto user = kForUsers;
 
 // clang-format off
 std::vector<Route> routes(const Apis& apis) {
-  const auto& [auth, users, sessions, users_admin, forced, bulk, finding, resource_servers, audit, keys, keyring, pages, everybody] = apis;
+  const auto& [auth, users, sessions, users_admin, forced, bulk, finding, resource_servers, audit, keys, keyring, attack, pages, everybody] = apis;
   return {
       // Accounts
       {post, "/v1/auth/register", anyone, registration, honoured, "Sign up; the address is proved by mail", bind(auth, &AuthApi::register_user)},
@@ -83,6 +83,10 @@ std::vector<Route> routes(const Apis& apis) {
       {get, "/v1/admin/keys/{kid}", keys_read, read, ignored, "One key, with its public half", bind(keyring, &KeysApi::get)},
       {post, "/v1/admin/keys/{kid}/distrust", keys_rotate, operator_, honoured, "Refuse what a leaked key has made, everywhere at once", bind(keyring, &KeysApi::distrust)},
       {get, "/v1/admin/secrets", keys_read, read, ignored, "The secrets of the service and how old they are", bind(keyring, &KeysApi::list_secrets)},
+
+      // Guessing
+      {get, "/v1/admin/under-attack", limits_read, read, ignored, "Whether logins are under attack, and who says so", bind(attack, &UnderAttackApi::get)},
+      {post, "/v1/admin/under-attack", limits_write, operator_, honoured, "Lower limits and stricter admission for unknown devices: on, off or auto", bind(attack, &UnderAttackApi::order)},
 
       // The pages behind the links in mails
       {get, "/verify-email", anyone, read, ignored, "The page to confirm an address", bind(pages, &PagesApi::show_verify_email)},

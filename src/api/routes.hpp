@@ -15,6 +15,7 @@
 #include "api/resource_servers_api.hpp"
 #include "api/route.hpp"
 #include "api/sessions_api.hpp"
+#include "api/under_attack_api.hpp"
 #include "api/users_admin_api.hpp"
 #include "api/users_api.hpp"
 
@@ -33,6 +34,7 @@ struct Apis {
   AuditApi* audit = nullptr;
   ApiKeysApi* api_keys = nullptr;
   KeysApi* keyring = nullptr;
+  UnderAttackApi* under_attack = nullptr;
   PagesApi* pages = nullptr;
   PublicApi* open = nullptr;
 };

@@ -118,6 +118,7 @@ struct ApiAtWork : AccountsAtWork {
                             .audit = &audit_api,
                             .api_keys = &api_keys_api,
                             .keyring = &keys_api,
+                            .under_attack = &under_attack_api,
                             .pages = &pages_api,
                             .open = &public_api});
     all.insert(all.end(), further.begin(), further.end());
@@ -217,6 +218,7 @@ struct ApiAtWork : AccountsAtWork {
                    .clock = clock,
                    .random = random}};
   api::KeysApi keys_api{keys, clock};
+  api::UnderAttackApi under_attack_api{under_attack};
   api::PagesApi pages_api{accounts};
   api::PublicApi public_api{{.database = database,
                              .feed = feed,
@@ -233,6 +235,7 @@ struct ApiAtWork : AccountsAtWork {
   Log log{least_logged};
   api::Pipeline pipeline{{.guard = guard,
                           .api_keys = api_keys,
+                          .attempts = attempts,
                           .limits = limits,
                           .idempotency = idempotency,
                           .audit = audit,

@@ -201,7 +201,7 @@ BOOST_DESCRIBE_STRUCT(AdminUserAnswer, (),
                       (id, email, email_verified, email_status, name, locale, role, is_active, disabled_reason,
                        disabled_at, created_at, last_login_at))
 
-// One user, with what stands in the way of a login: the wrong passwords that count (kWrongPasswordsPerAccount).
+// One user, with what stands in the way of a login: the wrong passwords that count (kGuessingLimits).
 struct UserDetails : AdminUserAnswer {
   std::int64_t wrong_passwords = 0;
   std::optional<Time> locked_until;

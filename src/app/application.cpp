@@ -131,6 +131,7 @@ void Application::Parts::make_operations() {
                                        .limits = *services.limits,
                                        .hash_pool = *services.hash_pool,
                                        .passwords = *services.passwords,
+                                       .under_attack = *services.under_attack,
                                        .audit = *services.audit,
                                        .server = *server});
   operations_pipeline.emplace(services.make_pipeline(std::move(operations), *operations_metrics));

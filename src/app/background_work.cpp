@@ -26,6 +26,7 @@ constexpr milliseconds kProbeInterval{5'000};
 constexpr milliseconds kProbeIntervalWhenIll{500};
 constexpr milliseconds kKeyringInterval{20};
 constexpr milliseconds kKeysInterval{10'000};
+constexpr milliseconds kAttackInterval{500};
 constexpr milliseconds kSweepInterval{30'000};
 constexpr milliseconds kSweepIntervalWhenBehind{50};
 constexpr milliseconds kAuditLinkInterval{250};
@@ -52,6 +53,7 @@ void BackgroundWork::start(Workers& workers) {
   follow_feed(workers);
   spawn(workers.background(), probe_database());
   spawn(workers.background(), watch_keyring());
+  spawn(workers.background(), watch_attacks());
   spawn(workers.background(), flush_log());
   spawn(workers.mail(), deliver_mail());
   spawn(workers.mail(), end_sessions_in_bulk());
@@ -133,14 +135,13 @@ Task<void> BackgroundWork::watch_keyring() {
 }
 
 Task<void> BackgroundWork::tend_keys() {
-  bool is_one_sealed_otherwise = true;
   for (;;) {
     std::vector<KeyEntry> moved;
     Resealed resealed;
     std::string failure;
     try {
       moved = co_await parts_.keys.tend();
-      if (is_one_sealed_otherwise) resealed = co_await parts_.keys.reseal();
+      resealed = co_await parts_.keys.reseal();
     } catch (const std::exception& error) {
       failure = error.what();
     }
@@ -154,6 +155,31 @@ Task<void> BackgroundWork::tend_keys() {
     }
     if (!failure.empty()) parts_.log.event(LogLevel::error, "keys-failed", {{"cause", failure}});
     co_await pause_for(kKeysInterval);
+  }
+}
+
+Task<void> BackgroundWork::watch_attacks() {
+  bool was_on = false;
+  for (;;) {
+    std::optional<AttackState> state;
+    std::string failure;
+    try {
+      state = co_await parts_.under_attack.look();
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    if (state && state->is_on != was_on) {
+      was_on = state->is_on;
+      parts_.log.event(was_on ? LogLevel::warning : LogLevel::info,
+                       was_on ? "under-attack-began" : "under-attack-ended",
+                       {{"state", name_of(state->mode)}, {"reason", state->reason}});
+    }
+    if (!failure.empty()) parts_.log.event(LogLevel::error, "under-attack-failed", {{"cause", failure}});
+    if (failure.empty()) {
+      co_await pause_for(kAttackInterval);
+    } else {
+      co_await pause_for(kPauseAfterFailure);
+    }
   }
 }
 

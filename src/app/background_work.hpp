@@ -31,6 +31,7 @@ class BackgroundWork {
     SessionService& sessions;
     BulkLogoutService& bulk_logouts;
     AccountService& accounts;
+    UnderAttack& under_attack;
     AuditChain& audit_chain;
     AuditCheckpoints& audit_checkpoints;
     std::chrono::days audit_retention;  // 0: for ever
@@ -61,6 +62,7 @@ class BackgroundWork {
   Task<void> probe_database();
   Task<void> watch_keyring();
   Task<void> tend_keys();
+  Task<void> watch_attacks();
   Task<void> sweep();
   Task<void> end_sessions_in_bulk();
   Task<void> link_audit();

@@ -30,6 +30,8 @@ void fill_metrics(Metrics& metrics, MetricsSources sources) {
                 return Samples{{"busy", static_cast<double>(state.refused)},
                                {"client-gone", static_cast<double>(state.abandoned)}};
               });
+  metrics.add(gauge, "safawinet_under_attack", "1 while unknown devices meet lower limits and stricter admission.",
+              [sources] { return sources.under_attack.is_on() ? 1.0 : 0.0; });
   metrics.add(gauge, "safawinet_revocation_lag_seconds",
               "From the commit of the newest revocation to its being in force on this node.",
               [sources] { return seconds(sources.feed.last_lag()); });

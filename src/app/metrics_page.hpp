@@ -2,6 +2,7 @@
 #pragma once
 
 #include "accounts/passwords.hpp"
+#include "accounts/under_attack.hpp"
 #include "api/resource_servers_api.hpp"
 #include "audit/audit_log.hpp"
 #include "cache/rate_limiter.hpp"
@@ -22,6 +23,7 @@ struct MetricsSources {
   const RateLimiter& limits;
   const HashPool& hash_pool;
   const Passwords& passwords;
+  const UnderAttack& under_attack;
   const AuditLog& audit;
   const http::Server& server;
 };

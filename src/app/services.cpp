@@ -52,6 +52,18 @@ RegistrationMode mode_of(config::Registration registration) {
   std::unreachable();
 }
 
+AttackMode attack_mode_of(config::UnderAttackMode mode) {
+  switch (mode) {
+    case config::UnderAttackMode::automatic:
+      return AttackMode::automatic;
+    case config::UnderAttackMode::on:
+      return AttackMode::on;
+    case config::UnderAttackMode::off:
+      return AttackMode::off;
+  }
+  std::unreachable();
+}
+
 LogLevel level_of(config::LogLevel level) {
   switch (level) {
     case config::LogLevel::debug:
@@ -260,7 +272,13 @@ void Services::make(std::uint16_t port) {
                                         .random = random});
   guard.emplace(*keyring, *feed, clock, public_url, audience);
   make_passwords();
-  attempts.emplace(*database, clock, MacKey(root->derive("attempts")));
+  under_attack.emplace(UnderAttack::Parts{.database = *database,
+                                          .audit = *audit,
+                                          .hash_pool = *hash_pool,
+                                          .clock = clock,
+                                          .setting = attack_mode_of(settings.limits.under_attack)});
+  attempts.emplace(*database, clock, MacKey(root->derive("attempts")), [this] { return under_attack->is_on(); });
+  known_origins.emplace(*database, clock, MacKey(root->derive("known-origins")));
   make_limits();
   api_keys.emplace(
       ApiKeys::Parts{.database = *database, .audit = *audit, .limits = *limits, .clock = clock, .random = random});
@@ -281,6 +299,8 @@ void Services::make_accounts() {
                             .sessions = *sessions,
                             .passwords = *passwords,
                             .attempts = *attempts,
+                            .known_origins = *known_origins,
+                            .under_attack = *under_attack,
                             .limits = *limits,
                             .audit = *audit,
                             .outbox = *outbox,
@@ -427,6 +447,7 @@ void Services::make_api() {
                                                               .database = *database,
                                                               .clock = clock});
   audit_api.emplace(*audit_chain, *audit_checkpoints, clock);
+  under_attack_api.emplace(*under_attack);
   pages_api.emplace(*accounts);
   idempotency.emplace(*database, clock, MacKey(root->derive("idempotency")));
   const auto described = api::routes(api::Apis{});
@@ -453,6 +474,7 @@ void Services::make_api() {
                        .audit = &*audit_api,
                        .api_keys = &*api_keys_api,
                        .keyring = &*keys_api,
+                       .under_attack = &*under_attack_api,
                        .pages = &*pages_api,
                        .open = &*public_api};
   pipeline.emplace(make_pipeline(api::routes(apis), *request_metrics));
@@ -464,6 +486,7 @@ void Services::make_api() {
                                            .sessions = *sessions,
                                            .bulk_logouts = *bulk_logouts,
                                            .accounts = *accounts,
+                                           .under_attack = *under_attack,
                                            .audit_chain = *audit_chain,
                                            .audit_checkpoints = *audit_checkpoints,
                                            .audit_retention = settings.audit.retention,
@@ -476,6 +499,7 @@ void Services::make_api() {
 api::Pipeline Services::make_pipeline(std::vector<api::Route> routes, RequestMetrics& figures) {
   const api::Pipeline::Parts with{.guard = *guard,
                                   .api_keys = *api_keys,
+                                  .attempts = *attempts,
                                   .limits = *limits,
                                   .idempotency = *idempotency,
                                   .audit = *audit,

@@ -97,7 +97,9 @@ struct Services {
   std::optional<RevocationPages> revocation_pages;
   std::optional<PasswordBlocklist> blocklist;
   std::optional<Passwords> passwords;
+  std::optional<UnderAttack> under_attack;
   std::optional<Attempts> attempts;
+  std::optional<KnownOrigins> known_origins;
   std::unique_ptr<RateLimiter> limits;
   RedisRateLimiter* shared_limits = nullptr;  // the same object, if it counts in Redis
   std::optional<AccountService> accounts;
@@ -119,6 +121,7 @@ struct Services {
   std::optional<api::KeysApi> keys_api;
   std::optional<api::ResourceServersApi> resource_servers_api;
   std::optional<api::AuditApi> audit_api;
+  std::optional<api::UnderAttackApi> under_attack_api;
   std::optional<api::PagesApi> pages_api;
   std::optional<api::PublicApi> public_api;
   std::optional<api::Idempotency> idempotency;

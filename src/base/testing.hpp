@@ -23,6 +23,8 @@ class ManualClock final : public Clock {
     now_.store(now_.load() + by);
     monotonic_.store(monotonic_.load() + by);
   }
+  // Somebody sets the wall clock.
+  void jump(std::chrono::microseconds by) { now_.store(now_.load() + by); }
 
  private:
   std::atomic<Time> now_;

@@ -23,11 +23,10 @@ struct RateLimit {
   std::chrono::seconds window;
 };
 
-// The one table of limits.
+// The one table of limits; what can be guessed has its own (accounts/guessing_limits.hpp).
 inline constexpr RateLimit kMailPerAddress{"mail-address", 5, std::chrono::hours(1)};
 inline constexpr RateLimit kMailPerNetwork{"mail-network", 30, std::chrono::hours(1)};
 inline constexpr RateLimit kRegistrationsPerNetwork{"registration-network", 100, std::chrono::hours(1)};
-inline constexpr RateLimit kWrongPasswordsPerAccount{"wrong-password", 10, std::chrono::minutes(15)};
 inline constexpr RateLimit kRefusedLoginsPerNetwork{"refused-login", 60, std::chrono::minutes(1)};  // are audit rows
 inline constexpr RateLimit kRefusalsPerUser{"refusal-user", 600, std::chrono::hours(1)};  // each is an audit row
 inline constexpr RateLimit kStrayUsesPerKey{"stray-use-key", 10,

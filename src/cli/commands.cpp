@@ -41,6 +41,7 @@ void add_commands(CLI::App& app, int& exit_code) {
   add_api_key(app, exit_code);
   add_keys(app, exit_code);
   add_audit(app, exit_code);
+  add_attack(app, exit_code);
   add_completion(app, exit_code);
   check_texts(app);
 }

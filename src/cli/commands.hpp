@@ -27,6 +27,7 @@ void add_logout(CLI::App& app, int& exit_code);
 void add_api_key(CLI::App& app, int& exit_code);
 void add_keys(CLI::App& app, int& exit_code);
 void add_audit(CLI::App& app, int& exit_code);
+void add_attack(CLI::App& app, int& exit_code);
 // The shell
 void add_completion(CLI::App& app, int& exit_code);
 

@@ -451,6 +451,18 @@ std::vector<Setting> make_table() {
        .meaning = "Client networks that the limits by address and network do not count (wrong passwords of an account "
                   "always do).",
        .store = [](Settings& s, Value v) { return store_checked_list(s.limits.exempt_networks, v, check_network); }},
+      {.key = "limits.under_attack",
+       .kind = choice,
+       .initial = "auto",
+       .choices = {"auto", "on", "off"},
+       .meaning =
+           "Lower limits and stricter admission for unknown devices: when the nodes notice an attack, always, or "
+           "never; `safawinet attack` orders otherwise at any time.",
+       .store =
+           [](Settings& s, Value v) {
+             s.limits.under_attack = as_choice<UnderAttackMode>(v);
+             return kFine;
+           }},
       {.key = "limits.max_wait_milliseconds",
        .kind = integer,
        .initial = "2000",

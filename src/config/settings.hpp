@@ -27,6 +27,7 @@ struct ListenAddress {
 // The order is that of the choices in setting_table.cpp.
 enum class Migration { automatic, check };
 enum class Registration { open, invite, closed };
+enum class UnderAttackMode { automatic, on, off };
 enum class SigningAlgorithm { eddsa, es256, rs256 };
 enum class LogLevel { debug, info, warning, error };
 
@@ -139,6 +140,7 @@ struct AuditSettings {
 struct LimitSettings {
   std::vector<std::string> exempt_networks;  // CIDR blocks
   std::chrono::milliseconds max_wait{};
+  UnderAttackMode under_attack = UnderAttackMode::automatic;
 };
 
 struct WorkerSettings {

@@ -222,6 +222,11 @@ Task<std::vector<KeyEntry>> KeyService::tend() {
   co_return std::move(moved.value());
 }
 
+Task<Resealed> KeyService::reseal() {
+  if (!parts_.master_key.has_others()) co_return Resealed{};
+  co_return co_await resealing_.round();
+}
+
 bool KeyService::may_retire(const KeyEntry& key) {
   const auto now = parts_.clock.monotonic();
   return now - done_since_.try_emplace(key.id, now).first->second >= kRetiredAfter;

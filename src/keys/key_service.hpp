@@ -110,8 +110,9 @@ class KeyService {
   // another state now.
   Task<std::vector<KeyEntry>> tend();
 
-  // One round over everything that is sealed: what only another master key opens is sealed with the current one.
-  Task<Resealed> reseal() { return resealing_.round(); }
+  // While there is another master key, one round over everything that is sealed: what only that opens is sealed with the
+  // current one.
+  Task<Resealed> reseal();
 
  private:
   Task<void> be_in_force();

@@ -37,17 +37,17 @@ HashPoolState HashPool::state() const {
   return state_;
 }
 
-std::optional<std::chrono::seconds> HashPool::submit(const std::string& network, Job& job) {
+std::optional<std::chrono::seconds> HashPool::submit(const HashClient& client, Job& job) {
   std::unique_lock lock(mutex_);
-  const auto come_back_in = admission(network);
+  const auto come_back_in = admission(client);
   if (come_back_in) {
     ++state_.refused;
     lock.unlock();
     job.waiting->resume(nullptr);
     return come_back_in;
   }
-  auto& queue = queues_[network];
-  if (queue.empty()) turns_.push_back(network);
+  auto& queue = queues_[client.network];
+  if (queue.empty()) turns_.push_back(client.network);
   queue.push_back(std::move(job));
   ++state_.waiting;
   lock.unlock();
@@ -55,14 +55,16 @@ std::optional<std::chrono::seconds> HashPool::submit(const std::string& network,
   return std::nullopt;
 }
 
-std::optional<std::chrono::seconds> HashPool::admission(const std::string& network) const {
-  const auto own = queues_.find(network);
+std::optional<std::chrono::seconds> HashPool::admission(const HashClient& client) const {
+  const auto own = queues_.find(client.network);
   const std::size_t rounds = (own == queues_.end() ? 0 : own->second.size()) + 1;
   // Before its turn come the jobs that run, and of each network at most as many as its own turn is far away.
   std::size_t before = state_.running;
-  for (const auto& [other, queue] : queues_) before += std::min(queue.size(), other == network ? rounds - 1 : rounds);
+  for (const auto& [other, queue] : queues_)
+    before += std::min(queue.size(), other == client.network ? rounds - 1 : rounds);
   const auto wait = usual_cost_ * static_cast<std::int64_t>(before) / static_cast<std::int64_t>(thread_count_);
-  if (wait <= longest_wait_ && state_.waiting < kHashQueueLimit) return std::nullopt;
+  const unsigned share = is_room_kept_ && !client.is_known_device ? 2 : 1;
+  if (wait <= longest_wait_ / share && state_.waiting < kHashQueueLimit / share) return std::nullopt;
   return std::min(std::chrono::ceil<std::chrono::seconds>(wait), kLongestRetry);
 }
 

@@ -2,7 +2,7 @@
 //
 // A request is refused at once, before any hash is computed, when the estimated wait for its turn is longer than the
 // limit. Turns go round-robin over client networks, so that one network with a thousand requests delays another's first
-// by one hash.
+// by one hash. While logins are under attack, unknown devices get half of the queue, in length and in waiting time.
 #pragma once
 
 #include <atomic>
@@ -33,6 +33,7 @@ inline constexpr std::size_t kHashQueueLimit = 4096;  // jobs waiting, over all 
 struct HashClient {
   std::string network;
   std::function<bool()> has_gone;  // may be called from a pool thread; empty: never gone
+  bool is_known_device = false;    // of somebody with an account
 };
 
 struct HashPoolState {
@@ -62,7 +63,7 @@ class HashPool {
     std::optional<std::chrono::seconds> come_back_in;
     auto start = [this, &client, &job, &come_back_in](std::unique_ptr<Resumption> waiting) {
       job.waiting = std::move(waiting);
-      come_back_in = submit(client.network, job);
+      come_back_in = submit(client, job);
     };
     co_await suspend(std::move(start));
     if (come_back_in) co_return refuse(Error{.code = ErrorCode::overloaded, .retry_after = come_back_in});
@@ -72,6 +73,9 @@ class HashPool {
 
   [[nodiscard]] HashPoolState state() const;
 
+  // Any thread.
+  void keep_room_for_known_devices(bool is_kept) { is_room_kept_ = is_kept; }
+
  private:
   struct Job {
     std::function<void()> work;
@@ -80,8 +84,8 @@ class HashPool {
   };
 
   // Queues the job, or resumes it at once and says when to come back.
-  std::optional<std::chrono::seconds> submit(const std::string& network, Job& job);
-  std::optional<std::chrono::seconds> admission(const std::string& network) const;
+  std::optional<std::chrono::seconds> submit(const HashClient& client, Job& job);
+  std::optional<std::chrono::seconds> admission(const HashClient& client) const;
   void work();
   std::optional<Job> next();
   void perform(Job& job);
@@ -95,6 +99,7 @@ class HashPool {
   HashPoolState state_;
   std::chrono::nanoseconds usual_cost_{std::chrono::milliseconds(20)};  // moving average of one job
   bool is_stopping_ = false;
+  std::atomic<bool> is_room_kept_{false};
   std::vector<std::thread> threads_;
 };
 

@@ -5,6 +5,7 @@
 #include <boost/asio/co_spawn.hpp>
 
 #include <latch>
+#include <thread>
 
 #include "base/run_task.hpp"
 
@@ -104,6 +105,36 @@ TEST(HashPool, one_network_with_many_jobs_delays_another_by_one) {
   run_task(loop, pool.run(from("attacker"), last)).value();
   ASSERT_EQ(order.size(), 6U);
   EXPECT_EQ(order[1], "victim");
+}
+
+TEST(HashPool, under_attack_unknown_devices_get_half_of_the_queue_and_known_ones_the_rest) {
+  EventLoop loop(1);
+  HashPool pool(1, std::chrono::milliseconds(400));  // a job is taken for 20 ms at first: 20 may wait
+  Occupied occupied(loop, pool);
+  const auto queue = [&](const std::string& network, bool is_known_device) {
+    HashClient client{.network = network, .has_gone = {}, .is_known_device = is_known_device};
+    auto work = [] { return 0; };
+    const auto refused_before = pool.state().refused;
+    boost::asio::co_spawn(loop.get_executor(), pool.run(std::move(client), work),
+                          [](std::exception_ptr, Result<int>) {});
+    loop.poll();
+    return pool.state().refused == refused_before;
+  };
+  const auto admitted = [&](const std::string& name, bool is_known_device) {
+    int count = 0;
+    for (int i = 0; i < 30; ++i) count += queue(name + std::to_string(i), is_known_device) ? 1 : 0;
+    return count;
+  };
+  pool.keep_room_for_known_devices(true);
+  EXPECT_EQ(admitted("stranger", false), 10);
+  EXPECT_EQ(admitted("known", true), 10);
+  EXPECT_FALSE(queue("one more", true));
+  pool.keep_room_for_known_devices(false);
+  EXPECT_FALSE(queue("one more", false));
+  occupied.release();
+  auto last = [] { return 0; };
+  while (pool.state().waiting > 0) std::this_thread::yield();
+  run_task(loop, pool.run(from("z"), last)).value();
 }
 
 }  // namespace

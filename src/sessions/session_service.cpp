@@ -32,7 +32,7 @@ std::string random_token_id(Random& random) {
 }  // namespace
 
 Task<Result<IssuedTokens>> SessionService::start(UserId user, std::int64_t credential_version, Device device,
-                                                 Origin origin) {
+                                                 Origin origin, InLogin also) {
   const auto now = parts_.clock.now();
   const auto id = SessionId{Uuid::version7(now, parts_.random)};
   const Deadlines deadlines{.expires_at = now + std::min(rules_.idle, rules_.absolute),
@@ -40,6 +40,7 @@ Task<Result<IssuedTokens>> SessionService::start(UserId user, std::int64_t crede
   auto body = [&](sql::Transaction& transaction) -> Task<Result<SessionStanding>> {
     const auto standing = co_await store_.insert(transaction, id, user, credential_version, device, now, deadlines);
     if (!standing) co_return refuse(ErrorCode::invalid_credentials);
+    if (also) co_await also(transaction);
     co_await record(transaction, "user.logged-in", user, target_of(id), {}, origin);
     co_return *standing;
   };

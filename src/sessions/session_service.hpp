@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -72,7 +73,10 @@ class SessionService {
   // The end of a login. Refuses (invalid_credentials) if the account is no longer active, verified, and of the
   // credentials that were checked: a login cannot slip past a deactivation, a password change or a deletion that runs
   // beside it.
-  Task<Result<IssuedTokens>> start(UserId user, std::int64_t credential_version, Device device, Origin origin);
+  // `also`: what else is written in its transaction.
+  using InLogin = std::function<Task<void>(sql::Transaction&)>;
+  Task<Result<IssuedTokens>> start(UserId user, std::int64_t credential_version, Device device, Origin origin,
+                                   InLogin also = {});
 
   // Gives the successor. The same token again, inside the grace window and before the successor was used, gives the
   // same successor, byte for byte (a retry after a lost answer). Later it is theft: the session ends and its user is

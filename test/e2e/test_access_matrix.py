@@ -23,7 +23,8 @@ TARGETS = ["self", "peer", "higher", "lower", "missing"]
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 EVERY_PERMISSION_OF_ADMINS = (
     "users:read users:assist users:write users:delete users:export users:import roles:write sessions:read sessions:find "
-    "sessions:end sessions:end-bulk sessions:end-all audit:read api-keys:read api-keys:write tokens:introspect revocations:read"
+    "sessions:end sessions:end-bulk sessions:end-all audit:read api-keys:read api-keys:write keys:read keys:rotate "
+    "tokens:introspect revocations:read limits:read limits:write"
 ).split()
 OF_SUPERADMINS = "audit:erase"
 
@@ -158,6 +159,7 @@ BODIES = {
     ("POST", "/v1/admin/invitations"): lambda cast, who: {"email": new_address("invited")},
     ("POST", "/v1/admin/sessions/find"): lambda cast, who: {"text": "192.0.2.1"},
     ("POST", "/v1/admin/api-keys"): lambda cast, who: {"name": "child", "permissions": ["api-keys:write"]},
+    ("POST", "/v1/admin/under-attack"): lambda cast, who: {"state": "auto", "reason": "matrix"},
     ("POST", "/v1/audit/verify"): lambda cast, who: {},
     ("POST", "/v1/audit/erase"): lambda cast, who: {"userId": id_of(who), "reason": "matrix"},
 }

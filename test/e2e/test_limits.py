@@ -138,9 +138,10 @@ def test_right_passwords_at_once_on_three_nodes_are_all_let_in(start_nodes):
 def test_a_database_dump_does_not_say_whose_password_was_tried(server):
     address = new_address()
     assert server.api().login(address, OTHER_PASSWORD).status == 401
-    (row,) = server.sql("SELECT subject, failed_at FROM failed_attempts")
+    rows = server.sql("SELECT * FROM failed_attempts")
 
-    assert address not in row[0]
+    assert len(rows) == 2, "the account's count, and that of this network"
+    assert address not in str(rows)
 
 
 @pytest.mark.parametrize("route", ["forgot-password", "resend-verification"])

@@ -4,7 +4,7 @@ import pytest
 
 from harness.clock import DAY, HOUR, MINUTE, Clock
 from harness.mail import RESET, VERIFY
-from harness.people import OTHER_PASSWORD, PASSWORD, claims_of, log_in, new_address, registered, signed_up_user
+from harness.people import OTHER_PASSWORD, PASSWORD, claims_of, log_in, new_address, registered, signed_up_user, verified
 from harness.postgres import clusters
 from harness.server import ENGINE, EXEMPT, Server, eventually
 
@@ -152,3 +152,21 @@ def test_a_clock_that_goes_back_revives_nothing_that_was_ended(server, clock):
     for device in (phone, later):
         assert not device.is_signed_in()
         assert not device.may_refresh()
+
+
+def test_a_clock_that_jumps_years_ahead_and_returns_forgets_no_lock_and_keeps_nobody_out_for_years(server, clock):
+    locked, tried_in_between = verified(server), verified(server)
+    for _ in range(10):
+        assert server.api().login(locked, OTHER_PASSWORD).status == 401
+    clock.advance(5 * 365 * DAY)
+    for _ in range(10):
+        assert server.api().login(tried_in_between, OTHER_PASSWORD).status == 401
+    assert server.api().login(tried_in_between, PASSWORD).status == 429
+    clock.advance(-5 * 365 * DAY)
+
+    refused = server.api().login(locked, PASSWORD)
+    assert refused.status == 429
+    assert int(refused.headers["Retry-After"]) <= 15 * MINUTE
+    assert server.api().login(tried_in_between, PASSWORD).status == 200
+    clock.advance(15 * MINUTE)
+    assert server.api().login(locked, PASSWORD).status == 200
