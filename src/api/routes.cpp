@@ -29,9 +29,9 @@ std::vector<Route> routes(const Apis& apis) {
       {post, "/v1/users/me/change-email", user, mail, ignored, "Ask for another address, which is then proved by mail", bind(users, &UsersApi::change_email)},
 
       // Sessions
-      {post, "/v1/auth/login", anyone, login, ignored, "Log in", bind(auth, &AuthApi::log_in)},
-      {post, "/v1/auth/refresh", anyone, refresh, ignored, "Exchange a refresh token for its successor", bind(auth, &AuthApi::refresh)},
-      {post, "/v1/auth/logout", anyone, write, ignored, "End this session, by refresh token or by Bearer", bind(auth, &AuthApi::log_out)},
+      {post, "/v1/auth/login", anyone, login, ignored, "Log in", bind(auth, &AuthApi::log_in), RefreshCookie::set},
+      {post, "/v1/auth/refresh", anyone, refresh, ignored, "Exchange a refresh token for its successor", bind(auth, &AuthApi::refresh), RefreshCookie::used},
+      {post, "/v1/auth/logout", anyone, write, ignored, "End this session, by refresh token or by Bearer", bind(auth, &AuthApi::log_out), RefreshCookie::used},
       {get, "/v1/sessions", user, read, ignored, "One's own devices", bind(sessions, &SessionsApi::list)},
       {post, "/v1/sessions/end-others", user, write, ignored, "End all sessions but this one", bind(sessions, &SessionsApi::end_others)},
       {delete_, "/v1/sessions/{id}", user, write, ignored, "End one session", bind(sessions, &SessionsApi::end_one)},

@@ -126,7 +126,10 @@ struct ApiAtWork : AccountsAtWork {
   api::PipelineOptions options;
   std::vector<api::Route> further;
   api::ProcessState process;
-  api::AuthApi auth_api{accounts, sessions, guard};
+  api::AuthApi auth_api{{.accounts = accounts,
+                         .sessions = sessions,
+                         .guard = guard,
+                         .origins = api::BrowserOrigins({"https://app.example.com", rules.issuer})}};
   api::UsersApi users_api{accounts};
   api::SessionsApi sessions_api{sessions};
   Administration administration{database, sessions, audit, clock};

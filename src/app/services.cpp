@@ -332,7 +332,12 @@ std::filesystem::path Services::hand_over(const EmailAddress& email, const Secre
 }
 
 void Services::make_api() {
-  auth_api.emplace(*accounts, *sessions, *guard);
+  auto origins = settings.http.cors_origins;
+  origins.push_back(public_url);
+  auth_api.emplace(api::AuthApi::Parts{.accounts = *accounts,
+                                       .sessions = *sessions,
+                                       .guard = *guard,
+                                       .origins = api::BrowserOrigins(std::move(origins))});
   users_api.emplace(*accounts);
   sessions_api.emplace(*sessions);
   users_admin_api.emplace(api::UsersAdminApi::Parts{.accounts = *accounts,

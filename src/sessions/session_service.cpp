@@ -339,7 +339,8 @@ IssuedTokens SessionService::issue(const SessionStanding& standing, std::uint32_
       .key_id = mac_key_id, .session = standing.id, .generation = static_cast<std::uint64_t>(standing.generation)};
   return {.access_token = SecretText(keyring->issue_access_token(claims)),
           .refresh_token = SecretText(keyring->format_refresh_token(refresh)),
-          .expires_in = std::chrono::duration_cast<std::chrono::seconds>(expires_at - issued_at)};
+          .expires_in = std::chrono::duration_cast<std::chrono::seconds>(expires_at - issued_at),
+          .session_ends_in = std::chrono::duration_cast<std::chrono::seconds>(session_ends - issued_at)};
 }
 
 }  // namespace safawinet
