@@ -19,7 +19,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE
   ON users, refresh_sessions, one_time_tokens, mail_outbox, idempotent_answers, failed_attempts
   TO safawinet_server;
 GRANT SELECT, INSERT, UPDATE ON keys, bulk_logouts, api_keys TO safawinet_server;
-GRANT SELECT, UPDATE ON session_epoch, database_probe TO safawinet_server;
+GRANT SELECT, UPDATE ON session_epoch, compromise_mode, database_probe TO safawinet_server;
 
 -- Written by the triggers, which run as their owner; the server reads them, and deletes what has been kept long enough.
 GRANT SELECT, UPDATE (seen_at), DELETE ON revocations TO safawinet_server;

@@ -35,6 +35,8 @@ constexpr std::array<Line, kPermissions> kTable{{
     {Permission::api_keys_write,    "api-keys:write",    Role::admin,      "create and revoke API keys"},
     {Permission::tokens_introspect, "tokens:introspect", Role::admin,      "ask whether a token is good (RFC 7662)"},
     {Permission::revocations_read,  "revocations:read",  Role::admin,      "read the revocation feed"},
+    {Permission::mode_read,         "mode:read",         Role::support,    "see the compromise mode, and why it is so"},
+    {Permission::mode_write,        "mode:write",        Role::admin,      "raise and lower the compromise mode"},
 }};
 // clang-format on
 

@@ -31,8 +31,10 @@ enum class Permission {
   api_keys_write,
   tokens_introspect,
   revocations_read,
+  mode_read,
+  mode_write,
 };
-inline constexpr std::size_t kPermissions = static_cast<std::size_t>(Permission::revocations_read) + 1;
+inline constexpr std::size_t kPermissions = static_cast<std::size_t>(Permission::mode_write) + 1;
 
 // "users:read": how API keys, the record and the API's description name it.
 std::string_view name_of(Permission permission);

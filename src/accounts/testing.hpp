@@ -107,6 +107,7 @@ struct AccountsAtWork : SessionsAtWork {
                            .passwords = passwords,
                            .attempts = attempts,
                            .limits = limits,
+                           .mode = mode_in_force,
                            .audit = audit,
                            .outbox = outbox,
                            .letters = letters,

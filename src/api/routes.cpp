@@ -14,7 +14,7 @@ constexpr auto user = kForUsers;
 
 // clang-format off
 std::vector<Route> routes(const Apis& apis) {
-  const auto& [auth, users, sessions, users_admin, forced, bulk, finding, resource_servers, audit, keys, pages, everybody] = apis;
+  const auto& [auth, users, sessions, users_admin, forced, bulk, finding, resource_servers, audit, modes, keys, pages, everybody] = apis;
   return {
       // Accounts
       {post, "/v1/auth/register", anyone, registration, honoured, "Sign up; the address is proved by mail", bind(auth, &AuthApi::register_user)},
@@ -69,6 +69,10 @@ std::vector<Route> routes(const Apis& apis) {
       {get, "/v1/audit/export", audit_read, read, ignored, "The same in the order of its chain, without gaps", bind(audit, &AuditApi::export_entries)},
       {post, "/v1/audit/verify", audit_read, operator_, ignored, "Whether anybody has altered it", bind(audit, &AuditApi::verify)},
       {post, "/v1/audit/erase", audit_erase, operator_, honoured, "Erase what is personal in the entries that name a user", bind(audit, &AuditApi::erase)},
+
+      // Incidents
+      {get, "/v1/admin/mode", mode_read, read, ignored, "The compromise mode that is in force", bind(modes, &ModeApi::get)},
+      {post, "/v1/admin/mode", mode_write, operator_, honoured, "Raise or lower the compromise mode, on every node", bind(modes, &ModeApi::set)},
 
       // API keys
       {get, "/v1/admin/api-keys", api_keys_read, read, ignored, "API keys, the revoked ones too", bind(keys, &ApiKeysApi::list)},

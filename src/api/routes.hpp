@@ -9,6 +9,7 @@
 #include "api/bulk_logout_api.hpp"
 #include "api/find_api.hpp"
 #include "api/forced_logout_api.hpp"
+#include "api/mode_api.hpp"
 #include "api/pages_api.hpp"
 #include "api/public_api.hpp"
 #include "api/resource_servers_api.hpp"
@@ -30,6 +31,7 @@ struct Apis {
   FindApi* finding = nullptr;
   ResourceServersApi* resource_servers = nullptr;
   AuditApi* audit = nullptr;
+  ModeApi* modes = nullptr;
   ApiKeysApi* api_keys = nullptr;
   PagesApi* pages = nullptr;
   PublicApi* open = nullptr;

@@ -115,6 +115,7 @@ struct ApiAtWork : AccountsAtWork {
                             .finding = &find_api,
                             .resource_servers = &resource_servers_api,
                             .audit = &audit_api,
+                            .modes = &mode_api,
                             .api_keys = &api_keys_api,
                             .pages = &pages_api,
                             .open = &public_api});
@@ -182,7 +183,12 @@ struct ApiAtWork : AccountsAtWork {
                                       .slow_loop = *loops.front(),
                                       .file = "/nowhere/audit-checkpoints.jsonl"}};
   api::AuditApi audit_api{audit_chain, audit_checkpoints, clock};
-  ApiKeys api_keys{{.database = database, .audit = audit, .limits = limits, .clock = clock, .random = random}};
+  ApiKeys api_keys{{.database = database,
+                    .audit = audit,
+                    .limits = limits,
+                    .mode = mode_in_force,
+                    .clock = clock,
+                    .random = random}};
   SessionFinder session_finder{{.database = database,
                                 .keyring = keyring,
                                 .api_keys = api_keys,
@@ -193,12 +199,16 @@ struct ApiAtWork : AccountsAtWork {
                                 .audience = rules.audience}};
   api::FindApi find_api{session_finder};
   api::ApiKeysApi api_keys_api{api_keys, clock};
+  ModeSwitch mode_switch{
+      {.database = database, .audit = audit, .clock = clock, .in_force = mode_in_force, .on_change = {}}};
+  api::ModeApi mode_api{mode_switch, {.access_lifetime = rules.access_lifetime, .refresh_grace = rules.refresh_grace}};
   api::PagesApi pages_api{accounts};
   api::PublicApi public_api{{.database = database,
                              .feed = feed,
                              .keyring = keyring,
                              .limits = limits,
                              .process = process,
+                             .mode = mode_in_force,
                              .issuer = rules.issuer,
                              .jwks_url = rules.issuer + "/.well-known/jwks.json",
                              .openapi = "{}",

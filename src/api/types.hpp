@@ -341,9 +341,10 @@ BOOST_DESCRIBE_STRUCT(Dependencies, (), (database, cache, mail))
 
 struct HealthAnswer {
   std::string status;
+  std::string mode;  // the compromise mode
   Dependencies dependencies;
 };
-BOOST_DESCRIBE_STRUCT(HealthAnswer, (), (status, dependencies))
+BOOST_DESCRIBE_STRUCT(HealthAnswer, (), (status, mode, dependencies))
 
 struct StatusAnswer {
   std::string status;

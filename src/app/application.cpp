@@ -132,6 +132,7 @@ void Application::Parts::make_operations() {
                                        .hash_pool = *services.hash_pool,
                                        .passwords = *services.passwords,
                                        .audit = *services.audit,
+                                       .mode = services.mode_in_force,
                                        .server = *server});
   operations_pipeline.emplace(services.make_pipeline(std::move(operations), *operations_metrics));
 }

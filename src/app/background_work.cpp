@@ -25,6 +25,7 @@ constexpr milliseconds kBulkLogoutLongestWait{1'000};  // a node may have died w
 constexpr milliseconds kProbeInterval{5'000};
 constexpr milliseconds kProbeIntervalWhenIll{500};
 constexpr milliseconds kKeyringInterval{2'000};
+constexpr milliseconds kModeInterval{250};  // how late a compromise mode may end
 constexpr milliseconds kSweepInterval{30'000};
 constexpr milliseconds kSweepIntervalWhenBehind{50};
 constexpr milliseconds kAuditLinkInterval{250};
@@ -51,6 +52,7 @@ void BackgroundWork::start(Workers& workers) {
   follow_feed(workers);
   spawn(workers.background(), probe_database());
   spawn(workers.background(), watch_keyring());
+  spawn(workers.background(), end_mode());
   spawn(workers.background(), flush_log());
   spawn(workers.mail(), deliver_mail());
   spawn(workers.mail(), end_sessions_in_bulk());
@@ -123,6 +125,24 @@ Task<void> BackgroundWork::watch_keyring() {
     }
     if (failure.empty()) continue;
     parts_.log.event(LogLevel::error, "keyring-failed", {{"cause", failure}});
+    co_await pause_for(kPauseAfterFailure);
+  }
+}
+
+// Where it cannot be recorded that it has ended, it goes on.
+Task<void> BackgroundWork::end_mode() {
+  for (;;) {
+    co_await pause_for(kModeInterval);
+    bool has_ended = false;
+    std::string failure;
+    try {
+      has_ended = co_await parts_.modes.end_when_over();
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    if (has_ended) parts_.log.event(LogLevel::warning, "compromise-mode-expired", {});
+    if (failure.empty()) continue;
+    parts_.log.event(LogLevel::error, "compromise-mode-failed", {{"cause", failure}});
     co_await pause_for(kPauseAfterFailure);
   }
 }

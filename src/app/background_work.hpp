@@ -7,6 +7,7 @@
 #include "audit/audit_chain.hpp"
 #include "audit/audit_checkpoints.hpp"
 #include "base/clock.hpp"
+#include "incidents/mode_switch.hpp"
 #include "mail/outbox.hpp"
 #include "observe/log.hpp"
 #include "runtime/workers.hpp"
@@ -29,6 +30,7 @@ class BackgroundWork {
     SessionService& sessions;
     BulkLogoutService& bulk_logouts;
     AccountService& accounts;
+    ModeSwitch& modes;
     AuditChain& audit_chain;
     AuditCheckpoints& audit_checkpoints;
     std::chrono::days audit_retention;  // 0: for ever
@@ -58,6 +60,7 @@ class BackgroundWork {
   Task<void> deliver_mail();
   Task<void> probe_database();
   Task<void> watch_keyring();
+  Task<void> end_mode();
   Task<void> sweep();
   Task<void> end_sessions_in_bulk();
   Task<void> link_audit();

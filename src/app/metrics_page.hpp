@@ -1,6 +1,7 @@
 // What /metrics shows, and where each figure comes from.
 #pragma once
 
+#include "access/compromise_mode.hpp"
 #include "accounts/passwords.hpp"
 #include "api/resource_servers_api.hpp"
 #include "audit/audit_log.hpp"
@@ -23,6 +24,7 @@ struct MetricsSources {
   const HashPool& hash_pool;
   const Passwords& passwords;
   const AuditLog& audit;
+  const ModeInForce& mode;
   const http::Server& server;
 };
 

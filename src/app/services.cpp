@@ -156,6 +156,7 @@ void Services::make(std::uint16_t port) {
   const auto audience = settings.tokens.audience.empty() ? public_url : settings.tokens.audience;
   feed.emplace(*database, clock, settings.revocation.lease, &clock);
   audit.emplace(clock, random, MacKey(master_key.derive("audit")));
+  make_mode_switch();
   checkpoint_key.emplace(master_key.derive("audit-checkpoint"));
   audit_chain.emplace(AuditChain::Parts{
       .database = *database,
@@ -186,6 +187,7 @@ void Services::make(std::uint16_t port) {
   const SessionService::Parts session_parts{.database = *database,
                                             .feed = *feed,
                                             .keyring = *keyring,
+                                            .mode = mode_in_force,
                                             .audit = *audit,
                                             .outbox = *outbox,
                                             .letters = *letters,
@@ -200,12 +202,16 @@ void Services::make(std::uint16_t port) {
                                .random = random,
                                .slow_loop = workers->mail(),
                                .confirmation_key = MacKey(master_key.derive("bulk-logout-confirmation"))});
-  guard.emplace(*keyring, *feed, clock, public_url, audience);
+  guard.emplace(*keyring, *feed, mode_in_force, clock, public_url, audience);
   passwords.emplace(*hash_pool, PasswordPolicy(settings.passwords.minimum_length));
   attempts.emplace(*database, clock, MacKey(master_key.derive("attempts")));
   make_limits();
-  api_keys.emplace(
-      ApiKeys::Parts{.database = *database, .audit = *audit, .limits = *limits, .clock = clock, .random = random});
+  api_keys.emplace(ApiKeys::Parts{.database = *database,
+                                  .audit = *audit,
+                                  .limits = *limits,
+                                  .mode = mode_in_force,
+                                  .clock = clock,
+                                  .random = random});
   session_finder.emplace(SessionFinder::Parts{.database = *database,
                                               .keyring = *keyring,
                                               .api_keys = *api_keys,
@@ -224,6 +230,7 @@ void Services::make_accounts() {
                             .passwords = *passwords,
                             .attempts = *attempts,
                             .limits = *limits,
+                            .mode = mode_in_force,
                             .audit = *audit,
                             .outbox = *outbox,
                             .letters = *letters,
@@ -247,6 +254,23 @@ void Services::make_accounts() {
                                         .clock = clock,
                                         .random = random});
   revocation_pages.emplace(*database, *feed, clock, MacKey(master_key.derive("revocation-cursor")));
+}
+
+void Services::make_mode_switch() {
+  auto on_change = [this](const ModeState& before, const ModeState& after) {
+    if (before.mode == after.mode && before.expires_at == after.expires_at) return;  // another reason
+    const auto until = after.expires_at ? to_rfc3339(*after.expires_at) : std::string();
+    const auto level = after.mode == CompromiseMode::normal ? LogLevel::info : LogLevel::warning;
+    log.event(
+        level, "compromise-mode",
+        {{"mode", name_of(after.mode)}, {"actor", std::string_view(after.actor)}, {"until", std::string_view(until)}});
+  };
+  mode_switch.emplace(ModeSwitch::Parts{.database = *database,
+                                        .audit = *audit,
+                                        .clock = clock,
+                                        .in_force = mode_in_force,
+                                        .on_change = std::move(on_change)});
+  feed->also_read([this] { return mode_switch->look(); });
 }
 
 void Services::make_limits() {
@@ -356,6 +380,8 @@ void Services::make_api() {
                                                               .database = *database,
                                                               .clock = clock});
   audit_api.emplace(*audit_chain, *audit_checkpoints, clock);
+  mode_api.emplace(*mode_switch, api::ModeApi::Usual{.access_lifetime = settings.tokens.access_lifetime,
+                                                     .refresh_grace = settings.sessions.refresh_grace});
   pages_api.emplace(*accounts);
   idempotency.emplace(*database, clock, MacKey(master_key.derive("idempotency")));
   const auto described = api::routes(api::Apis{});
@@ -365,6 +391,7 @@ void Services::make_api() {
                                            .keyring = *keyring,
                                            .limits = *limits,
                                            .process = process,
+                                           .mode = mode_in_force,
                                            .issuer = public_url,
                                            .jwks_url = public_url + "/.well-known/jwks.json",
                                            .openapi = api::openapi_document(described, public_url, kVersion),
@@ -379,6 +406,7 @@ void Services::make_api() {
                        .finding = &*find_api,
                        .resource_servers = &*resource_servers_api,
                        .audit = &*audit_api,
+                       .modes = &*mode_api,
                        .api_keys = &*api_keys_api,
                        .pages = &*pages_api,
                        .open = &*public_api};
@@ -396,6 +424,7 @@ void Services::make_api() {
                                            .sessions = *sessions,
                                            .bulk_logouts = *bulk_logouts,
                                            .accounts = *accounts,
+                                           .modes = *mode_switch,
                                            .audit_chain = *audit_chain,
                                            .audit_checkpoints = *audit_checkpoints,
                                            .audit_retention = settings.audit.retention,

@@ -113,7 +113,7 @@ Response to_response(const Error& error, std::string_view request_id) {
     response.body += ':' + std::to_string(figure);
   }
   response.body += '}';
-  if (type.status == 429 || type.status == 503) {
+  if (type.status == 429 || type.status == 503 || error.retry_after) {
     response.with("Retry-After", std::to_string(error.retry_after.value_or(kUsualRetry).count()));
   }
   if (error.code == ErrorCode::unauthenticated) response.with("WWW-Authenticate", R"(Bearer error="invalid_token")");

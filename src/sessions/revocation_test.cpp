@@ -142,7 +142,8 @@ TEST_P(RevocationTest, a_node_that_starts_knows_what_was_revoked_before) {
   EXPECT_FALSE(later.is_lease_held());
   at_work_.run(later.catch_up());
   EXPECT_TRUE(later.is_lease_held());
-  AccessGuard guard(at_work_.keyring, later, at_work_.clock, at_work_.rules.issuer, at_work_.rules.audience);
+  AccessGuard guard(at_work_.keyring, later, at_work_.mode_in_force, at_work_.clock, at_work_.rules.issuer,
+                    at_work_.rules.audience);
   EXPECT_EQ(guard.authenticate(tokens.access_token.reveal()).error().code, ErrorCode::unauthenticated);
 }
 

@@ -23,7 +23,8 @@ TARGETS = ["self", "peer", "higher", "lower", "missing"]
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 EVERY_PERMISSION_OF_ADMINS = (
     "users:read users:assist users:write users:delete users:export roles:write sessions:read sessions:find "
-    "sessions:end sessions:end-bulk sessions:end-all audit:read api-keys:read api-keys:write tokens:introspect revocations:read"
+    "sessions:end sessions:end-bulk sessions:end-all audit:read api-keys:read api-keys:write tokens:introspect revocations:read "
+    "mode:read mode:write"
 ).split()
 OF_SUPERADMINS = "audit:erase"
 
@@ -157,6 +158,7 @@ BODIES = {
     ("POST", "/v1/admin/invitations"): lambda cast, who: {"email": new_address("invited")},
     ("POST", "/v1/admin/sessions/find"): lambda cast, who: {"text": "192.0.2.1"},
     ("POST", "/v1/admin/api-keys"): lambda cast, who: {"name": "child", "permissions": ["api-keys:write"]},
+    ("POST", "/v1/admin/mode"): lambda cast, who: {"mode": "normal"},
     ("POST", "/v1/audit/verify"): lambda cast, who: {},
     ("POST", "/v1/audit/erase"): lambda cast, who: {"userId": id_of(who), "reason": "matrix"},
 }
