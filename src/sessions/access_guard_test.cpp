@@ -76,6 +76,7 @@ TEST_F(AccessGuardTest, a_token_from_before_a_mode_lives_no_longer_than_one_of_n
   const auto token = tokens.access_token.reveal();
   EXPECT_TRUE(at_work_.guard.authenticate(token));
   at_work_.clock.advance(std::chrono::seconds(90));
+  at_work_.run(at_work_.feed.catch_up());
   at_work_.mode_in_force.set({.mode = CompromiseMode::watch, .reason = {}, .actor = {}, .since = {}, .expires_at = {}});
   EXPECT_TRUE(at_work_.guard.authenticate(token));
   EXPECT_EQ(at_work_.guard.inspect(token)->expires_at - at_work_.guard.inspect(token)->issued_at,
@@ -88,6 +89,7 @@ TEST_F(AccessGuardTest, a_token_from_before_a_mode_lives_no_longer_than_one_of_n
   EXPECT_EQ(fresh.expires_in, std::chrono::seconds(60));
   EXPECT_TRUE(at_work_.guard.authenticate(fresh.access_token.reveal()));
   at_work_.clock.advance(std::chrono::seconds(60));
+  at_work_.run(at_work_.feed.catch_up());
   EXPECT_EQ(refusal(fresh.access_token.reveal()), ErrorCode::unauthenticated);
 }
 
