@@ -1,5 +1,6 @@
 """The compromise mode: what an operator types, what is restricted then, and how it ends."""
 
+import concurrent.futures
 import threading
 import time
 
@@ -217,6 +218,15 @@ def test_a_request_with_a_key_is_done_once(server):
     assert mode_of(server) == "normal"
 
 
+def test_raised_by_many_at_once_it_is_raised_and_recorded_once(server):
+    admin = server.admin()
+    with concurrent.futures.ThreadPoolExecutor(24) as threads:
+        replies = list(threads.map(lambda _: admin.post(MODE, {"mode": "contain", "reason": REASON}), range(24)))
+    assert {reply.status for reply in replies} == {200}
+    assert len({(reply.json["since"], reply.json["expiresAt"]) for reply in replies}) == 1
+    assert len(recorded(server, "mode.set")) == 1
+
+
 # --- how it ends
 
 
@@ -266,6 +276,17 @@ def test_sql_by_hand_is_obeyed(server):
     assert "Retry-After" not in reply.headers
     set_mode(server, "normal")
     assert mode_of(server) == "normal"
+
+
+def test_a_server_that_cannot_know_the_mode_accepts_no_token_until_it_can(server):
+    person = signed_up_user(server)
+    ((since,),) = server.sql("SELECT since FROM compromise_mode")
+    server.sql("DELETE FROM compromise_mode")
+    eventually(lambda: person.api.me().status == 503, "tokens are not accepted")
+    assert server.api().get("/health/ready").status == 503
+    server.sql("INSERT INTO compromise_mode (mode, since) VALUES ('contain', ?)", since)
+    eventually(lambda: person.api.me().status != 503, "tokens are looked at again")
+    assert mode_of(server) == "contain"
 
 
 # --- killed, and many nodes
