@@ -1,6 +1,9 @@
 """The compromise mode: what an operator types, what is restricted then, and how it ends."""
 
 import concurrent.futures
+import datetime
+import re
+import shlex
 import threading
 import time
 
@@ -8,6 +11,7 @@ import pytest
 
 from harness.cli import Cli
 from harness.clock import DAY, Clock
+from harness.documents import blocks
 from harness.mail import RESET, VERIFY
 from harness.people import (
     OTHER_PASSWORD,
@@ -19,7 +23,7 @@ from harness.people import (
     signed_up_user,
     with_role,
 )
-from harness.server import ENGINE, EXEMPT, eventually
+from harness.server import ENGINE, EXEMPT, REPOSITORY, eventually
 
 MODE = "/v1/admin/mode"
 REASON = "Tokens of Bob's laptop were found in a paste"
@@ -101,6 +105,32 @@ def test_at_the_machine_itself_it_can_be_set_while_the_server_is_down(server, tm
 
     assert mode_of(server) == "contain"
     assert recorded(server, "mode.set")[0][0].startswith("os:")
+
+
+def test_the_page_for_operators_tells_what_is_so(server, tmp_path):
+    page = "docs/operating/compromise.md"
+    cli = Cli(tmp_path / "home", server).log_in(server)
+    lines = [line for block in blocks(page, "sh") for line in block.text.splitlines()]
+    assert len(lines) == 3
+    for line in lines:
+        program, *words = shlex.split(line)
+        assert program == "safawinet"
+        cli.ok(*words)
+    assert mode_of(server) == "contain"
+
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\| (\d+) minutes? at most \| ([^|]*) \| ([^|]*) \| (\d+) hours \|$",
+                      (REPOSITORY / page).read_text(), re.MULTILINE)
+    assert [row[0] for row in rows] == ["watch", "contain", "recover"]
+    for mode, minutes, grace, changes, hours in rows:
+        set_mode(server, "normal")
+        state = set_mode(server, mode)
+        assert state["effects"] == {
+            "accessLifetimeSeconds": int(minutes) * 60,
+            "refreshGraceSeconds": 0 if grace == "none" else 30,
+            "credentialsFrozen": changes == "frozen",
+        }
+        since, until = (datetime.datetime.fromisoformat(state[name]) for name in ("since", "expiresAt"))
+        assert until - since == datetime.timedelta(hours=int(hours))
 
 
 # --- what it does
