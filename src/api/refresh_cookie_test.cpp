@@ -183,7 +183,8 @@ TEST_F(BrowserTest, a_page_of_our_own_origin_may) {
 TEST_F(BrowserTest, two_of_the_cookie_are_unreadable) {
   const auto cookie = pair_of(log_in());
   for (const auto* path : {"/v1/auth/refresh", "/v1/auth/logout"}) {
-    const auto twice = cookie + "; " + cookie;
+    auto twice = cookie;
+    twice.append("; ").append(cookie);
     EXPECT_EQ(at_work_.send(from(kApp, with_cookie(twice, post(path, "")))).status, 400U) << path;
   }
   EXPECT_EQ(sessions(), 1);
