@@ -21,7 +21,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE
   TO safawinet_server;
 GRANT SELECT, INSERT, UPDATE ON keys, root_secret, bulk_logouts, api_keys TO safawinet_server;
 GRANT SELECT, INSERT ON master_keys TO safawinet_server;
-GRANT SELECT, UPDATE ON session_epoch, database_probe, under_attack TO safawinet_server;
+GRANT SELECT, UPDATE ON session_epoch, compromise_mode, database_probe, under_attack TO safawinet_server;
 
 -- Written by the triggers, which run as their owner; the server reads them, and deletes what has been kept long enough.
 GRANT SELECT, UPDATE (seen_at), DELETE ON revocations TO safawinet_server;

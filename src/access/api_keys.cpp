@@ -87,6 +87,9 @@ Task<Result<CreatedApiKey>> ApiKeys::create(Operator acting, NewApiKey wanted, O
     co_return refuse(field_error("/expiresAt", "invalid", "must be in the future"));
   }
   if (acting.api_key) co_return refuse(ErrorCode::forbidden, "An API key makes no API keys.");
+  if (const auto allowed = parts_.mode.check_change_of_credentials(now); !allowed) {
+    co_return std::unexpected(allowed.error());
+  }
   auto text = make_api_key(parts_.random);
   const auto start = std::string(text.text.reveal().substr(0, kShownCharacters));
   ApiKeyWithOwner made{.key = {.id = ApiKeyId::make(parts_.clock, parts_.random),

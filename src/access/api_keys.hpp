@@ -10,6 +10,7 @@
 
 #include "access/api_key.hpp"
 #include "access/api_key_store.hpp"
+#include "access/compromise_mode.hpp"
 #include "access/operator.hpp"
 #include "audit/audit_log.hpp"
 #include "base/address.hpp"
@@ -47,6 +48,7 @@ class ApiKeys {
     sql::Database& database;
     AuditLog& audit;
     RateLimiter& limits;
+    const ModeInForce& mode;
     const Clock& clock;
     Random& random;
   };
@@ -57,7 +59,7 @@ class ApiKeys {
   Task<Result<Operator>> authenticate(std::string_view text, IpAddress client, Origin origin);
 
   // Errors: forbidden (somebody who may not; a permission that the operator lacks; a key that would make keys),
-  // invalid_fields, conflict (too many keys).
+  // invalid_fields, conflict (too many keys), frozen (by the compromise mode).
   Task<Result<CreatedApiKey>> create(Operator acting, NewApiKey wanted, Origin origin);
   // Idempotent. Errors: forbidden (its owner has a higher role), not_found.
   Task<Status> revoke(Operator acting, ApiKeyId id, Origin origin);

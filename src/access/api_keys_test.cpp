@@ -99,7 +99,9 @@ class ApiKeysTest : public ::testing::TestWithParam<sql::testing::Engine> {
   sql::Database& database_ = opened_->database();
   AuditLog audit_{clock_, random_, MacKey(Bytes(MacKey::kBytes, 7))};
   MemoryRateLimiter limits_{clock_};
-  ApiKeys keys_{{.database = database_, .audit = audit_, .limits = limits_, .clock = clock_, .random = random_}};
+  ModeInForce mode_;
+  ApiKeys keys_{
+      {.database = database_, .audit = audit_, .limits = limits_, .mode = mode_, .clock = clock_, .random = random_}};
   NewApiKey usual_{.name = "reports",
                    .permissions = {Permission::users_read, Permission::tokens_introspect},
                    .networks = {},
@@ -312,6 +314,16 @@ TEST_P(ApiKeysTest, nothing_is_made_or_revoked_that_cannot_be_recorded) {
   EXPECT_ANY_THROW(revoke(admin_, made.made.key.id));
   EXPECT_TRUE(present(made.text));
   EXPECT_EQ(run(keys_.list(std::nullopt, 10)).size(), 1U);
+}
+
+TEST_P(ApiKeysTest, none_is_made_while_credentials_are_frozen_and_those_that_are_there_go_on) {
+  const auto admin = add_operator("admin");
+  const auto key = a_key_of(admin);
+  mode_.set({.mode = CompromiseMode::contain, .reason = {}, .actor = {}, .since = {}, .expires_at = {}});
+  EXPECT_EQ(create(admin, usual_).error().code, ErrorCode::frozen);
+  EXPECT_TRUE(present(key.text));
+  EXPECT_FALSE(revoke(admin, key.made.key.id)) << "what contains goes on";
+  EXPECT_TRUE(is_refused(key.text));
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, ApiKeysTest, ::testing::ValuesIn(sql::testing::kEngines),

@@ -40,6 +40,8 @@ constexpr std::array<Line, kPermissions> kTable{{
     {Permission::revocations_read,  "revocations:read",  Role::admin,      "read the revocation feed"},
     {Permission::limits_read,       "limits:read",       Role::support,    "see whether logins are under attack"},
     {Permission::limits_write,      "limits:write",      Role::admin,      "say whether logins are under attack"},
+    {Permission::mode_read,         "mode:read",         Role::support,    "see the compromise mode, and why it is so"},
+    {Permission::mode_write,        "mode:write",        Role::admin,      "raise and lower the compromise mode"},
 }};
 // clang-format on
 

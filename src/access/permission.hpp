@@ -36,8 +36,10 @@ enum class Permission {
   revocations_read,
   limits_read,
   limits_write,
+  mode_read,
+  mode_write,
 };
-inline constexpr std::size_t kPermissions = static_cast<std::size_t>(Permission::limits_write) + 1;
+inline constexpr std::size_t kPermissions = static_cast<std::size_t>(Permission::mode_write) + 1;
 
 // "users:read": how API keys, the record and the API's description name it.
 std::string_view name_of(Permission permission);

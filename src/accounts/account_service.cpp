@@ -150,6 +150,9 @@ Task<Status> AccountService::verify_email(SecretText token, Visitor visitor) {
   const auto registered = hash_one_time_token(OneTimePurpose::verify_email, token.reveal());
   const auto changed = hash_one_time_token(OneTimePurpose::change_email, token.reveal());
   if (!registered && !changed) co_return invalid_token();
+  // Proving the address of a new account goes on; moving one to another address does not.
+  const auto allowed = changed ? check_not_frozen() : Status();
+  if (!allowed) co_return std::unexpected(allowed.error());
   const auto& presented = changed ? *changed : *registered;
   const auto may_present = co_await may_present_token(presented, visitor);
   if (!may_present) co_return may_present;
@@ -219,6 +222,7 @@ Task<Status> AccountService::resend_verification(EmailAddress email, Visitor vis
 }
 
 Task<Status> AccountService::forgot_password(EmailAddress email, Visitor visitor) {
+  if (const auto allowed = check_not_frozen(); !allowed) co_return std::unexpected(allowed.error());
   const auto limited = co_await limit_mail(email, visitor);
   if (!limited) co_return limited;
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
@@ -236,6 +240,7 @@ Task<Status> AccountService::forgot_password(EmailAddress email, Visitor visitor
 }
 
 Task<Status> AccountService::reset_password(SecretText token, SecretText new_password, Visitor visitor) {
+  if (const auto allowed = check_not_frozen(); !allowed) co_return std::unexpected(allowed.error());
   const auto token_hash = hash_one_time_token(OneTimePurpose::reset_password, token.reveal());
   if (!token_hash) co_return invalid_token();
   const auto may_present = co_await may_present_token(*token_hash, visitor);
@@ -251,6 +256,8 @@ Task<Status> AccountService::reset_password(SecretText token, SecretText new_pas
 
   const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const auto still_allowed = check_not_frozen();
+    if (!still_allowed) co_return std::unexpected(still_allowed.error());
     const auto taken = co_await take_token_of_user(transaction, *token_hash, "reset-password", now);
     if (!taken || !taken->user.is_active) co_return invalid_token();
     const auto& user = taken->user;
@@ -370,6 +377,7 @@ Task<Result<User>> AccountService::set_profile(UserId id, std::optional<std::str
 
 Task<Status> AccountService::change_password(Caller caller, SecretText current, SecretText new_password,
                                              Visitor visitor) {
+  if (const auto allowed = check_not_frozen(); !allowed) co_return std::unexpected(allowed.error());
   const auto account = co_await confirm_password(caller.user, current, "/currentPassword", visitor);
   if (!account) co_return std::unexpected(account.error());
   const Passwords::Owner owner{.email = account->user.email, .name = account->user.name};
@@ -377,6 +385,8 @@ Task<Status> AccountService::change_password(Caller caller, SecretText current, 
   if (!hash) co_return std::unexpected(hash.error());
   const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const auto still_allowed = check_not_frozen();
+    if (!still_allowed) co_return std::unexpected(still_allowed.error());
     const bool is_set =
         co_await store_.set_password(transaction, caller.user, account->credentials.version, *hash, now);
     if (!is_set) co_return refuse(ErrorCode::conflict, "The password was changed by somebody else at the same moment.");
@@ -398,6 +408,7 @@ Task<Status> AccountService::change_password(Caller caller, SecretText current, 
 }
 
 Task<Status> AccountService::change_email(Caller caller, SecretText password, EmailAddress new_email, Visitor visitor) {
+  if (const auto allowed = check_not_frozen(); !allowed) co_return std::unexpected(allowed.error());
   const auto limited = co_await limit_mail(new_email, visitor);
   if (!limited) co_return limited;
   const auto account = co_await confirm_password(caller.user, password, "/password", visitor);

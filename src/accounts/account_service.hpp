@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "access/compromise_mode.hpp"
 #include "access/operator.hpp"
 #include "accounts/attempts.hpp"
 #include "accounts/clock_watch.hpp"
@@ -59,8 +60,8 @@ struct LoggedIn {
 
 // What anybody may ask answers the same, at the same cost, whether the address has an account or not; what happened is
 // told by mail. Every change of credentials is one transaction with its audit row, its mail and the end of the
-// sessions. Threading: any event loop. Errors besides those named: overloaded (hashing), too_many_requests (limits),
-// Unavailable.
+// sessions, and is refused (frozen) while the compromise mode says so. Threading: any event loop. Errors besides those
+// named: overloaded (hashing), too_many_requests (limits), Unavailable.
 class AccountService {
  public:
   struct Parts {
@@ -71,6 +72,7 @@ class AccountService {
     KnownOrigins& known_origins;
     UnderAttack& under_attack;
     RateLimiter& limits;
+    const ModeInForce& mode;
     AuditLog& audit;
     Outbox& outbox;
     const Letters& letters;
@@ -120,6 +122,8 @@ class AccountService {
   // Makes a superadmin unless there is one. Errors: invalid_fields (the password policy). True if it was made.
   Task<Result<bool>> ensure_superadmin(EmailAddress email, SecretText password);
 
+  // Whether credentials may be changed at the moment. Errors: frozen.
+  [[nodiscard]] Status check_not_frozen() const { return parts_.mode.check_change_of_credentials(parts_.clock.now()); }
   // Takes one of the mails that an address may get; the pipeline has counted by network. Errors: too_many_requests.
   Task<Status> limit_mail(const EmailAddress& email, const Visitor& visitor);
   // For a transaction of another feature: mails the user a token, in place of an older one of this purpose.

@@ -20,6 +20,8 @@ std::string target_of(const AdministrativeAct& act) { return target_of(act.targe
 }  // namespace
 
 Task<Status> Assistance::send_reset(AdministrativeAct act, bool is_exempt_from_limits) {
+  // Nobody could use the link.
+  if (const auto allowed = parts_.accounts.check_not_frozen(); !allowed) co_return std::unexpected(allowed.error());
   if (!is_exempt_from_limits) {
     const auto account = co_await store_.find(parts_.database, act.target);
     if (!account) co_return refuse(ErrorCode::not_found);

@@ -456,6 +456,35 @@ TEST_P(CredentialsTest, the_sweep_takes_expired_tokens) {
   EXPECT_EQ(at_work_.number("SELECT count(*) FROM one_time_tokens"), 0);
 }
 
+// While an incident is contained.
+
+TEST_P(CredentialsTest, frozen_credentials_stay_as_they_are_and_everything_else_goes_on) {
+  EXPECT_TRUE(at_work_.forgot("ada@example.com"));
+  const auto reset = at_work_.mailed_token();
+  EXPECT_TRUE(change_email(caller_, kPassword, "countess@example.com"));
+  const auto moved = at_work_.mailed_token();
+  EXPECT_TRUE(at_work_.register_user("bob@example.com"));
+  const auto proof = at_work_.mailed_token();
+  ModeState state{.mode = CompromiseMode::contain, .reason = {}, .actor = {}, .since = {}, .expires_at = {}};
+  at_work_.mode_in_force.set(state);
+
+  EXPECT_EQ(refusal_of(at_work_.forgot("ada@example.com")), ErrorCode::frozen);
+  EXPECT_EQ(refusal_of(at_work_.forgot("nobody@example.com")), ErrorCode::frozen);
+  EXPECT_EQ(refusal_of(at_work_.reset(reset, kOtherPassword)), ErrorCode::frozen);
+  EXPECT_EQ(refusal_of(at_work_.verify(moved)), ErrorCode::frozen);
+  EXPECT_EQ(refusal_of(change_password(caller_, kPassword, kOtherPassword)), ErrorCode::frozen);
+  EXPECT_EQ(refusal_of(change_email(caller_, kPassword, "other@example.com")), ErrorCode::frozen);
+  EXPECT_THAT(at_work_.take_mails(), IsEmpty());
+  EXPECT_TRUE(at_work_.verify(proof)) << "the address of a new account";
+  EXPECT_TRUE(at_work_.log_in("bob@example.com"));
+  EXPECT_TRUE(at_work_.log_in("ada@example.com"));
+
+  state.mode = CompromiseMode::recover;
+  at_work_.mode_in_force.set(state);
+  EXPECT_TRUE(at_work_.verify(moved)) << "nothing was used up";
+  EXPECT_TRUE(change_password(caller_, kPassword, kOtherPassword));
+}
+
 TEST_P(CredentialsTest, an_overloaded_pool_refuses_before_anything_happens) {
   at_work_.visitor.has_gone = [] { return true; };
   EXPECT_EQ(refusal_of(at_work_.register_user("bob@example.com")), ErrorCode::overloaded);

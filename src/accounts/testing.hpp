@@ -112,6 +112,7 @@ struct AccountsAtWork : SessionsAtWork {
                            .known_origins = known_origins,
                            .under_attack = under_attack,
                            .limits = limits,
+                           .mode = mode_in_force,
                            .audit = audit,
                            .outbox = outbox,
                            .letters = letters,

@@ -3,6 +3,7 @@
 
 #include "accounts/account_service.hpp"
 #include "api/call.hpp"
+#include "api/refresh_cookie.hpp"
 #include "api/types.hpp"
 #include "sessions/access_guard.hpp"
 #include "sessions/session_service.hpp"
@@ -11,8 +12,13 @@ namespace safawinet::api {
 
 class AuthApi {
  public:
-  AuthApi(AccountService& accounts, SessionService& sessions, AccessGuard& guard)
-      : accounts_(accounts), sessions_(sessions), guard_(guard) {}
+  struct Parts {
+    AccountService& accounts;
+    SessionService& sessions;
+    AccessGuard& guard;
+    BrowserOrigins origins;
+  };
+  explicit AuthApi(Parts parts) : parts_(std::move(parts)) {}
 
   Task<Result<Accepted>> register_user(Call& call, RegisterInput input);
   Task<Result<NoContent>> verify_email(Call& call, TokenInput input);
@@ -20,14 +26,17 @@ class AuthApi {
   Task<Result<Accepted>> forgot_password(Call& call, EmailInput input);
   Task<Result<NoContent>> reset_password(Call& call, ResetPasswordInput input);
   Task<Result<LoginAnswer>> log_in(Call& call, LoginInput input);
+  // By the refresh token in the body, else by that of the cookie; the successor goes where it came from.
   Task<Result<RefreshAnswer>> refresh(Call& call, RefreshInput input);
-  // By refresh token or by Bearer; fine when the session has ended already.
+  // By the refresh token in the body, else by that of the cookie, else by Bearer; fine when the session has ended
+  // already.
   Task<Result<NoContent>> log_out(Call& call, LogoutInput input);
 
  private:
-  AccountService& accounts_;
-  SessionService& sessions_;
-  AccessGuard& guard_;
+  // None without the cookie. Errors: origin_not_allowed, unreadable_request.
+  [[nodiscard]] Result<std::optional<SecretText>> cookie_of(const Call& call) const;
+
+  Parts parts_;
 };
 
 }  // namespace safawinet::api

@@ -27,6 +27,7 @@ struct Call {
   std::optional<Caller> caller;        // who is signed in; set for every route that asks for a user
   std::optional<Operator> acting{};    // who acts; set for every route that asks for a permission
   std::vector<std::string_view> parameters{};
+  std::string set_cookie{};  // of the answer, whatever that becomes (refresh_cookie.hpp); empty: none
 
   // "user:<id>", "api-key:<id>", "os:<name>"; "anonymous" where nobody was asked.
   [[nodiscard]] Actor actor() const;

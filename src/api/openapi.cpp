@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "api/pages_api.hpp"
+#include "api/refresh_cookie.hpp"
 #include "base/json.hpp"
 #include "http/characters.hpp"
 
@@ -99,6 +100,11 @@ json::array parameters_of(const Route& route) {
   return parameters;
 }
 
+std::string_view describe(RefreshCookie refresh_cookie) {
+  return refresh_cookie == RefreshCookie::set ? "with delivery \"cookie\": the refresh token"
+                                              : "where the cookie was used: the successor, or that it is gone";
+}
+
 json::object responses_of(const Route& route) {
   json::object success{{"description", "Done"}};
   if (route.endpoint.answer) success["content"] = json_content("application/json", route.endpoint.answer->name);
@@ -111,6 +117,11 @@ json::object responses_of(const Route& route) {
   if (route.endpoint.begun) {
     responses["202"] = json::object{{"description", "Begun; Location says where to see how it goes on"},
                                     {"content", json_content("application/json", route.endpoint.begun->name)}};
+  }
+  if (route.refresh_cookie != RefreshCookie::ignored) {
+    responses[std::to_string(route.endpoint.status)].as_object()["headers"] =
+        json::object{{"Set-Cookie", json::object{{"description", describe(route.refresh_cookie)},
+                                                 {"schema", json::object{{"type", "string"}}}}}};
   }
   const auto permission = route.access.permission();
   const auto add = [&responses](std::string_view status, std::string_view description) {
@@ -128,6 +139,7 @@ json::object responses_of(const Route& route) {
   }
   if (!route.access.is_public()) add("401", "No valid credential");
   if (permission) add("403", "Without the permission");
+  if (route.refresh_cookie != RefreshCookie::ignored) add("403", "For the cookie: a page of another origin");
   if (route.idempotency_key == IdempotencyKey::honoured) add("409", "The Idempotency-Key is of another request");
   if (route.rate_class == RateClass::mail || route.rate_class == RateClass::registration ||
       route.rate_class == RateClass::login || route.path == "/v1/auth/verify-email" || permission) {
@@ -163,6 +175,10 @@ json::object operation_of(const Route& route) {
     json::array alternatives{json::object{{"accessToken", json::array()}}};
     if (permission) alternatives.push_back(json::object{{"apiKey", json::array{name_of(*permission)}}});
     operation["security"] = std::move(alternatives);
+  }
+  // Or without: the token may be in the body.
+  if (route.refresh_cookie == RefreshCookie::used) {
+    operation["security"] = json::array{json::object{{"refreshCookie", json::array()}}, json::object()};
   }
   return operation;
 }
@@ -213,12 +229,19 @@ std::string openapi_document(const std::vector<Route>& routes, std::string_view 
        json::object{
            {"schemas", std::move(schemas)},
            {"securitySchemes",
-            json::object{{"accessToken",
-                          json::object{{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "at+jwt (RFC 9068)"}}},
-                         {"apiKey", json::object{{"type", "http"},
-                                                 {"scheme", "bearer"},
-                                                 {"bearerFormat", "sf_ak_…"},
-                                                 {"description", "also as the password of Basic"}}}}}}}};
+            json::object{
+                {"accessToken",
+                 json::object{{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "at+jwt (RFC 9068)"}}},
+                {"apiKey", json::object{{"type", "http"},
+                                        {"scheme", "bearer"},
+                                        {"bearerFormat", "sf_ak_…"},
+                                        {"description", "also as the password of Basic"}}},
+                {"refreshCookie", json::object{{"type", "apiKey"},
+                                               {"in", "cookie"},
+                                               {"name", kRefreshCookieName},
+                                               {"description",
+                                                "set by a login with delivery \"cookie\"; the request must "
+                                                "have an Origin of http.cors_origins, or the server's own"}}}}}}}};
   return json::serialize(document);
 }
 

@@ -62,7 +62,8 @@ TEST_F(OpenApiTest, every_route_is_in_the_document_and_nothing_else) {
   for (const auto& route : routes_) {
     const auto& operation = operation_of(route);
     EXPECT_EQ(operation.at("summary"), json_text(route.summary));
-    EXPECT_EQ(operation.contains("security"), !route.access.is_public()) << route.path;
+    const bool takes_cookie = route.refresh_cookie == RefreshCookie::used;
+    EXPECT_EQ(operation.contains("security"), !route.access.is_public() || takes_cookie) << route.path;
     EXPECT_EQ(operation.contains("requestBody"), route.endpoint.body || route.endpoint.form) << route.path;
     EXPECT_TRUE(operation.at("responses").as_object().contains(std::to_string(route.endpoint.status))) << route.path;
     EXPECT_EQ(operation.at("responses").as_object().contains("401"), !route.access.is_public()) << route.path;
@@ -108,6 +109,20 @@ TEST_F(OpenApiTest, bodies_are_described_with_their_fields) {
   const auto& force_logout_all = document_.at("paths").at("/v1/auth/force-logout-all").at("post");
   EXPECT_FALSE(force_logout_all.at("requestBody").at("required").as_bool()) << "an empty body is fine";
   EXPECT_TRUE(document_.at("paths").at("/v1/auth/login").at("post").at("requestBody").at("required").as_bool());
+}
+
+TEST_F(OpenApiTest, the_cookie_is_described_where_it_is_set_and_used) {
+  EXPECT_EQ(document_.at("components").at("securitySchemes").at("refreshCookie").at("name"),
+            "__Host-safawinet-refresh");
+  std::set<std::string> with_cookie;
+  for (const auto& route : routes_) {
+    const auto& operation = operation_of(route);
+    const auto& success = operation.at("responses").at(std::to_string(route.endpoint.status)).as_object();
+    if (success.contains("headers")) with_cookie.insert(std::string(route.path));
+    if (route.refresh_cookie != RefreshCookie::used) continue;
+    EXPECT_EQ(operation.at("security"), json::parse(R"([{"refreshCookie": []}, {}])")) << route.path;
+  }
+  EXPECT_EQ(with_cookie, (std::set<std::string>{"/v1/auth/login", "/v1/auth/logout", "/v1/auth/refresh"}));
 }
 
 TEST_F(OpenApiTest, keys_and_pages_are_described_where_they_are_honoured) {

@@ -30,7 +30,8 @@ constexpr std::string_view kTransportSecurity = "max-age=31536000; includeSubDom
 
 // Of something that was understood: who acts may not, or it is not there, or something stands against it.
 bool is_refusal(ErrorCode code) {
-  return code == ErrorCode::forbidden || code == ErrorCode::not_found || code == ErrorCode::conflict;
+  return code == ErrorCode::forbidden || code == ErrorCode::not_found || code == ErrorCode::conflict ||
+         code == ErrorCode::frozen;
 }
 
 bool has_field(const http::Response& response, std::string_view name) {
@@ -43,7 +44,8 @@ std::string shortened(std::string_view path) { return std::string(path.substr(0,
 
 struct Pipeline::Outcome {
   std::size_t route = static_cast<std::size_t>(-1);
-  std::string cause;  // for the log: why it was refused or failed
+  bool takes_cookies = false;  // the route sets or uses the refresh cookie
+  std::string cause;           // for the log: why it was refused or failed
 };
 
 Pipeline::Pipeline(Parts parts, std::vector<Route> routes, PipelineOptions options)
@@ -68,7 +70,8 @@ Task<http::Response> Pipeline::answer_as(http::Request& request, std::optional<O
             .acting = std::move(local)};
   Outcome outcome;
   auto response = co_await serve(call, outcome);
-  finish(response, request, call.request_id);
+  if (!call.set_cookie.empty()) response.with("Set-Cookie", std::move(call.set_cookie));
+  finish(response, request, call.request_id, outcome.takes_cookies);
   const auto duration = parts_.clock.monotonic() - began;
   // Each loop counts on its own line of memory.
   const auto executor = co_await boost::asio::this_coro::executor;
@@ -94,13 +97,14 @@ Task<http::Response> Pipeline::serve(Call& call, Outcome& outcome) {
     const auto found = router_.find(call.request.method, call.request.path);
     if (const auto* match = std::get_if<http::RouteMatch>(&found)) {
       outcome.route = match->route;
+      outcome.takes_cookies = routes_[match->route].refresh_cookie != RefreshCookie::ignored;
       call.parameters = match->parameters;
       auto response = co_await call_handler(routes_[match->route], call);
       if (response) co_return std::move(*response);
       error = std::move(response.error());
     } else if (const auto* other = std::get_if<http::MethodNotAllowed>(&found)) {
       // A browser asks before it sends: without a credential, and about a method, not with it.
-      if (call.request.method == http::Method::options) co_return preflight(call, other->allowed);
+      if (call.request.method == http::Method::options) co_return preflight(call, other->allowed, outcome);
       auto response = http::to_response(Error{.code = ErrorCode::method_not_allowed}, call.request_id);
       response.with("Allow", other->allowed);
       co_return response;
@@ -252,13 +256,16 @@ std::optional<std::string_view> Pipeline::allowed_origin(const http::Request& re
   return origin;
 }
 
-http::Response Pipeline::preflight(const Call& call, std::string_view allowed_methods) const {
+http::Response Pipeline::preflight(const Call& call, std::string_view allowed_methods, Outcome& outcome) const {
   http::Response response{.status = 204};
   response.with("Allow", std::string(allowed_methods));
   if (!allowed_origin(call.request) || !call.request.field("Access-Control-Request-Method")) return response;
   response.with("Access-Control-Allow-Methods", std::string(allowed_methods));
   response.with("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key");
   response.with("Access-Control-Max-Age", std::string(kPreflightAge));
+  outcome.takes_cookies = std::ranges::any_of(routes_, [&](const Route& route) {
+    return route.refresh_cookie != RefreshCookie::ignored && route.path == call.request.path;
+  });
   return response;
 }
 
@@ -291,9 +298,10 @@ std::string Pipeline::make_request_id() {
   return to_base64url(bytes);
 }
 
-void Pipeline::finish(http::Response& response, const http::Request& request, std::string_view request_id) const {
+void Pipeline::finish(http::Response& response, const http::Request& request, std::string_view request_id,
+                      bool takes_cookies) const {
   response.common_fields = kSecurityFields;
-  response.fields.reserve(response.fields.size() + 4);
+  response.fields.reserve(response.fields.size() + 6);
   response.with("X-Request-Id", std::string(request_id));
   if (!has_field(response, "Content-Security-Policy"))
     response.with("Content-Security-Policy", std::string(kStrictPolicy));
@@ -304,6 +312,8 @@ void Pipeline::finish(http::Response& response, const http::Request& request, st
   if (const auto origin = allowed_origin(request)) {
     response.with("Access-Control-Allow-Origin", std::string(*origin));
     response.with("Access-Control-Expose-Headers", "X-Request-Id, Retry-After");
+    // Nothing else looks at cookies, so pages need send them nowhere else. The origin is one of the list, never "*".
+    if (takes_cookies) response.with("Access-Control-Allow-Credentials", "true");
   }
 }
 

@@ -75,10 +75,11 @@ class Pipeline {
                               std::string target);
   Task<Status> limit(const Route& route, const Call& call);
   [[nodiscard]] std::optional<std::string_view> allowed_origin(const http::Request& request) const;
-  [[nodiscard]] http::Response preflight(const Call& call, std::string_view allowed_methods) const;
+  [[nodiscard]] http::Response preflight(const Call& call, std::string_view allowed_methods, Outcome& outcome) const;
   [[nodiscard]] IpAddress client_address(const http::Request& request) const;
   std::string make_request_id();
-  void finish(http::Response& response, const http::Request& request, std::string_view request_id) const;
+  void finish(http::Response& response, const http::Request& request, std::string_view request_id,
+              bool takes_cookies = false) const;
   void log_request(const http::Request& request, const http::Response& response, const Call& call,
                    const Outcome& outcome, std::chrono::nanoseconds duration);
 

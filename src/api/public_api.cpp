@@ -39,6 +39,7 @@ Task<Result<http::Response>> PublicApi::health(Call&) {
       .status = is_down ? "down"
                 : is_ok ? "ok"
                         : "degraded",
+      .mode = std::string(safawinet::name_of(parts_.mode.state()->mode)),
       .dependencies = {
           .database = {.status = std::string(name_of(database.health)), .latency_ms = in_ms(database.latency)},
           .cache = {.status = cache.is_up ? "ok" : "down", .latency_ms = cache.latency.transform(in_ms)},

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "access/compromise_mode.hpp"
 #include "api/call.hpp"
 #include "api/types.hpp"
 #include "base/published.hpp"
@@ -31,6 +32,7 @@ class PublicApi {
     const Published<Keyring>& keyring;
     const RateLimiter& limits;
     const ProcessState& process;
+    const ModeInForce& mode;
     std::string issuer;
     std::string jwks_url;
     std::chrono::seconds jwks_max_age;

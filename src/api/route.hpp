@@ -57,6 +57,9 @@ std::string_view name_of(RateClass rate_class);
 
 enum class IdempotencyKey { ignored, honoured };
 
+// What a route has to do with the cookie of browsers (refresh_cookie.hpp). Nothing else looks at cookies or sets any.
+enum class RefreshCookie { ignored, set, used };
+
 // 201: what was made, and where to see it.
 template <class T>
 struct Created {
@@ -99,6 +102,7 @@ struct Route {
   IdempotencyKey idempotency_key;
   std::string_view summary;
   Endpoint endpoint;
+  RefreshCookie refresh_cookie = RefreshCookie::ignored;
 };
 
 namespace detail {

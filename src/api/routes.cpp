@@ -14,7 +14,7 @@ constexpr auto user = kForUsers;
 
 // clang-format off
 std::vector<Route> routes(const Apis& apis) {
-  const auto& [auth, users, sessions, users_admin, forced, bulk, finding, resource_servers, audit, keys, keyring, attack, pages, everybody] = apis;
+  const auto& [auth, users, sessions, users_admin, forced, bulk, finding, resource_servers, audit, modes, keys, keyring, attack, pages, everybody] = apis;
   return {
       // Accounts
       {post, "/v1/auth/register", anyone, registration, honoured, "Sign up; the address is proved by mail", bind(auth, &AuthApi::register_user)},
@@ -29,9 +29,9 @@ std::vector<Route> routes(const Apis& apis) {
       {post, "/v1/users/me/change-email", user, mail, ignored, "Ask for another address, which is then proved by mail", bind(users, &UsersApi::change_email)},
 
       // Sessions
-      {post, "/v1/auth/login", anyone, login, ignored, "Log in", bind(auth, &AuthApi::log_in)},
-      {post, "/v1/auth/refresh", anyone, refresh, ignored, "Exchange a refresh token for its successor", bind(auth, &AuthApi::refresh)},
-      {post, "/v1/auth/logout", anyone, write, ignored, "End this session, by refresh token or by Bearer", bind(auth, &AuthApi::log_out)},
+      {post, "/v1/auth/login", anyone, login, ignored, "Log in", bind(auth, &AuthApi::log_in), RefreshCookie::set},
+      {post, "/v1/auth/refresh", anyone, refresh, ignored, "Exchange a refresh token for its successor", bind(auth, &AuthApi::refresh), RefreshCookie::used},
+      {post, "/v1/auth/logout", anyone, write, ignored, "End this session, by refresh token or by Bearer", bind(auth, &AuthApi::log_out), RefreshCookie::used},
       {get, "/v1/sessions", user, read, ignored, "One's own devices", bind(sessions, &SessionsApi::list)},
       {post, "/v1/sessions/end-others", user, write, ignored, "End all sessions but this one", bind(sessions, &SessionsApi::end_others)},
       {delete_, "/v1/sessions/{id}", user, write, ignored, "End one session", bind(sessions, &SessionsApi::end_one)},
@@ -70,6 +70,10 @@ std::vector<Route> routes(const Apis& apis) {
       {get, "/v1/audit/export", audit_read, read, ignored, "The same in the order of its chain, without gaps", bind(audit, &AuditApi::export_entries)},
       {post, "/v1/audit/verify", audit_read, operator_, ignored, "Whether anybody has altered it", bind(audit, &AuditApi::verify)},
       {post, "/v1/audit/erase", audit_erase, operator_, honoured, "Erase what is personal in the entries that name a user", bind(audit, &AuditApi::erase)},
+
+      // Incidents
+      {get, "/v1/admin/mode", mode_read, read, ignored, "The compromise mode that is in force", bind(modes, &ModeApi::get)},
+      {post, "/v1/admin/mode", mode_write, operator_, honoured, "Raise or lower the compromise mode, on every node", bind(modes, &ModeApi::set)},
 
       // API keys
       {get, "/v1/admin/api-keys", api_keys_read, read, ignored, "API keys, the revoked ones too", bind(keys, &ApiKeysApi::list)},

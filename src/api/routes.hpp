@@ -10,6 +10,7 @@
 #include "api/find_api.hpp"
 #include "api/forced_logout_api.hpp"
 #include "api/keys_api.hpp"
+#include "api/mode_api.hpp"
 #include "api/pages_api.hpp"
 #include "api/public_api.hpp"
 #include "api/resource_servers_api.hpp"
@@ -32,6 +33,7 @@ struct Apis {
   FindApi* finding = nullptr;
   ResourceServersApi* resource_servers = nullptr;
   AuditApi* audit = nullptr;
+  ModeApi* modes = nullptr;
   ApiKeysApi* api_keys = nullptr;
   KeysApi* keyring = nullptr;
   UnderAttackApi* under_attack = nullptr;

@@ -116,6 +116,7 @@ struct ApiAtWork : AccountsAtWork {
                             .finding = &find_api,
                             .resource_servers = &resource_servers_api,
                             .audit = &audit_api,
+                            .modes = &mode_api,
                             .api_keys = &api_keys_api,
                             .keyring = &keys_api,
                             .under_attack = &under_attack_api,
@@ -136,7 +137,10 @@ struct ApiAtWork : AccountsAtWork {
   api::PipelineOptions options;
   std::vector<api::Route> further;
   api::ProcessState process;
-  api::AuthApi auth_api{accounts, sessions, guard};
+  api::AuthApi auth_api{{.accounts = accounts,
+                         .sessions = sessions,
+                         .guard = guard,
+                         .origins = api::BrowserOrigins({"https://app.example.com", rules.issuer})}};
   api::UsersApi users_api{accounts};
   api::SessionsApi sessions_api{sessions};
   Administration administration{database, sessions, audit, clock};
@@ -191,7 +195,12 @@ struct ApiAtWork : AccountsAtWork {
                                       .slow_loop = *loops.front(),
                                       .file = "/nowhere/audit-checkpoints.jsonl"}};
   api::AuditApi audit_api{audit_chain, audit_checkpoints, clock};
-  ApiKeys api_keys{{.database = database, .audit = audit, .limits = limits, .clock = clock, .random = random}};
+  ApiKeys api_keys{{.database = database,
+                    .audit = audit,
+                    .limits = limits,
+                    .mode = mode_in_force,
+                    .clock = clock,
+                    .random = random}};
   SessionFinder session_finder{{.database = database,
                                 .keyring = keyring,
                                 .api_keys = api_keys,
@@ -219,12 +228,16 @@ struct ApiAtWork : AccountsAtWork {
                    .random = random}};
   api::KeysApi keys_api{keys, clock};
   api::UnderAttackApi under_attack_api{under_attack};
+  ModeSwitch mode_switch{
+      {.database = database, .audit = audit, .clock = clock, .in_force = mode_in_force, .on_change = {}}};
+  api::ModeApi mode_api{mode_switch, {.access_lifetime = rules.access_lifetime, .refresh_grace = rules.refresh_grace}};
   api::PagesApi pages_api{accounts};
   api::PublicApi public_api{{.database = database,
                              .feed = feed,
                              .keyring = keyring,
                              .limits = limits,
                              .process = process,
+                             .mode = mode_in_force,
                              .issuer = rules.issuer,
                              .jwks_url = rules.issuer + "/.well-known/jwks.json",
                              .jwks_max_age = std::chrono::minutes(5),

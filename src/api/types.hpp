@@ -85,15 +85,21 @@ struct ResetPasswordInput {
 };
 BOOST_DESCRIBE_STRUCT(ResetPasswordInput, (), (token, new_password))
 
+// Where the refresh token goes: into the body, or into a cookie that no script can read.
+enum class Delivery { body, cookie };
+BOOST_DESCRIBE_ENUM(Delivery, body, cookie)
+
 struct LoginInput {
   EmailAddress email;
   SecretText password;
   std::optional<BoundedText<0, 100>> device_name;
+  std::optional<Delivery> delivery;  // none: body
 };
-BOOST_DESCRIBE_STRUCT(LoginInput, (), (email, password, device_name))
+BOOST_DESCRIBE_STRUCT(LoginInput, (), (email, password, device_name, delivery))
 
+// Without the token in the body, it is the one of the cookie that is meant.
 struct RefreshInput {
-  SecretText refresh_token;
+  std::optional<SecretText> refresh_token;
 };
 BOOST_DESCRIBE_STRUCT(RefreshInput, (), (refresh_token))
 
@@ -210,7 +216,7 @@ BOOST_DESCRIBE_STRUCT(UserDetails, (AdminUserAnswer), (wrong_passwords, locked_u
 
 struct LoginAnswer {
   SecretText access_token;
-  SecretText refresh_token;
+  Omissible<SecretText> refresh_token;  // not there when the cookie has it
   std::string token_type;
   std::int64_t expires_in = 0;
   UserAnswer user;
@@ -219,7 +225,7 @@ BOOST_DESCRIBE_STRUCT(LoginAnswer, (), (access_token, refresh_token, token_type,
 
 struct RefreshAnswer {
   SecretText access_token;
-  SecretText refresh_token;
+  Omissible<SecretText> refresh_token;  // not there when the cookie has it
   std::string token_type;
   std::int64_t expires_in = 0;
 };
@@ -335,9 +341,10 @@ BOOST_DESCRIBE_STRUCT(Dependencies, (), (database, cache, mail))
 
 struct HealthAnswer {
   std::string status;
+  std::string mode;  // the compromise mode
   Dependencies dependencies;
 };
-BOOST_DESCRIBE_STRUCT(HealthAnswer, (), (status, dependencies))
+BOOST_DESCRIBE_STRUCT(HealthAnswer, (), (status, mode, dependencies))
 
 struct StatusAnswer {
   std::string status;

@@ -133,6 +133,7 @@ void Application::Parts::make_operations() {
                                        .passwords = *services.passwords,
                                        .under_attack = *services.under_attack,
                                        .audit = *services.audit,
+                                       .mode = services.mode_in_force,
                                        .server = *server});
   operations_pipeline.emplace(services.make_pipeline(std::move(operations), *operations_metrics));
 }

@@ -27,6 +27,7 @@ constexpr milliseconds kProbeIntervalWhenIll{500};
 constexpr milliseconds kKeyringInterval{20};
 constexpr milliseconds kKeysInterval{10'000};
 constexpr milliseconds kAttackInterval{500};
+constexpr milliseconds kModeInterval{250};  // how late a compromise mode may end
 constexpr milliseconds kSweepInterval{30'000};
 constexpr milliseconds kSweepIntervalWhenBehind{50};
 constexpr milliseconds kAuditLinkInterval{250};
@@ -54,6 +55,7 @@ void BackgroundWork::start(Workers& workers) {
   spawn(workers.background(), probe_database());
   spawn(workers.background(), watch_keyring());
   spawn(workers.background(), watch_attacks());
+  spawn(workers.background(), end_mode());
   spawn(workers.background(), flush_log());
   spawn(workers.mail(), deliver_mail());
   spawn(workers.mail(), end_sessions_in_bulk());
@@ -180,6 +182,24 @@ Task<void> BackgroundWork::watch_attacks() {
     } else {
       co_await pause_for(kPauseAfterFailure);
     }
+  }
+}
+
+// Where it cannot be recorded that it has ended, it goes on.
+Task<void> BackgroundWork::end_mode() {
+  for (;;) {
+    co_await pause_for(kModeInterval);
+    bool has_ended = false;
+    std::string failure;
+    try {
+      has_ended = co_await parts_.modes.end_when_over();
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    if (has_ended) parts_.log.event(LogLevel::warning, "compromise-mode-expired", {});
+    if (failure.empty()) continue;
+    parts_.log.event(LogLevel::error, "compromise-mode-failed", {{"cause", failure}});
+    co_await pause_for(kPauseAfterFailure);
   }
 }
 

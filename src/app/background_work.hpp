@@ -7,6 +7,7 @@
 #include "audit/audit_chain.hpp"
 #include "audit/audit_checkpoints.hpp"
 #include "base/clock.hpp"
+#include "incidents/mode_switch.hpp"
 #include "mail/outbox.hpp"
 #include "observe/log.hpp"
 #include "runtime/workers.hpp"
@@ -32,6 +33,7 @@ class BackgroundWork {
     BulkLogoutService& bulk_logouts;
     AccountService& accounts;
     UnderAttack& under_attack;
+    ModeSwitch& modes;
     AuditChain& audit_chain;
     AuditCheckpoints& audit_checkpoints;
     std::chrono::days audit_retention;  // 0: for ever
@@ -63,6 +65,7 @@ class BackgroundWork {
   Task<void> watch_keyring();
   Task<void> tend_keys();
   Task<void> watch_attacks();
+  Task<void> end_mode();
   Task<void> sweep();
   Task<void> end_sessions_in_bulk();
   Task<void> link_audit();

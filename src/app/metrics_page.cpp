@@ -54,6 +54,15 @@ void fill_metrics(Metrics& metrics, MetricsSources sources) {
   metrics.add(counter, "safawinet_audit_refusals_unrecorded_total",
               "Refused logins that are not in the audit log: there were too many of them, or it could not be written.",
               [sources] { return static_cast<double>(sources.audit.unrecorded()); });
+  metrics.add(gauge, "safawinet_compromise_mode", "1 for the compromise mode that is in force on this node.", "mode",
+              [sources] {
+                const auto in_force = sources.mode.state()->mode;
+                Samples samples;
+                for (const auto mode : kCompromiseModes) {
+                  samples.push_back({std::string(name_of(mode)), mode == in_force ? 1.0 : 0.0});
+                }
+                return samples;
+              });
   // All of these stay zero without a shared cache.
   metrics.add(counter, "safawinet_cache_errors_total",
               "Calls of the shared cache, and attempts to connect to it, that failed.",

@@ -1,6 +1,7 @@
 // What /metrics shows, and where each figure comes from.
 #pragma once
 
+#include "access/compromise_mode.hpp"
 #include "accounts/passwords.hpp"
 #include "accounts/under_attack.hpp"
 #include "api/resource_servers_api.hpp"
@@ -25,6 +26,7 @@ struct MetricsSources {
   const Passwords& passwords;
   const UnderAttack& under_attack;
   const AuditLog& audit;
+  const ModeInForce& mode;
   const http::Server& server;
 };
 

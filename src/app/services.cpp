@@ -218,6 +218,7 @@ void Services::make(std::uint16_t port) {
   auto on_keys = [this](std::string_view states) { keyring_watch->hear(states); };
   feed.emplace(*database, clock, settings.revocation.lease, &clock, std::move(on_keys));
   audit.emplace(clock, random, MacKey(root->derive("audit")));
+  make_mode_switch();
   checkpoint_key.emplace(root->derive("audit-checkpoint"));
   audit_chain.emplace(AuditChain::Parts{
       .database = *database,
@@ -248,6 +249,7 @@ void Services::make(std::uint16_t port) {
   const SessionService::Parts session_parts{.database = *database,
                                             .feed = *feed,
                                             .keyring = *keyring,
+                                            .mode = mode_in_force,
                                             .audit = *audit,
                                             .outbox = *outbox,
                                             .letters = *letters,
@@ -270,7 +272,7 @@ void Services::make(std::uint16_t port) {
                                         .audit = *audit,
                                         .clock = clock,
                                         .random = random});
-  guard.emplace(*keyring, *feed, clock, public_url, audience);
+  guard.emplace(*keyring, *feed, mode_in_force, clock, public_url, audience);
   make_passwords();
   under_attack.emplace(UnderAttack::Parts{.database = *database,
                                           .audit = *audit,
@@ -280,8 +282,12 @@ void Services::make(std::uint16_t port) {
   attempts.emplace(*database, clock, MacKey(root->derive("attempts")), [this] { return under_attack->is_on(); });
   known_origins.emplace(*database, clock, MacKey(root->derive("known-origins")));
   make_limits();
-  api_keys.emplace(
-      ApiKeys::Parts{.database = *database, .audit = *audit, .limits = *limits, .clock = clock, .random = random});
+  api_keys.emplace(ApiKeys::Parts{.database = *database,
+                                  .audit = *audit,
+                                  .limits = *limits,
+                                  .mode = mode_in_force,
+                                  .clock = clock,
+                                  .random = random});
   session_finder.emplace(SessionFinder::Parts{.database = *database,
                                               .keyring = *keyring,
                                               .api_keys = *api_keys,
@@ -302,6 +308,7 @@ void Services::make_accounts() {
                             .known_origins = *known_origins,
                             .under_attack = *under_attack,
                             .limits = *limits,
+                            .mode = mode_in_force,
                             .audit = *audit,
                             .outbox = *outbox,
                             .letters = *letters,
@@ -341,6 +348,23 @@ void Services::make_passwords() {
     rules.blocklist = &blocklist.emplace(*std::move(list));
   }
   passwords.emplace(*hash_pool, PasswordPolicy(std::move(rules)));
+}
+
+void Services::make_mode_switch() {
+  auto on_change = [this](const ModeState& before, const ModeState& after) {
+    if (before.mode == after.mode && before.expires_at == after.expires_at) return;  // another reason
+    const auto until = after.expires_at ? to_rfc3339(*after.expires_at) : std::string();
+    const auto level = after.mode == CompromiseMode::normal ? LogLevel::info : LogLevel::warning;
+    log.event(
+        level, "compromise-mode",
+        {{"mode", name_of(after.mode)}, {"actor", std::string_view(after.actor)}, {"until", std::string_view(until)}});
+  };
+  mode_switch.emplace(ModeSwitch::Parts{.database = *database,
+                                        .audit = *audit,
+                                        .clock = clock,
+                                        .in_force = mode_in_force,
+                                        .on_change = std::move(on_change)});
+  feed->also_read([this] { return mode_switch->look(); });
 }
 
 void Services::make_limits() {
@@ -426,7 +450,12 @@ std::filesystem::path Services::hand_over(const EmailAddress& email, const Secre
 }
 
 void Services::make_api() {
-  auth_api.emplace(*accounts, *sessions, *guard);
+  auto origins = settings.http.cors_origins;
+  origins.push_back(public_url);
+  auth_api.emplace(api::AuthApi::Parts{.accounts = *accounts,
+                                       .sessions = *sessions,
+                                       .guard = *guard,
+                                       .origins = api::BrowserOrigins(std::move(origins))});
   users_api.emplace(*accounts);
   sessions_api.emplace(*sessions);
   users_admin_api.emplace(api::UsersAdminApi::Parts{.accounts = *accounts,
@@ -448,6 +477,8 @@ void Services::make_api() {
                                                               .clock = clock});
   audit_api.emplace(*audit_chain, *audit_checkpoints, clock);
   under_attack_api.emplace(*under_attack);
+  mode_api.emplace(*mode_switch, api::ModeApi::Usual{.access_lifetime = settings.tokens.access_lifetime,
+                                                     .refresh_grace = settings.sessions.refresh_grace});
   pages_api.emplace(*accounts);
   idempotency.emplace(*database, clock, MacKey(root->derive("idempotency")));
   const auto described = api::routes(api::Apis{});
@@ -457,6 +488,7 @@ void Services::make_api() {
                                            .keyring = *keyring,
                                            .limits = *limits,
                                            .process = process,
+                                           .mode = mode_in_force,
                                            .issuer = public_url,
                                            .jwks_url = public_url + "/.well-known/jwks.json",
                                            .jwks_max_age = settings.keys.jwks_max_age,
@@ -472,6 +504,7 @@ void Services::make_api() {
                        .finding = &*find_api,
                        .resource_servers = &*resource_servers_api,
                        .audit = &*audit_api,
+                       .modes = &*mode_api,
                        .api_keys = &*api_keys_api,
                        .keyring = &*keys_api,
                        .under_attack = &*under_attack_api,
@@ -487,6 +520,7 @@ void Services::make_api() {
                                            .bulk_logouts = *bulk_logouts,
                                            .accounts = *accounts,
                                            .under_attack = *under_attack,
+                                           .modes = *mode_switch,
                                            .audit_chain = *audit_chain,
                                            .audit_checkpoints = *audit_checkpoints,
                                            .audit_retention = settings.audit.retention,

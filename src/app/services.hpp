@@ -8,11 +8,13 @@
 #include <vector>
 
 #include "access/api_keys.hpp"
+#include "access/compromise_mode.hpp"
 #include "accounts/account_service.hpp"
 #include "accounts/administration.hpp"
 #include "accounts/assistance.hpp"
 #include "accounts/user_import.hpp"
 #include "accounts/user_making.hpp"
+#include "api/mode_api.hpp"
 #include "api/pipeline.hpp"
 #include "api/routes.hpp"
 #include "app/background_work.hpp"
@@ -23,6 +25,7 @@
 #include "cache/redis/redis_rate_limiter.hpp"
 #include "config/settings.hpp"
 #include "evidence/session_finder.hpp"
+#include "incidents/mode_switch.hpp"
 #include "mail/outbox.hpp"
 #include "mail/transport.hpp"
 #include "observe/log.hpp"
@@ -73,6 +76,7 @@ struct Services {
   DataFolder folder;
   MasterKey master_key;
   api::ProcessState process;
+  ModeInForce mode_in_force;
   std::unique_ptr<Workers> workers;
   std::unique_ptr<sql::Database> database;
   std::unique_ptr<HashPool> hash_pool;
@@ -84,6 +88,7 @@ struct Services {
   std::optional<RevocationFeed> feed;
   std::optional<AuditLog> audit;
   std::optional<CheckpointKey> checkpoint_key;
+  std::optional<ModeSwitch> mode_switch;
   std::optional<AuditChain> audit_chain;
   std::optional<AuditCheckpoints> audit_checkpoints;
   std::optional<Outbox> outbox;
@@ -122,6 +127,7 @@ struct Services {
   std::optional<api::ResourceServersApi> resource_servers_api;
   std::optional<api::AuditApi> audit_api;
   std::optional<api::UnderAttackApi> under_attack_api;
+  std::optional<api::ModeApi> mode_api;
   std::optional<api::PagesApi> pages_api;
   std::optional<api::PublicApi> public_api;
   std::optional<api::Idempotency> idempotency;
@@ -131,6 +137,7 @@ struct Services {
 
  private:
   void load_keys();
+  void make_mode_switch();
   void make_limits();
   void make_accounts();
   void make_passwords();

@@ -111,6 +111,13 @@ struct BoundedText {
   bool operator==(const BoundedText&) const = default;
 };
 
+// A member that is sent only when it has a value, where a std::optional is sent as null. Only ever sent.
+template <class T>
+struct Omissible {
+  using Inner = T;
+  std::optional<T> value;
+};
+
 }  // namespace safawinet
 
 #include "base/json_impl.hpp"  // the templates' bodies

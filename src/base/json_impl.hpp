@@ -11,6 +11,10 @@ inline constexpr bool kIsOptional = false;
 template <class T>
 inline constexpr bool kIsOptional<std::optional<T>> = true;
 template <class T>
+inline constexpr bool kIsOmissible = false;
+template <class T>
+inline constexpr bool kIsOmissible<Omissible<T>> = true;
+template <class T>
 inline constexpr bool kIsVector = false;
 template <class T>
 inline constexpr bool kIsVector<std::vector<T>> = true;
@@ -159,7 +163,7 @@ boost::json::object schema_of_described() {
     using Member = MemberType<T, Descriptor>;
     const std::string_view name = json_names::kCamelCase<Descriptor>;
     properties[name] = schema_of<Member>();
-    if (!kIsOptional<Member>) required.emplace_back(name);
+    if (!kIsOptional<Member> && !kIsOmissible<Member>) required.emplace_back(name);
   });
   boost::json::object schema{{"type", "object"}, {"properties", std::move(properties)}};
   if (!required.empty()) schema["required"] = std::move(required);
@@ -197,6 +201,8 @@ void append_json(std::string& out, const T& value) {
     } else {
       out += "null";
     }
+  } else if constexpr (json_detail::kIsOmissible<T>) {
+    append_json(out, *value.value);
   } else if constexpr (json_detail::kIsVector<T>) {
     out += '[';
     bool is_first = true;
@@ -210,8 +216,12 @@ void append_json(std::string& out, const T& value) {
     out += '{';
     std::size_t skip_comma = 1;
     boost::mp11::mp_for_each<json_detail::Members<T>>([&](auto descriptor) {
+      const auto& member = value.*descriptor.pointer;
+      if constexpr (json_detail::kIsOmissible<std::remove_cvref_t<decltype(member)>>) {
+        if (!member.value) return;
+      }
       out += std::string_view(json_names::kMemberPrefix<decltype(descriptor)>).substr(std::exchange(skip_comma, 0));
-      append_json(out, value.*descriptor.pointer);
+      append_json(out, member);
     });
     out += '}';
   }
@@ -223,6 +233,8 @@ boost::json::object schema_of() {
     return JsonType<T>::schema();
   } else if constexpr (json_detail::kIsOptional<T>) {
     return json_detail::nullable(schema_of<typename T::value_type>());
+  } else if constexpr (json_detail::kIsOmissible<T>) {
+    return schema_of<typename T::Inner>();
   } else if constexpr (json_detail::kIsVector<T>) {
     return {{"type", "array"}, {"items", schema_of<typename T::value_type>()}};
   } else {

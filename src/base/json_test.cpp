@@ -361,6 +361,21 @@ TEST(ToJson, WritesNumbersInFull) {
   EXPECT_EQ(to_json(std::nan("")), "null");
 }
 
+struct Letter {
+  Omissible<std::string> greeting;
+  std::string text;
+  Omissible<std::int64_t> pages;
+};
+BOOST_DESCRIBE_STRUCT(Letter, (), (greeting, text, pages))
+
+TEST(ToJson, LeavesOutWhatIsOmissibleAndNotThere) {
+  EXPECT_EQ(to_json(Letter{.greeting = {"Dear Ada"}, .text = "a", .pages = {3}}),
+            R"({"greeting":"Dear Ada","text":"a","pages":3})");
+  EXPECT_EQ(to_json(Letter{.greeting = {}, .text = "a", .pages = {}}), R"({"text":"a"})");
+  EXPECT_EQ(boost::json::value_to<std::vector<std::string>>(schema_of<Letter>().at("required")),
+            std::vector<std::string>{"text"});
+}
+
 TEST(ToJson, AppendsBehindWhatIsThere) {
   std::string out = "[";
   append_json(out, Nothing{});

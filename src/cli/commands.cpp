@@ -38,6 +38,7 @@ void add_commands(CLI::App& app, int& exit_code) {
   add_user(app, exit_code);
   add_session(app, exit_code);
   add_logout(app, exit_code);
+  add_mode(app, exit_code);
   add_api_key(app, exit_code);
   add_keys(app, exit_code);
   add_audit(app, exit_code);

@@ -24,6 +24,7 @@ void add_context(CLI::App& app, int& exit_code);
 void add_user(CLI::App& app, int& exit_code);
 void add_session(CLI::App& app, int& exit_code);
 void add_logout(CLI::App& app, int& exit_code);
+void add_mode(CLI::App& app, int& exit_code);
 void add_api_key(CLI::App& app, int& exit_code);
 void add_keys(CLI::App& app, int& exit_code);
 void add_audit(CLI::App& app, int& exit_code);

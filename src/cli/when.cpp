@@ -26,13 +26,7 @@ std::optional<std::int64_t> seconds_of(char unit) {
   }
 }
 
-}  // namespace
-
-std::optional<Time> parse_when(std::string_view text, Time now, Direction direction) {
-  if (const auto moment = parse_rfc3339(text)) return moment;
-  if (text.size() == 10) {
-    if (const auto day = parse_rfc3339(std::string(text) + "T00:00:00Z")) return day;
-  }
+std::optional<std::chrono::seconds> parse_length(std::string_view text) {
   if (text.size() < 2) return std::nullopt;
   const auto unit = seconds_of(text.back());
   std::int64_t count = 0;
@@ -41,8 +35,19 @@ std::optional<Time> parse_when(std::string_view text, Time now, Direction direct
   if (!unit || error != std::errc() || end != end_of_count || count < 0 || count > kLongestSeconds / *unit) {
     return std::nullopt;
   }
-  const std::chrono::seconds distance(count * *unit);
-  return direction == Direction::past ? now - distance : now + distance;
+  return std::chrono::seconds(count * *unit);
+}
+
+}  // namespace
+
+std::optional<Time> parse_when(std::string_view text, Time now, Direction direction) {
+  if (const auto moment = parse_rfc3339(text)) return moment;
+  if (text.size() == 10) {
+    if (const auto day = parse_rfc3339(std::string(text) + "T00:00:00Z")) return day;
+  }
+  const auto distance = parse_length(text);
+  if (!distance) return std::nullopt;
+  return direction == Direction::past ? now - *distance : now + *distance;
 }
 
 std::string when_text(std::string_view text, std::string_view option, Direction direction) {
@@ -51,6 +56,13 @@ std::string when_text(std::string_view text, std::string_view option, Direction 
   if (moment) return to_rfc3339(*moment);
   throw Failure(std::string(option) + " is no moment: " + std::string(text),
                 "a time such as 2026-11-28T12:00:00Z, a day such as 2026-11-28, or a distance such as 12h or 7d",
+                kUsage);
+}
+
+std::int64_t seconds_of_length(std::string_view text, std::string_view option) {
+  const auto length = parse_length(text);
+  if (length) return length->count();
+  throw Failure(std::string(option) + " is no length of time: " + std::string(text), "such as 90s, 30m, 2h or 7d",
                 kUsage);
 }
 

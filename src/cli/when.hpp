@@ -1,6 +1,7 @@
 // Moments as people type them.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,5 +18,8 @@ std::optional<Time> parse_when(std::string_view text, Time now, Direction direct
 
 // The same as the API takes it, with the clock of this machine. Throws Failure (usage), naming `option`.
 std::string when_text(std::string_view text, std::string_view option, Direction direction = Direction::past);
+
+// "90s", "30m", "2h", "7d", "2w" in seconds. Throws Failure (usage), naming `option`.
+std::int64_t seconds_of_length(std::string_view text, std::string_view option);
 
 }  // namespace safawinet::cli

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "cli/failure.hpp"
+
 namespace safawinet::cli {
 namespace {
 
@@ -27,6 +29,14 @@ TEST(When, RefusesWhatItWouldHaveToGuess) {
   for (const auto* text : {"", "d", "7", "7 d", "-7d", "7y", "yesterday", "2026-13-01", "2026-01-02 03:04", "1.5h",
                            "99999999999999999999d", "9223372036854775807w"}) {
     EXPECT_EQ(read(text), "none") << text;
+  }
+}
+
+TEST(When, ReadsLengths) {
+  EXPECT_EQ(seconds_of_length("2h", "--for"), 7'200);
+  EXPECT_EQ(seconds_of_length("0s", "--for"), 0);
+  for (const auto* text : {"", "2", "h", "-2h", "2026-11-28", "2 h", "2H"}) {
+    EXPECT_THROW(seconds_of_length(text, "--for"), Failure) << text;
   }
 }
 

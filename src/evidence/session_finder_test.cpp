@@ -35,6 +35,7 @@ class SessionFinderTest : public ::testing::TestWithParam<sql::testing::Engine> 
   ApiKeys api_keys_{{.database = at_work_.database,
                      .audit = at_work_.audit,
                      .limits = at_work_.limits,
+                     .mode = at_work_.mode_in_force,
                      .clock = at_work_.clock,
                      .random = at_work_.random}};
   SessionFinder finder_{{.database = at_work_.database,

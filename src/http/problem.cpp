@@ -52,6 +52,8 @@ const ProblemType& problem_type(ErrorCode code) {
   static constexpr ProblemType kToken{422, "invalid-token", "The link or code is not valid (any more)."};
   static constexpr ProblemType kForbidden{403, "forbidden", "You may not do this."};
   static constexpr ProblemType kNotVerified{403, "email-not-verified", "The e-mail address must be confirmed first."};
+  static constexpr ProblemType kOrigin{403, "origin-not-allowed", "Pages of this origin may not do this."};
+  static constexpr ProblemType kFrozen{403, "frozen", "This is suspended for a while, for the safety of all accounts."};
   static constexpr ProblemType kNotFound{404, "not-found", "There is no such thing here."};
   static constexpr ProblemType kMethod{405, "method-not-allowed", "The method is not allowed here."};
   static constexpr ProblemType kConflict{409, "conflict", "This is not possible in the present state."};
@@ -75,6 +77,10 @@ const ProblemType& problem_type(ErrorCode code) {
       return kForbidden;
     case ErrorCode::email_not_verified:
       return kNotVerified;
+    case ErrorCode::origin_not_allowed:
+      return kOrigin;
+    case ErrorCode::frozen:
+      return kFrozen;
     case ErrorCode::not_found:
       return kNotFound;
     case ErrorCode::method_not_allowed:
@@ -107,7 +113,7 @@ Response to_response(const Error& error, std::string_view request_id) {
     response.body += ':' + std::to_string(figure);
   }
   response.body += '}';
-  if (type.status == 429 || type.status == 503) {
+  if (type.status == 429 || type.status == 503 || error.retry_after) {
     response.with("Retry-After", std::to_string(error.retry_after.value_or(kUsualRetry).count()));
   }
   if (error.code == ErrorCode::unauthenticated) response.with("WWW-Authenticate", R"(Bearer error="invalid_token")");

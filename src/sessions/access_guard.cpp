@@ -24,10 +24,11 @@ TokenStanding standing_of(const AccessClaims& claims) {
 
 }  // namespace
 
-AccessGuard::AccessGuard(const Published<Keyring>& keyring, const RevocationFeed& feed, const Clock& clock,
-                         std::string issuer, std::string audience, std::size_t limit)
+AccessGuard::AccessGuard(const Published<Keyring>& keyring, const RevocationFeed& feed, const ModeInForce& mode,
+                         const Clock& clock, std::string issuer, std::string audience, std::size_t limit)
     : keyring_(keyring),
       feed_(feed),
+      mode_(mode),
       clock_(clock),
       issuer_(std::move(issuer)),
       audience_(std::move(audience)),
@@ -40,7 +41,7 @@ Result<Caller> AccessGuard::authenticate(std::string_view token) {
   const auto now = clock_.now();
   const auto verified = find_or_verify(token, now);
   if (!verified) return std::unexpected(verified.error());
-  if (now >= verified->expires_at) return not_authenticated("expired");
+  if (now >= end_of(verified->issued_at, verified->expires_at)) return not_authenticated("expired");
   const auto index = feed_.index();
   if (index->is_dead(verified->standing)) return not_authenticated("revoked");
   if (clock_.monotonic() >= lease_held_until) return lease_has_run_out();
@@ -52,11 +53,19 @@ Result<Caller> AccessGuard::authenticate(std::string_view token) {
 
 Result<AccessClaims> AccessGuard::inspect(std::string_view token) const {
   const auto lease_held_until = feed_.lease_held_until();
-  auto claims = read_claims(token, *keyring_.get(), clock_.now());
+  const auto now = clock_.now();
+  auto claims = read_claims(token, *keyring_.get(), now);
   if (!claims) return claims;
+  claims->expires_at = std::chrono::floor<std::chrono::seconds>(end_of(claims->issued_at, claims->expires_at));
+  if (now >= claims->expires_at) return not_authenticated("expired");
   if (feed_.index()->is_dead(standing_of(*claims))) return not_authenticated("revoked");
   if (clock_.monotonic() >= lease_held_until) return lease_has_run_out();
   return claims;
+}
+
+Time AccessGuard::end_of(Time issued_at, Time expires_at) const {
+  const auto at_most = mode_.effects().access_lifetime_at_most;
+  return at_most ? std::min<Time>(expires_at, issued_at + *at_most) : expires_at;
 }
 
 std::size_t AccessGuard::remembered() const {
@@ -116,6 +125,7 @@ Result<AccessGuard::Verified> AccessGuard::verify(std::string_view token, const 
   return Verified{.standing = standing_of(*claims),
                   .role = parse_role(claims->role).value(),
                   .authenticated_at = claims->authenticated_at,
+                  .issued_at = claims->issued_at,
                   .expires_at = claims->expires_at};
 }
 

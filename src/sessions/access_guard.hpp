@@ -9,6 +9,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "access/compromise_mode.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/published.hpp"
@@ -25,8 +26,8 @@ inline constexpr std::size_t kVerifiedTokensLimit = 65'536;
 class AccessGuard {
  public:
   // `limit`: tokens remembered at the most, in each of two generations.
-  AccessGuard(const Published<Keyring>& keyring, const RevocationFeed& feed, const Clock& clock, std::string issuer,
-              std::string audience, std::size_t limit = kVerifiedTokensLimit);
+  AccessGuard(const Published<Keyring>& keyring, const RevocationFeed& feed, const ModeInForce& mode,
+              const Clock& clock, std::string issuer, std::string audience, std::size_t limit = kVerifiedTokensLimit);
 
   // Errors: unauthenticated, whatever is wrong with the token; unavailable while the lease is not held.
   Result<Caller> authenticate(std::string_view token);
@@ -42,6 +43,7 @@ class AccessGuard {
     TokenStanding standing;
     Role role = Role::customer;
     Time authenticated_at;
+    Time issued_at;
     Time expires_at;
   };
   struct Entry {
@@ -60,6 +62,9 @@ class AccessGuard {
   };
   static constexpr std::size_t kShards = 16;
 
+  // What a token says of its end counts as far as the compromise mode lets it: one that was issued before the mode was
+  // raised is refused when one that is issued now would be.
+  [[nodiscard]] Time end_of(Time issued_at, Time expires_at) const;
   Result<Verified> find_or_verify(std::string_view token, Time now);
   [[nodiscard]] Result<AccessClaims> read_claims(std::string_view token, const Keyring& keyring, Time now) const;
   Result<Verified> verify(std::string_view token, const Keyring& keyring, Time now) const;
@@ -67,6 +72,7 @@ class AccessGuard {
 
   const Published<Keyring>& keyring_;
   const RevocationFeed& feed_;
+  const ModeInForce& mode_;
   const Clock& clock_;
   const std::string issuer_;
   const std::string audience_;

@@ -19,7 +19,8 @@ class AccessGuardTest : public ::testing::Test {
     return caller ? ErrorCode::conflict : caller.error().code;
   }
   AccessGuard guard_for(std::string issuer, std::string audience, std::size_t limit = kVerifiedTokensLimit) {
-    return {at_work_.keyring, at_work_.feed, at_work_.clock, std::move(issuer), std::move(audience), limit};
+    return {at_work_.keyring,    at_work_.feed, at_work_.mode_in_force, at_work_.clock, std::move(issuer),
+            std::move(audience), limit};
   }
 
   SessionsAtWork at_work_{sql::testing::kEngines.front()};
@@ -68,6 +69,28 @@ TEST_F(AccessGuardTest, a_remembered_token_expires) {
   at_work_.clock.advance(std::chrono::seconds(1));
   at_work_.run(at_work_.feed.catch_up());
   EXPECT_EQ(refusal(tokens.access_token.reveal()), ErrorCode::unauthenticated);
+}
+
+TEST_F(AccessGuardTest, a_token_from_before_a_mode_lives_no_longer_than_one_of_now) {
+  const auto tokens = at_work_.sign_in(user_);
+  const auto token = tokens.access_token.reveal();
+  EXPECT_TRUE(at_work_.guard.authenticate(token));
+  at_work_.clock.advance(std::chrono::seconds(90));
+  at_work_.run(at_work_.feed.catch_up());
+  at_work_.mode_in_force.set({.mode = CompromiseMode::watch, .reason = {}, .actor = {}, .since = {}, .expires_at = {}});
+  EXPECT_TRUE(at_work_.guard.authenticate(token));
+  EXPECT_EQ(at_work_.guard.inspect(token)->expires_at - at_work_.guard.inspect(token)->issued_at,
+            std::chrono::minutes(5));
+  at_work_.mode_in_force.set(
+      {.mode = CompromiseMode::contain, .reason = {}, .actor = {}, .since = {}, .expires_at = {}});
+  EXPECT_EQ(refusal(token), ErrorCode::unauthenticated);
+  EXPECT_FALSE(at_work_.guard.inspect(token));
+  const auto fresh = at_work_.sign_in(user_);
+  EXPECT_EQ(fresh.expires_in, std::chrono::seconds(60));
+  EXPECT_TRUE(at_work_.guard.authenticate(fresh.access_token.reveal()));
+  at_work_.clock.advance(std::chrono::seconds(60));
+  at_work_.run(at_work_.feed.catch_up());
+  EXPECT_EQ(refusal(fresh.access_token.reveal()), ErrorCode::unauthenticated);
 }
 
 TEST_F(AccessGuardTest, a_remembered_token_is_dead_once_it_is_revoked) {

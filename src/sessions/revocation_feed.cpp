@@ -126,10 +126,15 @@ void RevocationFeed::abandon_waiting() {
   waiting_.clear();
 }
 
+Task<void> RevocationFeed::read_all() {
+  co_await read();
+  if (also_read_) co_await also_read_();
+}
+
 Task<void> RevocationFeed::catch_up() {
   const auto began = clock_.monotonic();
   co_await database_.prove_current();
-  co_await read();
+  co_await read_all();
   renew_lease(began);
 }
 
@@ -141,7 +146,7 @@ Task<void> RevocationFeed::follow(std::function<void(const std::string&)> on_fai
     std::string failure;
     try {
       // What is new is published first: the proof may take its time.
-      co_await read();
+      co_await read_all();
       if (const auto now = clock_.monotonic(); now >= renewal_due) {
         co_await catch_up();
         renewal_due = now + interval;

@@ -66,6 +66,10 @@ class RevocationFeed {
   // meanwhile is kept as well.
   Task<void> reload();
 
+  // What else this node must know to say yes: awaited with each reading that follow() and catch_up() do, so that the
+  // lease vouches for it too. Before these are called.
+  void also_read(std::function<Task<void>()> reading) { also_read_ = std::move(reading); }
+
   // Until when this node may say yes to a token. Whoever uses index() reads this before it, and compares after.
   [[nodiscard]] MonotonicTime lease_held_until() const {
     return MonotonicTime(std::chrono::nanoseconds(held_until_.load()));
@@ -102,6 +106,7 @@ class RevocationFeed {
     bool* is_next_to_read = nullptr;  // in the frame of the one who waits
   };
 
+  Task<void> read_all();
   void end_turn(const std::exception_ptr& failure);
   [[nodiscard]] Position position();
   Task<Batch> read_from(const std::string& cursor);
@@ -117,6 +122,7 @@ class RevocationFeed {
   const std::chrono::milliseconds lease_;
   DatabaseClock* const database_clock_;
   const KeyStates on_keys_;
+  std::function<Task<void>()> also_read_;
   std::mutex taking_turns_;  // guards the three that follow
   bool is_turn_taken_ = false;
   std::vector<Waiting> sharing_;  // the reading that is under way

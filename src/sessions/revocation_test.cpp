@@ -135,6 +135,23 @@ TEST_P(RevocationTest, nothing_is_known_before_it_is_read) {
   EXPECT_FALSE(at_work_.is_accepted(tokens));
 }
 
+TEST_P(RevocationTest, the_lease_is_held_only_with_what_else_must_be_known) {
+  RevocationFeed feed(at_work_.database, at_work_.clock, testing::kLease);
+  bool can_be_read = false;
+  int readings = 0;
+  feed.also_read([&]() -> Task<void> {
+    ++readings;
+    if (!can_be_read) throw Unavailable("not there");
+    co_return;
+  });
+  EXPECT_THROW(at_work_.run(feed.catch_up()), Unavailable);
+  EXPECT_FALSE(feed.is_lease_held());
+  can_be_read = true;
+  at_work_.run(feed.catch_up());
+  EXPECT_TRUE(feed.is_lease_held());
+  EXPECT_EQ(readings, 2);
+}
+
 TEST_P(RevocationTest, a_node_that_starts_knows_what_was_revoked_before) {
   const auto tokens = at_work_.sign_in(at_work_.add_user());
   at_work_.by_hand("DELETE FROM refresh_sessions");
@@ -142,7 +159,8 @@ TEST_P(RevocationTest, a_node_that_starts_knows_what_was_revoked_before) {
   EXPECT_FALSE(later.is_lease_held());
   at_work_.run(later.catch_up());
   EXPECT_TRUE(later.is_lease_held());
-  AccessGuard guard(at_work_.keyring, later, at_work_.clock, at_work_.rules.issuer, at_work_.rules.audience);
+  AccessGuard guard(at_work_.keyring, later, at_work_.mode_in_force, at_work_.clock, at_work_.rules.issuer,
+                    at_work_.rules.audience);
   EXPECT_EQ(guard.authenticate(tokens.access_token.reveal()).error().code, ErrorCode::unauthenticated);
 }
 

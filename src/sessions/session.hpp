@@ -36,7 +36,8 @@ struct Session {
 struct IssuedTokens {
   SecretText access_token;
   SecretText refresh_token;
-  std::chrono::seconds expires_in{};  // of the access token
+  std::chrono::seconds expires_in{};       // of the access token
+  std::chrono::seconds session_ends_in{};  // unless it is used again: how long the refresh token is good for
 };
 
 // Whom an access token speaks for, after everything was checked.

@@ -65,7 +65,7 @@ Task<Result<IssuedTokens>> SessionService::refresh(const SecretText& token, Orig
     } catch (const Unavailable&) {
       // It may have been done: the row tells, and the grace makes it safe to ask again. Without grace it would look
       // like theft.
-      if (rules_.refresh_grace == std::chrono::seconds(0)) throw;
+      if (refresh_grace() == std::chrono::seconds(0)) throw;
     }
     if (rotated) co_return issue(*rotated, presented->key_id, now);
     const auto state = co_await store_.find(parts_.database, presented->session);
@@ -286,8 +286,9 @@ SessionService::Verdict SessionService::judge(const std::optional<SessionState>&
   if (generation == standing.generation) return Verdict::try_again;
   const bool is_predecessor = generation + 1 == standing.generation;
   // Without grace there is none, whatever the clocks of two nodes (or a clock that was set back) make of it.
-  const bool has_grace = rules_.refresh_grace > std::chrono::seconds(0);
-  if (is_predecessor && has_grace && now < state->rotated_at + rules_.refresh_grace) return Verdict::same_successor;
+  const auto grace = refresh_grace();
+  if (is_predecessor && grace > std::chrono::seconds(0) && now < state->rotated_at + grace)
+    return Verdict::same_successor;
   return Verdict::reuse;
 }
 
@@ -331,7 +332,7 @@ IssuedTokens SessionService::issue(const SessionStanding& standing, std::uint32_
   // Whole seconds, as the token has them; never past the session's end.
   const auto issued_at = std::chrono::floor<std::chrono::seconds>(now);
   const auto session_ends = std::chrono::floor<std::chrono::seconds>(standing.expires_at);
-  const auto expires_at = std::min<Time>(issued_at + rules_.access_lifetime, session_ends);
+  const auto expires_at = std::min<Time>(issued_at + parts_.mode.access_lifetime(rules_.access_lifetime), session_ends);
   const AccessClaims claims{.issuer = rules_.issuer,
                             .audience = rules_.audience,
                             .client_id = "safawinet",
@@ -349,7 +350,8 @@ IssuedTokens SessionService::issue(const SessionStanding& standing, std::uint32_
       .key_id = mac_key_id, .session = standing.id, .generation = static_cast<std::uint64_t>(standing.generation)};
   return {.access_token = SecretText(keyring->issue_access_token(claims)),
           .refresh_token = SecretText(keyring->format_refresh_token(refresh)),
-          .expires_in = std::chrono::duration_cast<std::chrono::seconds>(expires_at - issued_at)};
+          .expires_in = std::chrono::duration_cast<std::chrono::seconds>(expires_at - issued_at),
+          .session_ends_in = std::chrono::duration_cast<std::chrono::seconds>(session_ends - issued_at)};
 }
 
 }  // namespace safawinet

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "access/compromise_mode.hpp"
 #include "access/operator.hpp"
 #include "audit/audit_log.hpp"
 #include "audit/origin.hpp"
@@ -28,6 +29,7 @@
 
 namespace safawinet {
 
+// As the settings have it; a compromise mode makes the grace and the access tokens shorter.
 struct SessionRules {
   std::chrono::seconds refresh_grace{30};  // how long a predecessor still gets its successor; 0: never
   std::chrono::seconds idle{14 * 86400};   // life of a session that is not used
@@ -62,6 +64,7 @@ class SessionService {
     sql::Database& database;
     RevocationFeed& feed;
     const Published<Keyring>& keyring;
+    const ModeInForce& mode;
     AuditLog& audit;
     Outbox& outbox;
     const Letters& letters;
@@ -126,6 +129,7 @@ class SessionService {
   };
 
   [[nodiscard]] Verdict judge(const std::optional<SessionState>& state, std::int64_t generation, Time now) const;
+  [[nodiscard]] std::chrono::seconds refresh_grace() const { return parts_.mode.refresh_grace(rules_.refresh_grace); }
   // Whose target is a session or its user.
   Task<void> record(sql::Transaction& transaction, std::string_view action, UserId user, std::string target,
                     std::string reason, const Origin& origin);

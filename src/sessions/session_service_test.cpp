@@ -181,6 +181,18 @@ TEST_P(SessionServiceTest, the_grace_counts_from_the_rotation_and_repeats_do_not
   EXPECT_FALSE(at_work_.refresh(tokens.refresh_token));
 }
 
+TEST_P(SessionServiceTest, a_mode_takes_the_grace_away_and_makes_access_tokens_short) {
+  const auto first = at_work_.sign_in(user_);
+  EXPECT_EQ(first.expires_in, minutes(10));
+  at_work_.mode_in_force.set(
+      {.mode = CompromiseMode::contain, .reason = {}, .actor = {}, .since = {}, .expires_at = {}});
+  const auto second = at_work_.refresh(first.refresh_token);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->expires_in, minutes(1));
+  EXPECT_FALSE(at_work_.refresh(first.refresh_token)) << "reuse at once";
+  EXPECT_FALSE(at_work_.refresh(second->refresh_token));
+}
+
 TEST_P(StrictSessionServiceTest, without_grace_the_second_use_is_reuse) {
   const auto tokens = strict_.sign_in(strict_.add_user());
   const auto successor = strict_.refresh(tokens.refresh_token).value();

@@ -229,16 +229,18 @@ struct SessionsAtWork {
   Origin origin{.ip_address = "192.0.2.8", .network = "192.0.2.0/24", .user_agent = "curl/8", .request_id = "r-1"};
   SessionRules rules;
   RevocationFeed feed{database, clock, kLease};
+  ModeInForce mode_in_force;
   SessionService sessions{{.database = database,
                            .feed = feed,
                            .keyring = keyring,
+                           .mode = mode_in_force,
                            .audit = audit,
                            .outbox = outbox,
                            .letters = letters,
                            .clock = clock,
                            .random = random},
                           rules};
-  AccessGuard guard{keyring, feed, clock, rules.issuer, rules.audience};
+  AccessGuard guard{keyring, feed, mode_in_force, clock, rules.issuer, rules.audience};
 };
 
 }  // namespace safawinet::testing

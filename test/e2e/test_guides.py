@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import pathlib
+import subprocess
 import threading
 import time
 import types
@@ -13,11 +14,12 @@ from jwcrypto import jwk, jwt
 
 from harness.documents import blocks, run_in_one_shell
 from harness.people import PASSWORD, claims_of, new_address, signed_up_user, verified
-from harness.server import BINARY, EXEMPT, PUBLIC_URL, Server, environment, eventually
+from harness.server import BINARY, EXEMPT, PATIENCE_SECONDS, PUBLIC_URL, Server, environment, eventually
 
 VERIFYING = "docs/guides/verify-access-tokens.md"
 REFRESHING = "docs/guides/refresh.md"
 EMBEDDED = "docs/operating/embedded.md"
+BROWSER = "docs/guides/browser.md"
 
 
 def module_of(document: str, name: str, folder: pathlib.Path, block: int = 0):
@@ -442,3 +444,62 @@ def test_the_administrators_new_password_comes_by_mail(start_server, tmp_path):
     assert server.api().reset_password(mail.token, PASSWORD).status == 204
     assert server.api().login("admin@localhost", PASSWORD).status == 200
     assert not secret.exists()
+
+
+# --- in a browser
+
+# What a browser has around a page, as far as the example needs it: an origin, a cookie that scripts cannot see, locks.
+BROWSER_SHIM = """
+const origin = process.argv[2];
+let kept = "";
+const plain = globalThis.fetch;
+globalThis.fetch = async (url, options = {}) => {
+  const headers = { ...options.headers, Origin: origin };
+  if (options.credentials === "include" && kept) headers.Cookie = kept;
+  const answer = await plain(url, { ...options, headers });
+  for (const line of answer.headers.getSetCookie()) {
+    const [pair, ...attributes] = line.split("; ");
+    kept = attributes.includes("Max-Age=0") ? "" : pair;
+  }
+  return answer;
+};
+let last = Promise.resolve();
+const locks = { request: (name, work) => (last = last.catch(() => {}).then(work)) };
+Object.defineProperty(globalThis, "navigator", { value: { locks }, configurable: true });
+globalThis.jar = () => kept;
+"""
+BROWSER_STEPS = """
+const { SignedIn, LoggedOut } = await import(process.argv[3]);
+%s
+const steps = { user: user.email, me: me.email, cookie: jar().slice(0, 31) };
+const before = await signedIn.accessToken();
+const both = await Promise.all([signedIn.accessToken(before), signedIn.accessToken(before)]);
+steps.renewedOnce = both[0] === both[1] && both[0] !== before;
+const reloaded = new SignedIn(process.argv[4]);
+steps.reloaded = (await (await reloaded.fetch("/v1/users/me")).json()).email;
+await reloaded.logOut();
+steps.afterLogout = jar();
+steps.over = await reloaded.accessToken().then(() => false, (why) => why instanceof LoggedOut || why.message);
+console.log(JSON.stringify(steps));
+"""
+
+
+def test_the_browser_example_signs_in_refreshes_and_signs_out(start_server, tmp_path):
+    origin = "https://app.example.test"
+    server = start_server(EXEMPT | {"SAFAWINET__HTTP__CORS_ORIGINS": origin})
+    email = verified(server)
+    module, usage = blocks(BROWSER, "javascript")
+    (tmp_path / "signed_in.mjs").write_text(module.text)
+    assert "http://127.0.0.1:8080" in usage.text and "ada@example.com" in usage.text and PASSWORD in usage.text
+    used = usage.text.replace("127.0.0.1:8080", server.address).replace("ada@example.com", email)
+    (tmp_path / "page.mjs").write_text(BROWSER_SHIM + BROWSER_STEPS % used)
+    done = subprocess.run(
+        ["node", tmp_path / "page.mjs", origin, tmp_path / "signed_in.mjs", f"http://{server.address}"],
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "user": email, "me": email, "cookie": "__Host-safawinet-refresh=sf_rt_", "renewedOnce": True,
+        "reloaded": email, "afterLogout": "", "over": True,
+    }

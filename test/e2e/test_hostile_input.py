@@ -18,7 +18,7 @@ BODIES = {
     ("POST", "/v1/auth/resend-verification"): {"email": "hostile@example.test"},
     ("POST", "/v1/auth/forgot-password"): {"email": "hostile@example.test"},
     ("POST", "/v1/auth/reset-password"): {"token": "x", "newPassword": PASSWORD},
-    ("POST", "/v1/auth/login"): {"email": "hostile@example.test", "password": PASSWORD, "deviceName": "Device"},
+    ("POST", "/v1/auth/login"): {"email": "hostile@example.test", "password": PASSWORD, "deviceName": "Device", "delivery": "body"},
     ("POST", "/v1/auth/refresh"): {"refreshToken": "x"},
     ("POST", "/v1/auth/logout"): {"refreshToken": "x"},
     ("POST", "/v1/auth/force-logout"): {"userId": SOMEBODY, "reason": "why", "includeOwnSession": False},
@@ -29,6 +29,7 @@ BODIES = {
         "permissions": ["tokens:introspect"],
         "networks": ["192.0.2.0/24"],
     },
+    ("POST", "/v1/admin/mode"): {"mode": "contain", "reason": "why", "expiresIn": 60, "dryRun": True},
     ("POST", "/v1/audit/verify"): {"from": 1},
     ("POST", "/v1/audit/erase"): {"userId": SOMEBODY, "reason": "why"},
     ("POST", "/v1/admin/users"): {
@@ -59,6 +60,7 @@ REQUIRED = {
     "/v1/admin/users/{id}/enable": set(),
     "/v1/admin/users/{id}/role": {"role"},
     "/v1/admin/api-keys": {"name", "permissions"},
+    "/v1/admin/mode": {"mode"},
     "/v1/audit/verify": set(),
 }
 ROUTES = sorted(BODIES)

@@ -172,6 +172,8 @@ def test_the_servers_role_can_do_its_work_and_nothing_more(database: postgres.Da
         assert admin.force_logout_all().status == 200
         assert person.device.api.me().status == 401
         assert admin.post("/v1/audit/erase", {"userId": person.id, "reason": "asked for"}).json["rowsErased"] > 0
+        for mode in ("watch", "normal"):
+            assert admin.post("/v1/admin/mode", {"mode": mode}).status == 200
         answer = admin.post("/v1/audit/verify", {}).json
         assert answer["rows"] > 5 and answer["findings"] == [], answer
         assert server.api().get("/health").json["status"] == "ok"
@@ -185,6 +187,7 @@ def test_the_servers_role_can_do_its_work_and_nothing_more(database: postgres.Da
         "DELETE FROM audit_chain",
         "UPDATE audit_queue SET entry_mac = ''",
         "DELETE FROM audit_erasures",
+        "DELETE FROM compromise_mode",
         "UPDATE audit_anchor SET position = 0",
         "DROP TRIGGER sessions_deleted ON refresh_sessions",
         "ALTER TABLE refresh_sessions DISABLE TRIGGER ALL",

@@ -1,0 +1,68 @@
+// What each mode does.
+#include "access/compromise_mode.hpp"
+
+#include <gtest/gtest.h>
+
+namespace safawinet {
+namespace {
+
+using std::chrono::seconds;
+
+const Time kNow = parse_rfc3339("2026-11-28T12:00:00Z").value();
+
+ModeInForce& set(ModeInForce& in_force, CompromiseMode mode, std::optional<Time> expires_at = {}) {
+  in_force.set({.mode = mode, .reason = "leaked by Bob", .actor = "user:x", .since = kNow, .expires_at = expires_at});
+  return in_force;
+}
+
+TEST(CompromiseModeTest, a_name_is_read_back) {
+  for (const auto mode : kCompromiseModes) EXPECT_EQ(parse_compromise_mode(name_of(mode)), mode);
+  EXPECT_FALSE(parse_compromise_mode("Contain"));
+  EXPECT_FALSE(parse_compromise_mode(""));
+}
+
+TEST(CompromiseModeTest, normal_changes_nothing) {
+  const ModeInForce in_force;
+  EXPECT_EQ(in_force.access_lifetime(seconds(600)), seconds(600));
+  EXPECT_EQ(in_force.refresh_grace(seconds(30)), seconds(30));
+  EXPECT_TRUE(in_force.check_change_of_credentials(kNow));
+  EXPECT_FALSE(usual_length_of(CompromiseMode::normal));
+}
+
+TEST(CompromiseModeTest, every_other_mode_shortens_and_ends_by_itself) {
+  ModeInForce in_force;
+  for (const auto mode : {CompromiseMode::watch, CompromiseMode::contain, CompromiseMode::recover}) {
+    set(in_force, mode);
+    EXPECT_LT(in_force.access_lifetime(seconds(600)), seconds(600)) << name_of(mode);
+    EXPECT_EQ(in_force.access_lifetime(seconds(30)), seconds(30)) << "a mode makes nothing longer";
+    EXPECT_TRUE(usual_length_of(mode)) << name_of(mode);
+  }
+}
+
+TEST(CompromiseModeTest, the_grace_goes_with_contain_and_comes_back_with_normal) {
+  ModeInForce in_force;
+  EXPECT_EQ(set(in_force, CompromiseMode::watch).refresh_grace(seconds(30)), seconds(30));
+  EXPECT_EQ(set(in_force, CompromiseMode::contain).refresh_grace(seconds(30)), seconds(0));
+  EXPECT_EQ(set(in_force, CompromiseMode::recover).refresh_grace(seconds(30)), seconds(0));
+  EXPECT_EQ(set(in_force, CompromiseMode::normal).refresh_grace(seconds(30)), seconds(30));
+}
+
+TEST(CompromiseModeTest, contain_alone_freezes_credentials_and_says_until_when_and_not_why) {
+  ModeInForce in_force;
+  for (const auto mode : kCompromiseModes) {
+    const auto allowed = set(in_force, mode, kNow + seconds(90)).check_change_of_credentials(kNow);
+    EXPECT_EQ(allowed.has_value(), mode != CompromiseMode::contain) << name_of(mode);
+    if (allowed) continue;
+    EXPECT_EQ(allowed.error().code, ErrorCode::frozen);
+    EXPECT_EQ(allowed.error().retry_after, seconds(90));
+    EXPECT_NE(allowed.error().detail.text.find("2026-11-28T12:01:30"), std::string::npos);
+    EXPECT_EQ(allowed.error().detail.text.find("Bob"), std::string::npos);
+  }
+  const auto without_end = set(in_force, CompromiseMode::contain).check_change_of_credentials(kNow);
+  EXPECT_FALSE(without_end.error().retry_after);
+  const auto overdue = set(in_force, CompromiseMode::contain, kNow - seconds(5)).check_change_of_credentials(kNow);
+  EXPECT_EQ(overdue.error().retry_after, seconds(1)) << "in force until it is on record that it has ended";
+}
+
+}  // namespace
+}  // namespace safawinet
