@@ -384,8 +384,9 @@ void Services::make_limits() {
   } catch (const std::exception& error) {
     throw StartFailure(kExitFailed, error.what());
   }
+  // Of the master key and not of the root secret: nodes of several databases may count together.
   auto shared = std::make_unique<RedisRateLimiter>(workers->background(), std::move(address),
-                                                   MacKey(root->derive("rate-limits")), clock, random);
+                                                   MacKey(RootSecret::of(master_key).derive("rate-limits")), clock, random);
   shared_limits = shared.get();
   limits = std::move(shared);
 }

@@ -78,7 +78,8 @@ class MasterKey {
 class RootSecret {
  public:
   static RootSecret generate(Random& random);
-  // Of a database from before there were root secrets, whose keys were derived from the master key.
+  // Of a database from before there were root secrets, whose keys were derived from the master key; and for what those
+  // who have the same master key and other databases must agree on.
   static RootSecret of(const MasterKey& master_key);
   // None if it is not `MasterKey::kBytes` long.
   static std::optional<RootSecret> from(ByteView bytes);

@@ -29,6 +29,10 @@ BODIES = {
         "permissions": ["tokens:introspect"],
         "networks": ["192.0.2.0/24"],
     },
+    ("POST", "/v1/admin/keys/rotate"): {"purpose": "signing", "expectedActive": "another", "reason": "why"},
+    ("POST", "/v1/admin/keys/{kid}/distrust"): {"revoke": "none", "reason": "why"},
+    ("POST", "/v1/admin/under-attack"): {"state": "auto", "reason": "why", "expiresIn": 60},
+    ("POST", "/v1/admin/users/import"): {"users": [], "dryRun": True},
     ("POST", "/v1/admin/mode"): {"mode": "contain", "reason": "why", "expiresIn": 60, "dryRun": True},
     ("POST", "/v1/audit/verify"): {"from": 1},
     ("POST", "/v1/audit/erase"): {"userId": SOMEBODY, "reason": "why"},
@@ -60,6 +64,10 @@ REQUIRED = {
     "/v1/admin/users/{id}/enable": set(),
     "/v1/admin/users/{id}/role": {"role"},
     "/v1/admin/api-keys": {"name", "permissions"},
+    "/v1/admin/keys/rotate": set(),
+    "/v1/admin/keys/{kid}/distrust": set(),
+    "/v1/admin/under-attack": {"state", "reason"},
+    "/v1/admin/users/import": {"users"},
     "/v1/admin/mode": {"mode"},
     "/v1/audit/verify": set(),
 }
@@ -101,7 +109,7 @@ def everything(server: Server) -> list:
 
 def send(server: Server, route: tuple[str, str], body: bytes, content_type: str | None = "application/json"):
     method, path = route
-    path = path.replace("{id}", SOMEBODY)
+    path = path.replace("{id}", SOMEBODY).replace("{kid}", "1")
     reply = server.caller.request(method, path, body=body, headers={"Content-Type": content_type})
     assert reply.status < 500, (route, body[:200], reply)
     return reply
