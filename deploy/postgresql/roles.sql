@@ -16,7 +16,8 @@ GRANT USAGE ON SCHEMA public TO safawinet_server;
 
 GRANT SELECT ON schema_version TO safawinet_server;
 GRANT SELECT, INSERT, UPDATE, DELETE
-  ON users, refresh_sessions, one_time_tokens, mail_outbox, idempotent_answers, failed_attempts
+  ON users, refresh_sessions, one_time_tokens, mail_outbox, idempotent_answers, failed_attempts,
+     totp_factors, backup_codes, login_tickets
   TO safawinet_server;
 GRANT SELECT, INSERT, UPDATE ON keys, bulk_logouts, api_keys TO safawinet_server;
 GRANT SELECT, UPDATE ON session_epoch, database_probe TO safawinet_server;

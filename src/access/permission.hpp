@@ -19,6 +19,7 @@ enum class Permission {
   users_write,
   users_delete,
   users_export,
+  factors_reset,
   roles_write,
   sessions_read,
   sessions_find,

@@ -9,6 +9,8 @@
 namespace safawinet {
 namespace {
 
+constexpr std::chrono::minutes kTicketLifetime{5};
+
 struct TokenKind {
   std::string_view purpose;  // as stored
   std::chrono::seconds lifetime;
@@ -24,6 +26,8 @@ TokenKind kind_of(OneTimePurpose purpose) {
       return {"change-email", std::chrono::hours(1)};
     case OneTimePurpose::invite:
       return {"invitation", std::chrono::hours(24 * 7)};
+    case OneTimePurpose::login_ticket:
+      break;  // in a table of its own
   }
   std::unreachable();
 }
@@ -49,6 +53,8 @@ Mail letter_with(const Letters& letters, OneTimePurpose purpose, std::string_vie
       return letters.confirm_new_email(to, token);
     case OneTimePurpose::invite:
       return letters.invitation(to, token);
+    case OneTimePurpose::login_ticket:
+      break;  // is not mailed
   }
   std::unreachable();
 }
@@ -279,6 +285,10 @@ Task<Result<LoggedIn>> AccountService::log_in(Login login, Visitor visitor) {
     if (rehashed) co_await store_.set_rehashed(parts_.database, account->user.id, stored, *rehashed);
   }
   auto device = device_of(login, visitor);
+  if (account->credentials.has_second_factor) {
+    auto asked = co_await ask_for_second_factor(*account, std::move(device.name), visitor);
+    co_return std::unexpected(std::move(asked));
+  }
   auto tokens =
       co_await parts_.sessions.start(account->user.id, account->credentials.version, std::move(device), visitor.origin);
   if (!tokens) {
@@ -288,6 +298,28 @@ Task<Result<LoggedIn>> AccountService::log_in(Login login, Visitor visitor) {
   account->user.last_login_at = parts_.clock.now();
   LoggedIn logged_in{std::move(account->user), std::move(*tokens)};
   co_return logged_in;
+}
+
+Task<Error> AccountService::ask_for_second_factor(const UserWithCredentials& account, std::string device_name,
+                                                  const Visitor& visitor) {
+  const auto ticket = make_one_time_token(OneTimePurpose::login_ticket, parts_.random);
+  const auto now = parts_.clock.now();
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const auto epoch = co_await store_.find_epoch(transaction);
+    const LoginTicket row{.user = account.user.id,
+                          .credential_version = account.credentials.version,
+                          .epoch = epoch,
+                          .device_name = device_name};
+    co_await store_.insert_ticket(transaction, row, ticket.hash, now + kTicketLifetime, now);
+    co_await record(transaction, "user.second-factor-asked", Actor::anonymous(), account.user.id, visitor);
+    co_return true;
+  };
+  co_await parts_.database.transact(std::move(body));
+  Error error{.code = ErrorCode::second_factor_required};
+  error.texts.emplace_back("ticket", ticket.text.reveal());
+  error.lists.push_back({"factors", {"totp", "backup-code"}});
+  error.figures.emplace_back("expiresIn", std::chrono::seconds(kTicketLifetime).count());
+  co_return error;
 }
 
 Task<Result<User>> AccountService::get(UserId id) {
@@ -467,6 +499,7 @@ Task<Result<bool>> AccountService::ensure_superadmin(EmailAddress email, SecretT
 
 Task<void> AccountService::sweep() {
   co_await store_.delete_expired_tokens(parts_.database, parts_.clock.now());
+  co_await store_.delete_expired_tickets(parts_.database, parts_.clock.now());
   co_await parts_.attempts.sweep();
 }
 

@@ -7,14 +7,11 @@
 #include <vector>
 
 #include "base/encoding.hpp"
-#include "cache/rate_limiter.hpp"
 
 namespace safawinet {
 namespace {
 
 using sql::Statement;
-
-constexpr auto kLimit = kWrongPasswordsPerAccount;
 
 // Also where there is no row yet. A right password writes nothing. (SQLite has one writer.)
 constexpr Statement kLock{
@@ -34,7 +31,7 @@ using Failures = std::vector<Time>;
 
 // Those that count. What is further ahead than the window was written by a clock that was wrong; nearer ones count, so
 // that nodes whose clocks differ a little count together.
-Failures recent_failures(const sql::Rows& rows, Time now) {
+Failures recent_failures(const sql::Rows& rows, Time now, const RateLimit& limit) {
   Failures failures;
   if (rows.empty()) return failures;
   const auto text = rows.front().get<std::string>(0);
@@ -46,7 +43,7 @@ Failures recent_failures(const sql::Rows& rows, Time now) {
     if (error != std::errc() || (next != end && *next != ',')) throw sql::BadColumn("failed_at is no list of times");
     at = next == end ? end : next + 1;
     const Time failed_at{std::chrono::microseconds(microseconds)};
-    if (failed_at + kLimit.window > now && failed_at < now + kLimit.window) failures.push_back(failed_at);
+    if (failed_at + limit.window > now && failed_at < now + limit.window) failures.push_back(failed_at);
   }
   return failures;
 }
@@ -60,13 +57,13 @@ std::string to_text(const Failures& failures) {
 }
 
 // When so many have grown old that there is room for one; none: there is.
-std::optional<Time> locked_until(const Failures& failures) {
-  if (failures.size() < kLimit.count) return std::nullopt;
-  return failures[failures.size() - kLimit.count] + kLimit.window;
+std::optional<Time> locked_until(const Failures& failures, const RateLimit& limit) {
+  if (failures.size() < limit.count) return std::nullopt;
+  return failures[failures.size() - limit.count] + limit.window;
 }
 
-Status with_room(const Failures& failures, Time now) {
-  const auto until = locked_until(failures);
+Status with_room(const Failures& failures, Time now, const RateLimit& limit) {
+  const auto until = locked_until(failures, limit);
   if (!until) return {};
   return refuse(Error{.code = ErrorCode::too_many_requests,
                       .retry_after = std::chrono::ceil<std::chrono::seconds>(*until - now)});
@@ -74,25 +71,25 @@ Status with_room(const Failures& failures, Time now) {
 
 }  // namespace
 
-Task<Status> Attempts::may_try(std::string account) {
-  const auto rows = co_await database_.read(kFind, subject_of(account));
+Task<Status> Attempts::may_try(std::string account, RateLimit limit) {
+  const auto rows = co_await database_.read(kFind, subject_of(account, limit));
   const auto now = clock_.now();
-  co_return with_room(recent_failures(rows, now), now);
+  co_return with_room(recent_failures(rows, now, limit), now, limit);
 }
 
-Task<Status> Attempts::may_tell(std::string account, Verdict verdict) {
-  const auto subject = subject_of(account);
+Task<Status> Attempts::may_tell(std::string account, Verdict verdict, RateLimit limit) {
+  const auto subject = subject_of(account, limit);
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     co_await transaction.execute(kLock, subject);
     const auto rows = co_await transaction.execute(kFind, subject);
     const auto now = clock_.now();
-    auto failures = recent_failures(rows, now);
-    const auto room = with_room(failures, now);
+    auto failures = recent_failures(rows, now, limit);
+    const auto room = with_room(failures, now, limit);
     if (!room) co_return std::unexpected(room.error());
     if (verdict == Verdict::right) co_return true;
     failures.insert(std::ranges::upper_bound(failures, now), now);
     const auto text = to_text(failures);
-    const Time forget_at = failures.back() + kLimit.window;
+    const Time forget_at = failures.back() + limit.window;
     co_await transaction.execute(kPut, subject, text, forget_at);
     co_return true;
   };
@@ -102,18 +99,20 @@ Task<Status> Attempts::may_tell(std::string account, Verdict verdict) {
 }
 
 Task<Attempts::Failed> Attempts::get(std::string account) {
-  const auto rows = co_await database_.read(kFind, subject_of(account));
+  constexpr auto limit = kWrongPasswordsPerAccount;
+  const auto rows = co_await database_.read(kFind, subject_of(account, limit));
   const auto now = clock_.now();
   try {
-    const auto failures = recent_failures(rows, now);
-    co_return Failed{.count = static_cast<std::int64_t>(failures.size()), .locked_until = locked_until(failures)};
+    const auto failures = recent_failures(rows, now, limit);
+    co_return Failed{.count = static_cast<std::int64_t>(failures.size()),
+                     .locked_until = locked_until(failures, limit)};
   } catch (const sql::BadColumn&) {
-    co_return Failed{.count = kLimit.count, .locked_until = now + kLimit.window};
+    co_return Failed{.count = limit.count, .locked_until = now + limit.window};
   }
 }
 
-Task<bool> Attempts::forget(sql::Transaction& transaction, std::string account) {
-  const auto subject = subject_of(account);
+Task<bool> Attempts::forget(sql::Transaction& transaction, std::string account, RateLimit limit) {
+  const auto subject = subject_of(account, limit);
   co_await transaction.execute(kLock, subject);
   const auto rows = co_await transaction.execute(kForget, subject);
   co_return rows.affected > 0;
@@ -124,8 +123,8 @@ Task<void> Attempts::sweep() {
   co_await database_.write(kSweep, now);
 }
 
-std::string Attempts::subject_of(std::string_view account) const {
-  std::string text(kLimit.name);
+std::string Attempts::subject_of(std::string_view account, const RateLimit& limit) const {
+  std::string text(limit.name);
   text.append("\n").append(account);
   return to_base64url(key_.sign(as_bytes(text)));
 }

@@ -28,6 +28,8 @@ inline constexpr RateLimit kMailPerAddress{"mail-address", 5, std::chrono::hours
 inline constexpr RateLimit kMailPerNetwork{"mail-network", 30, std::chrono::hours(1)};
 inline constexpr RateLimit kRegistrationsPerNetwork{"registration-network", 100, std::chrono::hours(1)};
 inline constexpr RateLimit kWrongPasswordsPerAccount{"wrong-password", 10, std::chrono::minutes(15)};
+inline constexpr RateLimit kWrongTotpCodesPerUser{"wrong-totp-code", 5, std::chrono::minutes(15)};
+inline constexpr RateLimit kWrongBackupCodesPerUser{"wrong-backup-code", 10, std::chrono::minutes(15)};
 inline constexpr RateLimit kRefusedLoginsPerNetwork{"refused-login", 60, std::chrono::minutes(1)};  // are audit rows
 inline constexpr RateLimit kRefusalsPerUser{"refusal-user", 600, std::chrono::hours(1)};  // each is an audit row
 inline constexpr RateLimit kStrayUsesPerKey{"stray-use-key", 10,

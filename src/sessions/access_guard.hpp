@@ -42,6 +42,7 @@ class AccessGuard {
     TokenStanding standing;
     Role role = Role::customer;
     Time authenticated_at;
+    bool has_second_factor = false;
     Time expires_at;
   };
   struct Entry {
