@@ -55,12 +55,7 @@ Task<Result<LoginAnswer>> AuthApi::log_in(Call& call, LoginInput input) {
               .device_name = text_or_empty(input.device_name)};
   auto logged_in = co_await accounts_.log_in(std::move(login), call.visitor());
   if (!logged_in) co_return std::unexpected(std::move(logged_in.error()));
-  LoginAnswer answer{.access_token = std::move(logged_in->tokens.access_token),
-                     .refresh_token = std::move(logged_in->tokens.refresh_token),
-                     .token_type = "Bearer",
-                     .expires_in = logged_in->tokens.expires_in.count(),
-                     .user = to_answer(logged_in->user)};
-  co_return answer;
+  co_return to_answer(std::move(*logged_in));
 }
 
 Task<Result<RefreshAnswer>> AuthApi::refresh(Call& call, RefreshInput input) {

@@ -12,11 +12,11 @@
 #include <utility>
 #include <vector>
 
-#include "accounts/testing.hpp"
 #include "api/openapi.hpp"
 #include "api/pipeline.hpp"
 #include "api/routes.hpp"
 #include "base/json.hpp"
+#include "factors/testing.hpp"
 
 namespace safawinet::testing {
 
@@ -83,10 +83,10 @@ inline boost::json::object json_of(const http::Response& response) {
   return boost::json::parse(response.body).as_object();
 }
 
-struct ApiAtWork : AccountsAtWork {
+struct ApiAtWork : FactorsAtWork {
   explicit ApiAtWork(api::PipelineOptions pipeline_options = {}, std::vector<api::Route> further_routes = {},
                      LogLevel log_level = LogLevel::error)
-      : AccountsAtWork(sql::testing::kEngines.front()),
+      : FactorsAtWork(sql::testing::kEngines.front()),
         least_logged(log_level),
         options(std::move(pipeline_options)),
         further(std::move(further_routes)) {}
@@ -117,7 +117,8 @@ struct ApiAtWork : AccountsAtWork {
                             .audit = &audit_api,
                             .api_keys = &api_keys_api,
                             .pages = &pages_api,
-                            .open = &public_api});
+                            .open = &public_api,
+                            .factors = &factors_api});
     all.insert(all.end(), further.begin(), further.end());
     return all;
   }
@@ -147,7 +148,9 @@ struct ApiAtWork : AccountsAtWork {
                                       .sessions = sessions,
                                       .administration = administration,
                                       .assistance = assistance,
-                                      .making = user_making}};
+                                      .making = user_making,
+                                      .enrolment = enrolment}};
+  api::FactorsApi factors_api{enrolment, second_step};
   api::ForcedLogoutApi forced_logout_api{accounts, sessions};
   BulkLogoutService bulk_logouts{{.database = database,
                                   .feed = feed,

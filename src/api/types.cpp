@@ -1,5 +1,7 @@
 #include "api/types.hpp"
 
+#include <utility>
+
 #include <algorithm>
 
 #include "base/address.hpp"
@@ -54,6 +56,14 @@ std::expected<api::Network, FieldError> JsonType<api::Network>::decode(const boo
 }
 
 namespace api {
+
+LoginAnswer to_answer(LoggedIn logged_in) {
+  return {.access_token = std::move(logged_in.tokens.access_token),
+          .refresh_token = std::move(logged_in.tokens.refresh_token),
+          .token_type = "Bearer",
+          .expires_in = logged_in.tokens.expires_in.count(),
+          .user = to_answer(logged_in.user)};
+}
 
 UserAnswer to_answer(const User& user) {
   return {.id = user.id,

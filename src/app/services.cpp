@@ -52,6 +52,26 @@ RegistrationMode mode_of(config::Registration registration) {
   std::unreachable();
 }
 
+std::optional<Role> role_of(config::SecondFactorRequired required) {
+  switch (required) {
+    case config::SecondFactorRequired::from_none:
+      return std::nullopt;
+    case config::SecondFactorRequired::from_support:
+      return Role::support;
+    case config::SecondFactorRequired::from_admin:
+      return Role::admin;
+    case config::SecondFactorRequired::from_superadmin:
+      return Role::superadmin;
+  }
+  std::unreachable();
+}
+
+// "accounts.example.com" of an origin.
+std::string host_of(std::string_view origin) {
+  const auto begin = origin.find("//");
+  return std::string(begin == std::string_view::npos ? origin : origin.substr(begin + 2));
+}
+
 LogLevel level_of(config::LogLevel level) {
   switch (level) {
     case config::LogLevel::debug:
@@ -246,6 +266,31 @@ void Services::make_accounts() {
                                         .audit = *audit,
                                         .clock = clock,
                                         .random = random});
+  factor_codes.emplace(FactorCodes::Parts{.database = *database,
+                                          .accounts = *accounts,
+                                          .attempts = *attempts,
+                                          .limits = *limits,
+                                          .outbox = *outbox,
+                                          .letters = *letters,
+                                          .master_key = master_key,
+                                          .clock = clock});
+  enrolment.emplace(Enrolment::Parts{.database = *database,
+                                     .accounts = *accounts,
+                                     .sessions = *sessions,
+                                     .codes = *factor_codes,
+                                     .audit = *audit,
+                                     .outbox = *outbox,
+                                     .letters = *letters,
+                                     .master_key = master_key,
+                                     .clock = clock,
+                                     .random = random,
+                                     .issuer = host_of(public_url)});
+  second_step.emplace(SecondStep::Parts{.database = *database,
+                                        .accounts = *accounts,
+                                        .sessions = *sessions,
+                                        .codes = *factor_codes,
+                                        .audit = *audit,
+                                        .clock = clock});
   revocation_pages.emplace(*database, *feed, clock, MacKey(master_key.derive("revocation-cursor")));
 }
 
@@ -339,7 +384,9 @@ void Services::make_api() {
                                                     .sessions = *sessions,
                                                     .administration = *administration,
                                                     .assistance = *assistance,
-                                                    .making = *user_making});
+                                                    .making = *user_making,
+                                                    .enrolment = *enrolment});
+  factors_api.emplace(*enrolment, *second_step);
   forced_logout_api.emplace(*accounts, *sessions);
   bulk_logout_api.emplace(*bulk_logouts);
   find_api.emplace(*session_finder);
@@ -376,7 +423,8 @@ void Services::make_api() {
                        .audit = &*audit_api,
                        .api_keys = &*api_keys_api,
                        .pages = &*pages_api,
-                       .open = &*public_api};
+                       .open = &*public_api,
+                       .factors = &*factors_api};
   pipeline.emplace(make_pipeline(api::routes(apis), *request_metrics));
   keyring_watch.emplace(KeyringWatch::Parts{.database = *database,
                                             .master_key = master_key,
@@ -413,7 +461,8 @@ api::Pipeline Services::make_pipeline(std::vector<api::Route> routes, RequestMet
                                   .random = random};
   api::PipelineOptions options{.trusted_proxies = networks_of(settings.http.trusted_proxies),
                                .exempt_networks = networks_of(settings.limits.exempt_networks),
-                               .cors_origins = settings.http.cors_origins};
+                               .cors_origins = settings.http.cors_origins,
+                               .second_factor_required_from = role_of(settings.accounts.second_factor_required_from)};
   return api::Pipeline(with, std::move(routes), std::move(options));
 }
 

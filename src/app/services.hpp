@@ -22,6 +22,9 @@
 #include "cache/redis/redis_rate_limiter.hpp"
 #include "config/settings.hpp"
 #include "evidence/session_finder.hpp"
+#include "factors/enrolment.hpp"
+#include "factors/factor_codes.hpp"
+#include "factors/second_step.hpp"
 #include "mail/outbox.hpp"
 #include "mail/transport.hpp"
 #include "observe/log.hpp"
@@ -100,6 +103,9 @@ struct Services {
   std::optional<ApiKeys> api_keys;
   std::optional<Assistance> assistance;
   std::optional<UserMaking> user_making;
+  std::optional<FactorCodes> factor_codes;
+  std::optional<Enrolment> enrolment;
+  std::optional<SecondStep> second_step;
 
   std::optional<api::AuthApi> auth_api;
   std::optional<api::UsersApi> users_api;
@@ -111,6 +117,7 @@ struct Services {
   std::optional<api::ApiKeysApi> api_keys_api;
   std::optional<api::ResourceServersApi> resource_servers_api;
   std::optional<api::AuditApi> audit_api;
+  std::optional<api::FactorsApi> factors_api;
   std::optional<api::PagesApi> pages_api;
   std::optional<api::PublicApi> public_api;
   std::optional<api::Idempotency> idempotency;
