@@ -1,5 +1,5 @@
-// Wrong passwords and codes are counted exactly: however many are tried at once, on however many nodes, across restarts,
-// and however the account is spelt.
+// Wrong passwords and codes are counted exactly: however many are tried at once, on however many nodes, across
+// restarts, and however the account is spelt.
 #pragma once
 
 #include <cstdint>

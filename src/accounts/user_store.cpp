@@ -27,10 +27,10 @@ constexpr Statement kLockInOrderWithSuperadmins{"SELECT $1, $2",
                                                 "SELECT id FROM users WHERE id IN ($1, $2) OR (role = 'superadmin' AND "
                                                 "is_active AND email_verified_at IS NOT NULL) "
                                                 "ORDER BY id FOR UPDATE"};
-constexpr Statement kCredentialsById{"SELECT " USER_COLUMNS
-                                     ", password_hash, credential_version, " HAS_SECOND_FACTOR " FROM users WHERE id = $1"};
-constexpr Statement kCredentialsByEmail{"SELECT " USER_COLUMNS
-                                        ", password_hash, credential_version, " HAS_SECOND_FACTOR " FROM users WHERE email = $1"};
+constexpr Statement kCredentialsById{"SELECT " USER_COLUMNS ", password_hash, credential_version, " HAS_SECOND_FACTOR
+                                     " FROM users WHERE id = $1"};
+constexpr Statement kCredentialsByEmail{"SELECT " USER_COLUMNS ", password_hash, credential_version, " HAS_SECOND_FACTOR
+                                        " FROM users WHERE email = $1"};
 constexpr Statement kSearch{
     "SELECT " USER_COLUMNS
     " FROM users "

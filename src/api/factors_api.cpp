@@ -26,7 +26,8 @@ Task<Result<StepUpAnswer>> FactorsApi::step_up(Call& call, StepUpInput input) {
 Task<Result<FactorsAnswer>> FactorsApi::get(Call& call) {
   const auto state = co_await enrolment_.get(call.caller->user);
   FactorsAnswer answer;
-  if (state.totp) answer.totp = TotpState{.enrolled_at = state.totp->confirmed_at, .last_used_at = state.totp->last_used_at};
+  if (state.totp)
+    answer.totp = TotpState{.enrolled_at = state.totp->confirmed_at, .last_used_at = state.totp->last_used_at};
   answer.backup_codes_left = state.backup_codes_left;
   co_return answer;
 }
@@ -49,8 +50,8 @@ Task<Result<BackupCodesAnswer>> FactorsApi::confirm_totp(Call& call, CodeInput i
 }
 
 Task<Result<NoContent>> FactorsApi::remove_totp(Call& call, PasswordAndCodeInput input) {
-  const auto removed = co_await enrolment_.remove_totp(*call.caller, std::move(input.password), std::move(input.code),
-                                                       call.visitor());
+  const auto removed =
+      co_await enrolment_.remove_totp(*call.caller, std::move(input.password), std::move(input.code), call.visitor());
   if (!removed) co_return std::unexpected(removed.error());
   co_return NoContent{};
 }

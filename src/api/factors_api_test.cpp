@@ -11,13 +11,13 @@
 namespace safawinet {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::UnorderedElementsAre;
 using testing::field_of;
 using testing::get;
+using ::testing::HasSubstr;
 using testing::json_of;
 using testing::json_text;
 using testing::post;
+using ::testing::UnorderedElementsAre;
 
 std::string problem_of(const http::Response& response) {
   const auto type = std::string(json_of(response).at("type").as_string());
@@ -35,17 +35,17 @@ std::vector<std::string> marked_routes() {
 }
 
 TEST(StepUpRoutes, AreThoseThatGrantRevealOrDestroyAndNoneThatContains) {
-  EXPECT_THAT(marked_routes(),
-              UnorderedElementsAre("POST /v1/admin/users", "GET /v1/admin/users/export",
-                                   "POST /v1/admin/users/{id}/role", "DELETE /v1/admin/users/{id}",
-                                   "DELETE /v1/admin/users/{id}/factors", "GET /v1/audit/export",
-                                   "POST /v1/audit/erase", "POST /v1/admin/api-keys"));
+  EXPECT_THAT(marked_routes(), UnorderedElementsAre("POST /v1/admin/users", "GET /v1/admin/users/export",
+                                                    "POST /v1/admin/users/{id}/role", "DELETE /v1/admin/users/{id}",
+                                                    "DELETE /v1/admin/users/{id}/factors", "GET /v1/audit/export",
+                                                    "POST /v1/audit/erase", "POST /v1/admin/api-keys"));
 }
 
 TEST(StepUpRoutes, AreMarkedInWhatDescribesThem) {
   const auto routes = api::routes(api::Apis{});
   EXPECT_THAT(api::openapi_document(routes, "https://id.example.com", "1"), HasSubstr("POST /v1/auth/step-up"));
-  EXPECT_THAT(api::routes_json(routes), HasSubstr(R"("path":"/v1/audit/erase","access":"superadmin","rateClass":"operator","stepUp":true)"));
+  EXPECT_THAT(api::routes_json(routes),
+              HasSubstr(R"("path":"/v1/audit/erase","access":"superadmin","rateClass":"operator","stepUp":true)"));
   EXPECT_THAT(api::docs_page(routes, {}, "1"), HasSubstr("superadmin, step-up"));
 }
 
@@ -88,8 +88,8 @@ TEST_F(FactorsApiTest, who_lacks_the_permission_is_told_so_and_not_challenged) {
 TEST_F(FactorsApiTest, the_first_step_answers_with_a_ticket) {
   at_work_.sign_up("ada@example.com");
   at_work_.enrol(at_work_.log_in("ada@example.com").value());
-  const auto login = post("/v1/auth/login", R"({"email":"ada@example.com","password":")" +
-                                                std::string(testing::kPassword) + R"("})");
+  const auto login =
+      post("/v1/auth/login", R"({"email":"ada@example.com","password":")" + std::string(testing::kPassword) + R"("})");
   const auto asked = at_work_.send(login);
   EXPECT_EQ(asked.status, 403U);
   const auto problem = json_of(asked);
@@ -98,18 +98,16 @@ TEST_F(FactorsApiTest, the_first_step_answers_with_a_ticket) {
   EXPECT_EQ(problem.at("expiresIn"), 300);
   const auto ticket = std::string(problem.at("ticket").as_string());
   EXPECT_THAT(ticket, HasSubstr("sf_lt_"));
-  const auto wrong = at_work_.send(
-      post("/v1/auth/login/second-factor", R"({"ticket":")" + ticket + R"(","code":"000000"})"));
+  const auto wrong =
+      at_work_.send(post("/v1/auth/login/second-factor", R"({"ticket":")" + ticket + R"(","code":"000000"})"));
   EXPECT_EQ(wrong.status, 401U);
   EXPECT_EQ(problem_of(wrong), "invalid-code");
 }
 
 class RequiredFactorTest : public ::testing::Test {
  protected:
-  testing::ApiAtWork at_work_{{.trusted_proxies = {},
-                               .exempt_networks = {},
-                               .cors_origins = {},
-                               .second_factor_required_from = Role::admin}};
+  testing::ApiAtWork at_work_{
+      {.trusted_proxies = {}, .exempt_networks = {}, .cors_origins = {}, .second_factor_required_from = Role::admin}};
 };
 
 TEST_F(RequiredFactorTest, whoever_must_have_one_and_has_not_can_only_enrol) {

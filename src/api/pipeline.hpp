@@ -1,7 +1,7 @@
 // What happens to every request around its handler, in this order:
 //
-//   request id → client address → route → origin (CORS) → credential → permission → proof → rate class → idempotency key →
-//   handler → headers → access log and metrics
+//   request id → client address → route → origin (CORS) → credential → permission → proof → rate class → idempotency
+//   key → handler → headers → access log and metrics
 //
 // Each stage stands where it stands for a reason, given in pipeline.cpp. docs/life-of-a-request.md walks through it.
 #pragma once
@@ -32,7 +32,8 @@ struct PipelineOptions {
   std::vector<IpNetwork> trusted_proxies;
   std::vector<IpNetwork> exempt_networks;
   std::vector<std::string> cors_origins;
-  // People of this role and above use a permission only in a session that a second factor has proved. None: nobody must.
+  // People of this role and above use a permission only in a session that a second factor has proved. None: nobody
+  // must.
   std::optional<Role> second_factor_required_from{};
 };
 

@@ -61,7 +61,7 @@ struct Error {
   std::vector<FieldError> fields{};
   std::optional<std::chrono::seconds> retry_after{};
   std::chrono::seconds max_age{};  // of step_up_required: how long ago the proof may have been
-  std::vector<std::pair<std::string_view, std::int64_t>> figures{};  // for programs; each name is a constant
+  std::vector<std::pair<std::string_view, std::int64_t>> figures{};            // for programs; each name is a constant
   std::vector<std::pair<std::string_view, std::string>> texts{};               // the same
   std::vector<std::pair<std::string_view, std::vector<std::string>>> lists{};  // the same
 };

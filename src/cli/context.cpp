@@ -118,8 +118,7 @@ void end_session(Desk& desk, const Context& context, const Tokens& tokens) {
 }
 
 ApiResponse post(HttpClient& client, std::string_view path, const boost::json::object& body) {
-  return client.send(
-      {.method = "POST", .target = std::string(path), .body = SecretText(boost::json::serialize(body))});
+  return client.send({.method = "POST", .target = std::string(path), .body = SecretText(boost::json::serialize(body))});
 }
 
 // The second step of a login, with the ticket that the first one gave.

@@ -23,8 +23,7 @@ namespace {
 constexpr std::size_t kUsualLimit = 200;
 constexpr std::size_t kPage = 200;
 constexpr std::string_view kConnectionGroup = "Which server";
-constexpr std::array<std::string_view, 6> kNounsOfServers{"user",    "factor",  "session",
-                                                             "logout", "api-key", "audit"};
+constexpr std::array<std::string_view, 6> kNounsOfServers{"user", "factor", "session", "logout", "api-key", "audit"};
 
 bool is_of_command(char c) { return (c >= 'a' && c <= 'z') || c == '-'; }
 

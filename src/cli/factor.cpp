@@ -118,8 +118,7 @@ void add_remove(CLI::App& noun, int& exit_code) {
                         [options](Desk& desk) {
                           const auto password = ask_password(desk, options->is_from_stdin);
                           const auto code = ask_code(desk, options->code);
-                          desk.api().remove_with(kTotp,
-                                                 {{"password", std::string(password.reveal())}, {"code", code}});
+                          desk.api().remove_with(kTotp, {{"password", std::string(password.reveal())}, {"code", code}});
                           desk.print_done("Removed your second factor. Your other sessions have ended.",
                                           boost::json::object{{"removed", true}});
                         });
@@ -129,17 +128,17 @@ void add_remove(CLI::App& noun, int& exit_code) {
 
 void add_backup_codes(CLI::App& noun, int& exit_code) {
   auto options = std::make_shared<Options>();
-  auto& verb = add_verb(noun, exit_code,
-                        {.name = "backup-codes",
-                         .description = "Make new backup codes; the earlier ones are good for nothing any more",
-                         .example = "safawinet factor backup-codes"},
-                        [options](Desk& desk) {
-                          const auto password = ask_password(desk, options->is_from_stdin);
-                          const auto code = ask_code(desk, options->code);
-                          print_codes(desk, desk.api().post(
-                                                std::string(kFactors) + "/backup-codes",
-                                                {{"password", std::string(password.reveal())}, {"code", code}}));
-                        });
+  auto& verb =
+      add_verb(noun, exit_code,
+               {.name = "backup-codes",
+                .description = "Make new backup codes; the earlier ones are good for nothing any more",
+                .example = "safawinet factor backup-codes"},
+               [options](Desk& desk) {
+                 const auto password = ask_password(desk, options->is_from_stdin);
+                 const auto code = ask_code(desk, options->code);
+                 print_codes(desk, desk.api().post(std::string(kFactors) + "/backup-codes",
+                                                   {{"password", std::string(password.reveal())}, {"code", code}}));
+               });
   add_password_option(verb, options);
   add_code_option(verb, options);
 }

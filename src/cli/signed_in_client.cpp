@@ -138,8 +138,7 @@ Tokens SignedInClient::step_up(const Tokens& used) {
   if (factors.status != 200) fail(refusal_of(factors));
   const auto json = parse_json(factors.body);
   const bool has_factor = json && json->is_object() && !object_at(json->get_object(), "totp").empty();
-  const auto otherwise =
-      "log in right before it (" + login_hint(context_) + "), or use an API key with the permission";
+  const auto otherwise = "log in right before it (" + login_hint(context_) + "), or use an API key with the permission";
   console_.note("This needs to know again that it is you.");
   boost::json::object body;
   if (has_factor) {

@@ -274,28 +274,27 @@ std::pair<CLI::App*, std::shared_ptr<Act>> add_act(CLI::App& noun, int& exit_cod
 
 void add_reset_factors(CLI::App& noun, int& exit_code) {
   auto given = std::make_shared<Act>();
-  auto& verb =
-      add_verb(noun, exit_code,
-               {.name = "reset-factors",
-                .description = "Take away the second factor of a user who has lost it, and sign them out",
-                .example = "safawinet user reset-factors ada@example.com --reason 'Lost phone, identity checked'"},
-               [given](Desk& desk) {
-                 const auto user = get_user(desk.api(), given->user);
-                 if (!is_set(user, "hasSecondFactor")) {
-                   desk.print_done(text_at(user, "email") + " has no second factor.", user);
-                   return;
-                 }
-                 const auto preview = "This takes the second factor away from, and signs out, " + name_of_user(user) +
-                                      ". From then on the password is enough to log in.";
-                 const Plan plan{.preview = preview,
-                                 .question = "Take it away?",
-                                 .seen = boost::json::object{{"dryRun", true}, {"user", user}}};
-                 if (!may_go_on(desk, *given->consent, plan)) return;
-                 desk.api().remove(std::string(kPath) + "/" + text_at(user, "id") + "/factors",
-                                   {{"reason", given->reason}});
-                 desk.print_done("Took the second factor of " + text_at(user, "email") + " away.",
-                                 boost::json::object{{"userId", text_at(user, "id")}});
-               });
+  auto& verb = add_verb(
+      noun, exit_code,
+      {.name = "reset-factors",
+       .description = "Take away the second factor of a user who has lost it, and sign them out",
+       .example = "safawinet user reset-factors ada@example.com --reason 'Lost phone, identity checked'"},
+      [given](Desk& desk) {
+        const auto user = get_user(desk.api(), given->user);
+        if (!is_set(user, "hasSecondFactor")) {
+          desk.print_done(text_at(user, "email") + " has no second factor.", user);
+          return;
+        }
+        const auto preview = "This takes the second factor away from, and signs out, " + name_of_user(user) +
+                             ". From then on the password is enough to log in.";
+        const Plan plan{.preview = preview,
+                        .question = "Take it away?",
+                        .seen = boost::json::object{{"dryRun", true}, {"user", user}}};
+        if (!may_go_on(desk, *given->consent, plan)) return;
+        desk.api().remove(std::string(kPath) + "/" + text_at(user, "id") + "/factors", {{"reason", given->reason}});
+        desk.print_done("Took the second factor of " + text_at(user, "email") + " away.",
+                        boost::json::object{{"userId", text_at(user, "id")}});
+      });
   verb.add_option("user", given->user, "Id or e-mail address")->type_name("USER")->required();
   verb.add_option("--reason", given->reason, "Why, for the record")->type_name("TEXT")->required();
   given->consent = add_consent(verb);

@@ -43,8 +43,7 @@ Task<Result<TotpOffer>> Enrolment::offer_totp(Caller caller, SecretText password
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     const auto user = co_await users_.lock(transaction, caller.user);
     if (!user) co_return refuse(ErrorCode::unauthenticated);  // deleted at this moment
-    const bool is_offered =
-        co_await store_.offer(transaction, caller.user, sealed, account->credentials.version, now);
+    const bool is_offered = co_await store_.offer(transaction, caller.user, sealed, account->credentials.version, now);
     if (!is_offered) co_return refuse(ErrorCode::conflict, "You have a second factor already: remove it first.");
     AuditEntry entry{.action = "user.second-factor-offered",
                      .outcome = AuditOutcome::done,
@@ -83,8 +82,7 @@ Task<Result<std::vector<SecretText>>> Enrolment::confirm_totp(Caller caller, Sec
     const bool is_confirmed = co_await store_.confirm(transaction, user->id, checked->sealed, used, now);
     if (!is_confirmed) co_return changed_meanwhile();
     auto codes = co_await make_codes(transaction, user->id, checked->sealed);
-    const auto proved =
-        co_await parts_.sessions.prove_again(transaction, caller.session, user->id, checked->methods());
+    const auto proved = co_await parts_.sessions.prove_again(transaction, caller.session, user->id, checked->methods());
     if (!proved) co_return std::unexpected(proved.error());
     const Change change{.action = "user.second-factor-added",
                         .what_happened = "A second factor was added to your account",

@@ -42,8 +42,8 @@ struct FactorState {
   std::int64_t backup_codes_left = 0;
 };
 
-// Each change raises the version of the credentials, ends the other sessions and the logins that are half done, withdraws
-// one-time tokens, is on record, and is told to the user by mail, in one transaction.
+// Each change raises the version of the credentials, ends the other sessions and the logins that are half done,
+// withdraws one-time tokens, is on record, and is told to the user by mail, in one transaction.
 //
 // Threading: any event loop. Errors besides those named: overloaded (hashing), too_many_requests, Unavailable.
 class Enrolment {

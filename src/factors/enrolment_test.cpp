@@ -12,15 +12,15 @@ namespace safawinet {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::SizeIs;
-using ::testing::StartsWith;
 using testing::faults_of;
+using ::testing::HasSubstr;
 using testing::kOtherPassword;
 using testing::kPassword;
 using testing::kWrongPassword;
 using testing::refusal_of;
 using testing::secret;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
 
 constexpr std::string_view kAda = "ada@example.com";
 
@@ -31,15 +31,14 @@ class EnrolmentTest : public ::testing::Test {
     return at_work_.log_in(kAda).value();
   }
   Result<TotpOffer> offer(const LoggedIn& person, std::string_view password = kPassword) {
-    return at_work_.run(
-        at_work_.enrolment.offer_totp(at_work_.caller_of(person), secret(password), at_work_.visitor));
+    return at_work_.run(at_work_.enrolment.offer_totp(at_work_.caller_of(person), secret(password), at_work_.visitor));
   }
   Result<std::vector<SecretText>> confirm(const LoggedIn& person, const SecretText& code) {
     return at_work_.run(at_work_.enrolment.confirm_totp(at_work_.caller_of(person), code, at_work_.visitor));
   }
   Status remove(const LoggedIn& person, std::string_view password, const SecretText& code) {
-    return at_work_.run(at_work_.enrolment.remove_totp(at_work_.caller_of(person), secret(password), code,
-                                                       at_work_.visitor));
+    return at_work_.run(
+        at_work_.enrolment.remove_totp(at_work_.caller_of(person), secret(password), code, at_work_.visitor));
   }
   Status reset(UserId target, Operator acting) {
     AdministrativeAct act{
@@ -55,8 +54,8 @@ TEST_F(EnrolmentTest, an_offer_needs_the_password_and_asks_for_nothing_yet) {
   const auto person = ada();
   EXPECT_THAT(faults_of(offer(person, kWrongPassword)), ElementsAre("/password wrong-password"));
   const auto offered = offer(person).value();
-  EXPECT_THAT(std::string(offered.uri.reveal()),
-              StartsWith("otpauth://totp/id.example.com:ada%40example.com?secret=" + std::string(offered.secret.reveal())));
+  EXPECT_THAT(std::string(offered.uri.reveal()), StartsWith("otpauth://totp/id.example.com:ada%40example.com?secret=" +
+                                                            std::string(offered.secret.reveal())));
   EXPECT_EQ(offered.secret.reveal().size(), 32U);
   EXPECT_THAT(std::string(offered.svg.reveal()), StartsWith("<svg"));
   EXPECT_EQ(offered.png[1], 'P');
@@ -106,8 +105,9 @@ TEST_F(EnrolmentTest, an_offer_ends_after_half_an_hour_and_with_a_change_of_the_
   const auto later = at_work_.log_in(kAda).value();
   EXPECT_EQ(refusal_of(confirm(later, at_work_.code_of(person.user.id))), ErrorCode::conflict);
   offer(later).value();
-  at_work_.run(at_work_.accounts.change_password(at_work_.caller_of(later), secret(kPassword), secret(kOtherPassword),
-                                                 at_work_.visitor))
+  at_work_
+      .run(at_work_.accounts.change_password(at_work_.caller_of(later), secret(kPassword), secret(kOtherPassword),
+                                             at_work_.visitor))
       .value();
   EXPECT_EQ(refusal_of(confirm(later, at_work_.code_of(person.user.id))), ErrorCode::conflict);
   EXPECT_FALSE(state(later).totp);

@@ -55,8 +55,8 @@ class FactorCodes {
 
   // Errors: invalid_code, also for a code that was used already and for a user without such a factor.
   Task<Result<CheckedCode>> check(UserId user, SecretText code, CodeOf of, const Visitor& visitor);
-  // Uses a code of a confirmed factor up, in a transaction that has locked the row of the user. False: somebody else was
-  // faster, or the factor is another one by now.
+  // Uses a code of a confirmed factor up, in a transaction that has locked the row of the user. False: somebody else
+  // was faster, or the factor is another one by now.
   Task<bool> use(sql::Transaction& transaction, CheckedCode checked);
 
  private:

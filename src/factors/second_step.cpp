@@ -36,9 +36,8 @@ Task<Result<LoggedIn>> SecondStep::log_in(SecretText ticket, SecretText code, Vi
   const auto checked = co_await parts_.codes.check(first_step->user, std::move(code), CodeOf::confirmed, visitor);
   if (!checked) co_return std::unexpected(checked.error());
 
-  const SignInProof proof{.credential_version = first_step->credential_version,
-                          .methods = checked->methods(),
-                          .epoch = first_step->epoch};
+  const SignInProof proof{
+      .credential_version = first_step->credential_version, .methods = checked->methods(), .epoch = first_step->epoch};
   const Device device{.name = first_step->device_name,
                       .user_agent = visitor.origin.user_agent,
                       .ip_address = visitor.origin.ip_address};

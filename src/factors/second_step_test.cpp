@@ -14,13 +14,13 @@ namespace safawinet {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::SizeIs;
 using testing::faults_of;
 using testing::kOtherPassword;
 using testing::kPassword;
 using testing::kWrongPassword;
 using testing::refusal_of;
 using testing::secret;
+using ::testing::SizeIs;
 
 constexpr std::string_view kAda = "ada@example.com";
 
@@ -124,17 +124,17 @@ TEST_P(SecondStepTest, a_ticket_ends_with_whatever_ends_the_sessions) {
   };
   dies("forced logout of the user", [&] { at_work_.force_logout(user, std::nullopt, user); });
   dies("the same of everybody", [&] { at_work_.force_logout(std::nullopt, std::nullopt, user); });
-  dies("disabled and enabled again", [&] {
-    at_work_.by_hand("UPDATE users SET is_active = false; UPDATE users SET is_active = true");
-  });
+  dies("disabled and enabled again",
+       [&] { at_work_.by_hand("UPDATE users SET is_active = false; UPDATE users SET is_active = true"); });
   const auto session = log_in(ticket(), code()).value();
   dies("sessions deleted by hand", [&] { at_work_.by_hand("DELETE FROM refresh_sessions"); });
   at_work_.clock.advance(kTotpStep);
   at_work_.run(at_work_.feed.catch_up());
   const auto another = log_in(ticket(), code()).value();
   dies("the password is changed", [&] {
-    at_work_.run(at_work_.accounts.change_password(at_work_.caller_of(another), secret(kPassword),
-                                                   secret(kOtherPassword), at_work_.visitor))
+    at_work_
+        .run(at_work_.accounts.change_password(at_work_.caller_of(another), secret(kPassword), secret(kOtherPassword),
+                                               at_work_.visitor))
         .value();
   });
 }
@@ -207,8 +207,8 @@ TEST_P(SecondStepTest, an_attempt_is_on_record_whoever_made_it) {
   log_in(ticket(), code()).value();
   EXPECT_EQ(at_work_.audited("user.second-factor-asked"), 2);
   EXPECT_EQ(at_work_.audited("user.code-refused"), 1);
-  EXPECT_EQ(at_work_.number("SELECT count(*) FROM audit_log WHERE action = 'user.logged-in' AND reason = 'pwd otp mfa'"),
-            1);
+  EXPECT_EQ(
+      at_work_.number("SELECT count(*) FROM audit_log WHERE action = 'user.logged-in' AND reason = 'pwd otp mfa'"), 1);
 }
 
 TEST_P(SecondStepTest, tickets_of_one_user_do_not_pile_up) {

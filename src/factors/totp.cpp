@@ -72,7 +72,8 @@ UsedSteps UsedSteps::parse(std::string_view text) {
 
 bool UsedSteps::refuses(std::int64_t step, Time now) const {
   const auto furthest = totp_step_of(now) + kTotpDriftSteps;
-  return std::ranges::any_of(steps_, [=](std::int64_t used) { return used == step || (used > step && used <= furthest); });
+  return std::ranges::any_of(steps_,
+                             [=](std::int64_t used) { return used == step || (used > step && used <= furthest); });
 }
 
 void UsedSteps::add(std::int64_t step) {

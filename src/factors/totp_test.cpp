@@ -30,9 +30,12 @@ TEST(Totp, GivesTheValuesOfRfc4226AppendixD) {
 }
 
 TEST(Totp, GivesTheValuesOfRfc6238AppendixBForSha1) {
-  const std::vector<std::pair<std::int64_t, std::string>> values{
-      {59, "94287082"},         {1'111'111'109, "07081804"},  {1'111'111'111, "14050471"},
-      {1'234'567'890, "89005924"}, {2'000'000'000, "69279037"}, {20'000'000'000, "65353130"}};
+  const std::vector<std::pair<std::int64_t, std::string>> values{{59, "94287082"},
+                                                                 {1'111'111'109, "07081804"},
+                                                                 {1'111'111'111, "14050471"},
+                                                                 {1'234'567'890, "89005924"},
+                                                                 {2'000'000'000, "69279037"},
+                                                                 {20'000'000'000, "65353130"}};
   for (const auto& [seconds, value] : values) {
     EXPECT_EQ(code(totp_step_of(at(seconds)), 8), value) << seconds;
     EXPECT_EQ(code(totp_step_of(at(seconds))), value.substr(2)) << "six digits are the last six of eight";

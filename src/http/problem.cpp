@@ -139,7 +139,8 @@ Response to_response(const Error& error, std::string_view request_id) {
     response.with("WWW-Authenticate", R"(Bearer error="insufficient_user_authentication", max_age=)" +
                                           std::to_string(error.max_age.count()));
   }
-  if (error.code == ErrorCode::invalid_credentials || error.code == ErrorCode::invalid_code) response.with("WWW-Authenticate", "Bearer");
+  if (error.code == ErrorCode::invalid_credentials || error.code == ErrorCode::invalid_code)
+    response.with("WWW-Authenticate", "Bearer");
   return response;
 }
 

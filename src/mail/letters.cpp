@@ -92,9 +92,8 @@ end them and choose a new password:
 {{link}}
 )"};
 
-constexpr Template kSecondFactorChanged{
-    "The second factor of your account was changed",
-    R"({{what}} at {{at}}. Other devices were signed out.
+constexpr Template kSecondFactorChanged{"The second factor of your account was changed",
+                                        R"({{what}} at {{at}}. Other devices were signed out.
 
 If it was not you, choose a new password at once, and tell the people who run this
 service:

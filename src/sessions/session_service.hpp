@@ -70,15 +70,15 @@ class SessionService {
   SessionService(Parts parts, SessionRules rules) : parts_(parts), rules_(std::move(rules)) {}
 
   // The end of a login. Refuses (invalid_credentials) if the account is no longer active, verified, and of the
-  // credentials that were checked, or has a second factor: a login cannot slip past a deactivation, a password change or
-  // a deletion that runs beside it.
+  // credentials that were checked, or has a second factor: a login cannot slip past a deactivation, a password change
+  // or a deletion that runs beside it.
   Task<Result<IssuedTokens>> start(UserId user, std::int64_t credential_version, Device device, Origin origin);
   // The same for a transaction of another feature, which has checked more; the tokens are issued after it.
   Task<Result<SessionStanding>> start_in(sql::Transaction& transaction, UserId user, const SignInProof& proof,
                                          Device device, const Origin& origin);
   [[nodiscard]] IssuedTokens issue(const SessionStanding& standing) const;
-  // For a transaction of another feature: its user has just proved who they are again. Refuses (unauthenticated) when it
-  // lives no more.
+  // For a transaction of another feature: its user has just proved who they are again. Refuses (unauthenticated) when
+  // it lives no more.
   Task<Result<SessionStanding>> prove_again(sql::Transaction& transaction, SessionId session, UserId user,
                                             std::string_view methods);
   // The second factor of its user is gone: its tokens say so from the next refresh on.

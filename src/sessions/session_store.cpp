@@ -175,9 +175,8 @@ Task<std::optional<SessionStanding>> SessionStore::insert(sql::Transaction& tran
   const auto signed_in =
       co_await transaction.execute(kSignIn, user, proof.credential_version, now, is_second_factor_proved);
   if (signed_in.empty()) co_return std::nullopt;
-  const auto inserted =
-      co_await transaction.execute(kInsert, id, user, now, deadlines.expires_at, deadlines.ends_at, device.name,
-                                   device.user_agent, device.ip_address, proof.methods);
+  const auto inserted = co_await transaction.execute(kInsert, id, user, now, deadlines.expires_at, deadlines.ends_at,
+                                                     device.name, device.user_agent, device.ip_address, proof.methods);
   if (proof.epoch && inserted.front().get<std::int64_t>(0) != *proof.epoch) co_return std::nullopt;
   co_return SessionStanding{.id = id,
                             .user = user,

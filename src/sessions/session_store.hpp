@@ -92,8 +92,8 @@ class SessionStore {
   Task<void> set_reason(sql::Transaction& transaction, const EndingReason& reason);
   Task<void> forget_reason(sql::Transaction& transaction);
 
-  // How many ended: sessions of an older epoch were dead already and do not count. Ending all of a user's ends the logins
-  // that are half done as well.
+  // How many ended: sessions of an older epoch were dead already and do not count. Ending all of a user's ends the
+  // logins that are half done as well.
   Task<std::int64_t> delete_one(sql::Transaction& transaction, SessionId id, UserId user);
   Task<std::int64_t> delete_all_of(sql::Transaction& transaction, UserId user, std::optional<SessionId> except);
   // None: there is no such user.
