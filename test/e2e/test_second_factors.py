@@ -201,6 +201,12 @@ def test_a_new_password_by_mail_signs_nobody_in_and_leaves_the_factor(shared_ser
 # --- races
 
 
+def one_got_in(replies) -> bool:
+    """The others came too late. Who was so late that the code was known to be used counts as a wrong one."""
+    statuses = [reply.status for reply in replies]
+    return statuses.count(200) == 1 and set(statuses) <= {200, 401, 429}
+
+
 def test_of_many_at_once_with_one_code_one_gets_in(shared_server):
     for _ in range(rounds(2)):
         person = signed_up_user(shared_server)
@@ -214,7 +220,7 @@ def test_of_many_at_once_with_one_code_one_gets_in(shared_server):
                 for one in tickets
             ],
         )
-        assert sorted(reply.status for reply in replies) == [200] + [401] * 11
+        assert one_got_in(replies)
 
 
 def test_of_many_at_once_with_one_backup_code_one_gets_in(shared_server, person, app):
@@ -226,7 +232,7 @@ def test_of_many_at_once_with_one_backup_code_one_gets_in(shared_server, person,
             for one in tickets
         ],
     )
-    assert sorted(reply.status for reply in replies) == [200] + [401] * 11
+    assert one_got_in(replies)
     assert person.api.get("/v1/users/me/factors").json["backupCodesLeft"] == 9
 
 
