@@ -34,7 +34,11 @@ json::object problem_schema() {
         "type": "object",
         "required": ["pointer", "code", "detail"],
         "properties": {"pointer": {"type": "string"}, "code": {"type": "string"}, "detail": {"type": "string"}}
-      }}
+      }},
+      "ticket": {"type": "string", "description": "of second-factor-required: for POST /v1/auth/login/second-factor"},
+      "factors": {"type": "array", "items": {"type": "string"}, "description": "of second-factor-required"},
+      "expiresIn": {"type": "integer", "description": "of second-factor-required: seconds"},
+      "maxAge": {"type": "integer", "description": "of step-up-required: seconds"}
     }
   })")
       .as_object();
@@ -125,7 +129,12 @@ json::object responses_of(const Route& route) {
     add("401", route.access.asks_for_step_up() ? "No valid credential, or one that was proved too long ago (RFC 9470)"
                                                : "No valid credential");
   }
-  if (permission) add("403", "Without the permission");
+  if (permission) add("403", "Without the permission, or without the second factor that the role asks for");
+  if (route.path == "/v1/auth/login") {
+    add("401", "The e-mail address or the password is wrong");
+    add("403", "Right, but the address is not confirmed; or a second factor is asked for: the problem has a ticket");
+  }
+  if (route.path == "/v1/auth/login/second-factor") add("401", "The code is wrong, or was used already");
   if (route.idempotency_key == IdempotencyKey::honoured) add("409", "The Idempotency-Key is of another request");
   if (route.rate_class == RateClass::mail || route.rate_class == RateClass::registration ||
       route.rate_class == RateClass::login || permission) {

