@@ -170,10 +170,10 @@ TEST_P(SecondStepTest, of_many_at_once_with_one_backup_code_one_gets_in) {
   EXPECT_EQ(successes(at_work_.run_together(std::move(tasks))), 1);
 }
 
-TEST_P(SecondStepTest, of_a_thousand_wrong_codes_at_once_five_get_a_verdict_and_then_the_right_one_none) {
+TEST_P(SecondStepTest, of_many_wrong_codes_at_once_five_get_a_verdict_and_then_the_right_one_none) {
   const auto one = ticket();
   std::vector<Task<Result<LoggedIn>>> tasks;
-  for (int i = 0; i < 1'000; ++i) {
+  for (int i = 0; i < 200; ++i) {
     auto guess = std::to_string(1'000'000 + i * 997).substr(1);
     if (guess == code(-1).reveal() || guess == code().reveal() || guess == code(1).reveal()) continue;
     tasks.push_back(at_work_.second_step_task(one, secret(guess)));
