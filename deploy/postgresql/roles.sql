@@ -17,7 +17,7 @@ GRANT USAGE ON SCHEMA public TO safawinet_server;
 GRANT SELECT ON schema_version TO safawinet_server;
 GRANT SELECT, INSERT, UPDATE, DELETE
   ON users, refresh_sessions, one_time_tokens, mail_outbox, idempotent_answers, failed_attempts, network_failures,
-     known_origins
+     known_origins, totp_factors, backup_codes, login_tickets
   TO safawinet_server;
 GRANT SELECT, INSERT, UPDATE ON keys, root_secret, bulk_logouts, api_keys TO safawinet_server;
 GRANT SELECT, INSERT ON master_keys TO safawinet_server;

@@ -24,6 +24,7 @@ constexpr std::array<Line, kPermissions> kTable{{
     {Permission::users_delete,      "users:delete",      Role::admin,      "delete users"},
     {Permission::users_export,      "users:export",      Role::admin,      "read all users, page by page"},
     {Permission::users_import,      "users:import",      Role::admin,      "bring users in from another system, with their password hashes"},
+    {Permission::factors_reset,     "factors:reset",     Role::admin,      "take away the second factor of a user who has lost it"},
     {Permission::roles_write,       "roles:write",       Role::admin,      "change roles, up to one's own"},
     {Permission::sessions_read,     "sessions:read",     Role::support,    "see the sessions of a user"},
     {Permission::sessions_find,     "sessions:find",     Role::support,    "find what a leaked token, a log line or an address belongs to"},

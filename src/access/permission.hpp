@@ -20,6 +20,7 @@ enum class Permission {
   users_delete,
   users_export,
   users_import,
+  factors_reset,
   roles_write,
   sessions_read,
   sessions_find,

@@ -9,6 +9,8 @@
 namespace safawinet {
 namespace {
 
+constexpr std::chrono::minutes kTicketLifetime{5};
+
 struct TokenKind {
   std::string_view purpose;  // as stored
   std::chrono::seconds lifetime;
@@ -24,6 +26,8 @@ TokenKind kind_of(OneTimePurpose purpose) {
       return {"change-email", std::chrono::hours(1)};
     case OneTimePurpose::invite:
       return {"invitation", std::chrono::hours(24 * 7)};
+    case OneTimePurpose::login_ticket:
+      break;  // in a table of its own
   }
   std::unreachable();
 }
@@ -49,6 +53,8 @@ Mail letter_with(const Letters& letters, OneTimePurpose purpose, std::string_vie
       return letters.confirm_new_email(to, token);
     case OneTimePurpose::invite:
       return letters.invitation(to, token);
+    case OneTimePurpose::login_ticket:
+      break;  // is not mailed
   }
   std::unreachable();
 }
@@ -300,8 +306,12 @@ Task<Result<LoggedIn>> AccountService::log_in(Login login, Visitor visitor) {
     if (rehashed) co_await store_.set_rehashed(parts_.database, user.id, credentials.password_hash, *rehashed);
   }
   auto device = device_of(login, visitor);
+  if (credentials.has_second_factor) {
+    auto asked = co_await ask_for_second_factor(checked->account, std::move(device.name), visitor);
+    co_return std::unexpected(std::move(asked));
+  }
   SessionService::InLogin remember = [&](sql::Transaction& transaction) {
-    return parts_.known_origins.remember(transaction, user.id, visitor.origin.network);
+    return remember_origin(transaction, user.id, visitor);
   };
   auto tokens = co_await parts_.sessions.start(user.id, credentials.version, std::move(device), visitor.origin,
                                                std::move(remember));
@@ -312,6 +322,10 @@ Task<Result<LoggedIn>> AccountService::log_in(Login login, Visitor visitor) {
   user.last_login_at = parts_.clock.now();
   LoggedIn logged_in{std::move(user), std::move(*tokens)};
   co_return logged_in;
+}
+
+Task<void> AccountService::remember_origin(sql::Transaction& transaction, UserId user, const Visitor& visitor) {
+  co_await parts_.known_origins.remember(transaction, user, visitor.origin.network);
 }
 
 // For every address the same steps, whether it has an account or not, and whether the device is known or not.
@@ -361,6 +375,28 @@ Task<Status> AccountService::count_unknown_token(const std::string& hash, const 
   auto may_tell = co_await parts_.attempts.may_tell(token_guess(hash, visitor), Attempts::Verdict::wrong);
   if (!may_tell) co_return may_tell;
   co_return verdict;
+}
+
+Task<Error> AccountService::ask_for_second_factor(const UserWithCredentials& account, std::string device_name,
+                                                  const Visitor& visitor) {
+  const auto ticket = make_one_time_token(OneTimePurpose::login_ticket, parts_.random);
+  const auto now = parts_.clock.now();
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const auto epoch = co_await store_.find_epoch(transaction);
+    const LoginTicket row{.user = account.user.id,
+                          .credential_version = account.credentials.version,
+                          .epoch = epoch,
+                          .device_name = device_name};
+    co_await store_.insert_ticket(transaction, row, ticket.hash, now + kTicketLifetime, now);
+    co_await record(transaction, "user.second-factor-asked", Actor::anonymous(), account.user.id, visitor);
+    co_return true;
+  };
+  co_await parts_.database.transact(std::move(body));
+  Error error{.code = ErrorCode::second_factor_required};
+  error.texts.emplace_back("ticket", ticket.text.reveal());
+  error.lists.push_back({"factors", {"totp", "backup-code"}});
+  error.figures.emplace_back("expiresIn", std::chrono::seconds(kTicketLifetime).count());
+  co_return error;
 }
 
 Task<Result<User>> AccountService::get(UserId id) {
@@ -546,6 +582,7 @@ Task<Result<bool>> AccountService::ensure_superadmin(EmailAddress email, SecretT
 
 Task<void> AccountService::sweep() {
   co_await store_.delete_expired_tokens(parts_.database, parts_.clock.now());
+  co_await store_.delete_expired_tickets(parts_.database, parts_.clock.now());
   if (!clock_watch_.has_been_steady()) co_return;
   co_await parts_.attempts.sweep();
   co_await parts_.known_origins.sweep();

@@ -94,7 +94,9 @@ class AccountService {
   // Proves the address too, and ends all sessions. Errors: invalid_token, invalid_fields.
   Task<Status> reset_password(SecretText token, SecretText new_password, Visitor visitor);
 
-  // Errors: invalid_credentials, email_not_verified (only for the right password).
+  // Errors: invalid_credentials, email_not_verified (only for the right password), second_factor_required (the same,
+  // where the account has one: `texts` has a ticket for the second step, which ends after five minutes and with
+  // whatever ends the sessions of the user).
   Task<Result<LoggedIn>> log_in(Login login, Visitor visitor);
 
   // Errors: not_found, for a user that has just been deleted.
@@ -122,8 +124,18 @@ class AccountService {
   // Makes a superadmin unless there is one. Errors: invalid_fields (the password policy). True if it was made.
   Task<Result<bool>> ensure_superadmin(EmailAddress email, SecretText password);
 
+  // That this user has logged in from there, in the transaction in which the session begins.
+  Task<void> remember_origin(sql::Transaction& transaction, UserId user, const Visitor& visitor);
   // Whether credentials may be changed at the moment. Errors: frozen.
   [[nodiscard]] Status check_not_frozen() const { return parts_.mode.check_change_of_credentials(parts_.clock.now()); }
+  // The password of a signed-in user, counted as an attempt. Errors: invalid_fields at `pointer`.
+  Task<Result<UserWithCredentials>> confirm_password(UserId user, SecretText password, std::string pointer,
+                                                     const Visitor& visitor);
+  // A wrong password or code, or whatever else a login is refused for. Told whether it can be written or not; so many
+  // of a network in a minute are written (kRefusedLoginsPerNetwork), the others counted.
+  Task<void> record_refusal(std::string_view action, Actor actor, std::optional<UserId> target, std::string reason,
+                            const Visitor& visitor);
+
   // Takes one of the mails that an address may get; the pipeline has counted by network. Errors: too_many_requests.
   Task<Status> limit_mail(const EmailAddress& email, const Visitor& visitor);
   // For a transaction of another feature: mails the user a token, in place of an older one of this purpose.
@@ -145,9 +157,9 @@ class AccountService {
   // when the network has presented too many unknown ones.
   Task<Status> may_present_token(const std::string& hash, const Visitor& visitor);
   Task<Status> count_unknown_token(const std::string& hash, const Visitor& visitor, Status verdict);
-  // The password of a signed-in user, counted as an attempt. Errors: invalid_fields at `pointer`.
-  Task<Result<UserWithCredentials>> confirm_password(UserId user, SecretText password, std::string pointer,
-                                                     const Visitor& visitor);
+  // The first step of a login is done: a ticket for the second one.
+  Task<Error> ask_for_second_factor(const UserWithCredentials& account, std::string device_name,
+                                    const Visitor& visitor);
   // For an address that nobody has: writes what send_token writes, and takes it back.
   Task<void> send_token_in_vain(sql::Transaction& transaction, const EmailAddress& email, OneTimePurpose purpose);
   struct TakenToken {
@@ -160,10 +172,6 @@ class AccountService {
   Task<Result<bool>> take_change_of_email(sql::Transaction& transaction, const std::string& hash, Time now,
                                           const Visitor& visitor);
   Task<void> record_request(sql::Transaction& transaction, std::string_view action, const std::optional<User>& user,
-                            const Visitor& visitor);
-  // A wrong password, or whatever else a login is refused for. Told whether it can be written or not; so many of a
-  // network in a minute are written (kRefusedLoginsPerNetwork), the others counted.
-  Task<void> record_refusal(std::string_view action, Actor actor, std::optional<UserId> target, std::string reason,
                             const Visitor& visitor);
   Task<void> record(sql::Transaction& transaction, std::string_view action, Actor actor, UserId target,
                     const Visitor& visitor, std::string reason = {});

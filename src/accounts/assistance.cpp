@@ -56,7 +56,11 @@ Task<Status> Assistance::unlock(AdministrativeAct act) {
     const auto user = co_await lock_contained(transaction, act, Permission::users_assist);
     if (!user) co_return std::unexpected(user.error());
     const auto key = key_of(*user);
-    const bool had_any = co_await parts_.attempts.forget(transaction, Guessable::password, key);
+    bool had_any = co_await parts_.attempts.forget(transaction, Guessable::password, key);
+    for (const auto secret : {Guessable::second_factor, Guessable::backup_code}) {
+      const bool had_codes = co_await parts_.attempts.forget(transaction, secret, user->id.text());
+      had_any = had_any || had_codes;
+    }
     if (had_any) co_await record(transaction, "user.unlocked", act, target_of(act));
     co_return had_any;
   };

@@ -41,7 +41,7 @@ class Assistance {
   Task<Status> send_reset(AdministrativeAct act, bool is_exempt_from_limits);
   // The wrong passwords that count against this user now.
   Task<Attempts::Failed> wrong_passwords(const User& user);
-  // Forgets the wrong passwords, so that the user may try again at once.
+  // Forgets the wrong passwords and codes, so that the user may try again at once.
   Task<Status> unlock(AdministrativeAct act);
   // Takes the address as proved. Gives the user as the act left them. Only below the operator's rank.
   Task<Result<User>> verify_address(AdministrativeAct act);

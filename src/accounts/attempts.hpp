@@ -12,6 +12,7 @@
 #include "base/clock.hpp"
 #include "base/error.hpp"
 #include "base/task.hpp"
+#include "cache/rate_limiter.hpp"
 #include "crypto/digest.hpp"
 #include "sql/database.hpp"
 

@@ -41,7 +41,7 @@ inline constexpr std::array<GuessingLimit, 6> kGuessingLimits{{
      {{{10, kQuarterOfAnHour}, {50, std::chrono::hours(6)}, {100, std::chrono::hours(24)}}}, 3, {100, kQuarterOfAnHour}, 20},
     // Only who has the password comes so far. 40 a day of a million codes, three of which are right: 0.012 % a day.
     {Guessable::second_factor, "wrong-code",
-     {{{10, kQuarterOfAnHour}, {20, std::chrono::hours(6)}, {40, std::chrono::hours(24)}}}, 3, {0, {}}, 0},
+     {{{5, kQuarterOfAnHour}, {20, std::chrono::hours(6)}, {40, std::chrono::hours(24)}}}, 3, {0, {}}, 0},
     {Guessable::backup_code, "wrong-backup-code",
      {{{10, kQuarterOfAnHour}, {20, std::chrono::hours(6)}, {40, std::chrono::hours(24)}}}, 3, {0, {}}, 0},
     // 256 random bits: nobody guesses them, and nobody shall go on trying.

@@ -26,10 +26,12 @@ struct User {
   std::optional<Time> disabled_at{};             // as the reason
 };
 
-// What a login or a change of credentials compares: the hash, and the version that is raised whenever it changes.
+// What a login or a change of credentials compares: the hash, and the version that is raised whenever it changes, or
+// the second factor does.
 struct Credentials {
   std::string password_hash;
   std::int64_t version = 0;
+  bool has_second_factor = false;
 };
 
 }  // namespace safawinet

@@ -13,6 +13,9 @@ using sql::Statement;
   "id, email, name, locale, role, email_status, is_active, email_verified_at, last_login_at, created_at, " \
   "disabled_reason, disabled_at"
 
+#define HAS_SECOND_FACTOR \
+  "EXISTS (SELECT 1 FROM totp_factors f WHERE f.user_id = users.id AND f.confirmed_at IS NOT NULL)"
+
 constexpr Statement kById{"SELECT " USER_COLUMNS " FROM users WHERE id = $1"};
 constexpr Statement kByEmail{"SELECT " USER_COLUMNS " FROM users WHERE email = $1"};
 constexpr Statement kLockById{"SELECT " USER_COLUMNS " FROM users WHERE id = $1",
@@ -24,10 +27,10 @@ constexpr Statement kLockInOrderWithSuperadmins{"SELECT $1, $2",
                                                 "SELECT id FROM users WHERE id IN ($1, $2) OR (role = 'superadmin' AND "
                                                 "is_active AND email_verified_at IS NOT NULL) "
                                                 "ORDER BY id FOR UPDATE"};
-constexpr Statement kCredentialsById{"SELECT " USER_COLUMNS
-                                     ", password_hash, credential_version FROM users WHERE id = $1"};
-constexpr Statement kCredentialsByEmail{"SELECT " USER_COLUMNS
-                                        ", password_hash, credential_version FROM users WHERE email = $1"};
+constexpr Statement kCredentialsById{"SELECT " USER_COLUMNS ", password_hash, credential_version, " HAS_SECOND_FACTOR
+                                     " FROM users WHERE id = $1"};
+constexpr Statement kCredentialsByEmail{"SELECT " USER_COLUMNS ", password_hash, credential_version, " HAS_SECOND_FACTOR
+                                        " FROM users WHERE email = $1"};
 constexpr Statement kSearch{
     "SELECT " USER_COLUMNS
     " FROM users "
@@ -74,6 +77,11 @@ constexpr Statement kSetProfile{
 constexpr Statement kSetPassword{
     "UPDATE users SET password_hash = $3, credential_version = credential_version + 1, updated_at = $4 "
     "WHERE id = $1 AND credential_version = $2"};
+constexpr Statement kRaiseCredentialVersion{
+    "UPDATE users SET credential_version = credential_version + 1, updated_at = $3 "
+    "WHERE id = $1 AND ($2 IS NULL OR credential_version = $2)",
+    "UPDATE users SET credential_version = credential_version + 1, updated_at = $3 "
+    "WHERE id = $1 AND ($2::bigint IS NULL OR credential_version = $2::bigint)"};
 constexpr Statement kSetRehashed{"UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2"};
 constexpr Statement kClearName{"UPDATE users SET name = '' WHERE id = $1"};
 constexpr Statement kSetEmail{
@@ -96,9 +104,27 @@ constexpr Statement kDeleteTokensOf{"DELETE FROM one_time_tokens WHERE user_id =
 constexpr Statement kDeleteExpiredTokens{
     "DELETE FROM one_time_tokens WHERE token_hash IN "
     "(SELECT token_hash FROM one_time_tokens WHERE expires_at <= $1 LIMIT 5000)"};
+constexpr Statement kInsertTicket{
+    "INSERT INTO login_tickets (ticket_hash, user_id, credential_version, epoch, device_name, expires_at, created_at) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7)"};
+constexpr Statement kDeleteOldTickets{
+    "DELETE FROM login_tickets WHERE user_id = $1 AND ticket_hash NOT IN "
+    "(SELECT ticket_hash FROM login_tickets WHERE user_id = $1 ORDER BY created_at DESC, ticket_hash LIMIT 20)"};
+constexpr Statement kEpoch{"SELECT epoch FROM session_epoch"};
+constexpr Statement kFindTicket{
+    "SELECT t.user_id, t.credential_version, t.epoch, t.device_name FROM login_tickets t "
+    "JOIN users u ON u.id = t.user_id AND u.credential_version = t.credential_version AND u.is_active "
+    "JOIN session_epoch e ON e.epoch = t.epoch WHERE t.ticket_hash = $1 AND t.expires_at > $2"};
+constexpr Statement kTakeTicket{
+    "DELETE FROM login_tickets WHERE ticket_hash = $1 AND expires_at > $2 "
+    "RETURNING user_id, credential_version, epoch, device_name"};
+constexpr Statement kDeleteExpiredTickets{
+    "DELETE FROM login_tickets WHERE ticket_hash IN "
+    "(SELECT ticket_hash FROM login_tickets WHERE expires_at <= $1 LIMIT 5000)"};
 constexpr Statement kDeleteToken{"DELETE FROM one_time_tokens WHERE token_hash = $1"};
 
 #undef USER_COLUMNS
+#undef HAS_SECOND_FACTOR
 
 constexpr std::string_view kBeforeEveryId = "00000000-0000-0000-0000-000000000000";
 constexpr std::string_view kAfterEveryId = "ffffffff-ffff-ffff-ffff-ffffffffffff";
@@ -125,12 +151,21 @@ std::optional<User> first_user(const sql::Rows& rows) {
 std::optional<UserWithCredentials> first_with_credentials(const sql::Rows& rows) {
   if (rows.empty()) return std::nullopt;
   const auto& row = rows.front();
-  return UserWithCredentials{to_user(row), {row.get<std::string>(12), row.get<std::int64_t>(13)}};
+  return UserWithCredentials{to_user(row), {row.get<std::string>(12), row.get<std::int64_t>(13), row.get<bool>(14)}};
 }
 
 std::optional<PendingToken> first_token(const sql::Rows& rows) {
   if (rows.empty()) return std::nullopt;
   return PendingToken{rows.front().find<UserId>(0), rows.front().get<std::string>(1)};
+}
+
+std::optional<LoginTicket> first_ticket(const sql::Rows& rows) {
+  if (rows.empty()) return std::nullopt;
+  const auto& row = rows.front();
+  return LoginTicket{.user = row.get<UserId>(0),
+                     .credential_version = row.get<std::int64_t>(1),
+                     .epoch = row.get<std::int64_t>(2),
+                     .device_name = row.get<std::string>(3)};
 }
 
 // "%text%" with what LIKE takes as wildcards escaped.
@@ -280,6 +315,12 @@ Task<bool> UserStore::set_password(sql::Transaction& transaction, UserId id, std
   co_return rows.affected == 1;
 }
 
+Task<bool> UserStore::raise_credential_version(sql::Transaction& transaction, UserId id,
+                                               std::optional<std::int64_t> expected_version, Time now) {
+  const auto rows = co_await transaction.execute(kRaiseCredentialVersion, id, expected_version, now);
+  co_return rows.affected == 1;
+}
+
 Task<void> UserStore::set_rehashed(sql::Database& database, UserId id, std::string_view former_hash,
                                    std::string_view hash) {
   co_await database.write(kSetRehashed, id, former_hash, hash);
@@ -334,6 +375,33 @@ Task<void> UserStore::delete_tokens_of(sql::Transaction& transaction, UserId use
 
 Task<void> UserStore::delete_expired_tokens(sql::Database& database, Time now) {
   co_await database.write(kDeleteExpiredTokens, now);
+}
+
+Task<void> UserStore::insert_ticket(sql::Transaction& transaction, const LoginTicket& ticket, std::string_view hash,
+                                    Time expires_at, Time now) {
+  co_await transaction.execute(kInsertTicket, hash, ticket.user, ticket.credential_version, ticket.epoch,
+                               ticket.device_name, expires_at, now);
+  co_await transaction.execute(kDeleteOldTickets, ticket.user);
+}
+
+Task<std::int64_t> UserStore::find_epoch(sql::Transaction& transaction) {
+  const auto rows = co_await transaction.execute(kEpoch);
+  co_return rows.front().get<std::int64_t>(0);
+}
+
+Task<std::optional<LoginTicket>> UserStore::find_ticket(sql::Database& database, std::string_view hash, Time now) {
+  const auto rows = co_await database.read(kFindTicket, hash, now);
+  co_return first_ticket(rows);
+}
+
+Task<std::optional<LoginTicket>> UserStore::take_ticket(sql::Transaction& transaction, std::string_view hash,
+                                                        Time now) {
+  const auto rows = co_await transaction.execute(kTakeTicket, hash, now);
+  co_return first_ticket(rows);
+}
+
+Task<void> UserStore::delete_expired_tickets(sql::Database& database, Time now) {
+  co_await database.write(kDeleteExpiredTickets, now);
 }
 
 }  // namespace safawinet

@@ -25,6 +25,14 @@ struct PendingToken {
   std::string email;           // that it was mailed to
 };
 
+// A login between its two steps.
+struct LoginTicket {
+  UserId user;
+  std::int64_t credential_version = 0;
+  std::int64_t epoch = 0;  // of the sessions at its first step
+  std::string device_name;
+};
+
 struct NewToken {
   std::string hash;
   std::string_view purpose;  // as in one_time_tokens.purpose
@@ -88,6 +96,9 @@ class UserStore {
   Task<void> set_role(sql::Transaction& transaction, UserId id, Role role, Time now);
   Task<void> set_profile(sql::Database& database, UserId id, std::optional<std::string> name,
                          std::optional<std::string> locale, Time now);
+  // For what else is a credential: the version alone. False as below; with none expected, when there is no such user.
+  Task<bool> raise_credential_version(sql::Transaction& transaction, UserId id,
+                                      std::optional<std::int64_t> expected_version, Time now);
   // False when the credentials are no longer those of `expected_version`.
   Task<bool> set_password(sql::Transaction& transaction, UserId id, std::int64_t expected_version,
                           std::string_view password_hash, Time now);
@@ -109,6 +120,17 @@ class UserStore {
                                                std::string_view purpose, Time now);
   Task<void> delete_tokens_of(sql::Transaction& transaction, UserId user);
   Task<void> delete_expired_tokens(sql::Database& database, Time now);
+
+  // The oldest ones of the user give way when there are more than a few.
+  Task<void> insert_ticket(sql::Transaction& transaction, const LoginTicket& ticket, std::string_view hash,
+                           Time expires_at, Time now);
+  // The epoch of the sessions now.
+  Task<std::int64_t> find_epoch(sql::Transaction& transaction);
+  // Only while nothing has happened to the user that ends it.
+  Task<std::optional<LoginTicket>> find_ticket(sql::Database& database, std::string_view hash, Time now);
+  // Uses it up: at most one caller gets it.
+  Task<std::optional<LoginTicket>> take_ticket(sql::Transaction& transaction, std::string_view hash, Time now);
+  Task<void> delete_expired_tickets(sql::Database& database, Time now);
   // Does what insert_token does and takes it back, at the same cost.
   Task<void> insert_token_in_vain(sql::Transaction& transaction, const NewToken& token, Time now);
 };

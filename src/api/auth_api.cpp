@@ -24,6 +24,15 @@ Omissible<SecretText> deliver(Call& call, IssuedTokens& tokens, Delivery deliver
   return {};
 }
 
+LoginAnswer to_answer(Call& call, LoggedIn logged_in, Delivery delivery) {
+  const auto expires_in = logged_in.tokens.expires_in.count();
+  return {.access_token = std::move(logged_in.tokens.access_token),
+          .refresh_token = deliver(call, logged_in.tokens, delivery),
+          .token_type = "Bearer",
+          .expires_in = expires_in,
+          .user = api::to_answer(logged_in.user)};
+}
+
 std::unexpected<Error> token_required(std::string detail) {
   return refuse(Error{.code = ErrorCode::invalid_fields, .fields = {{"/refreshToken", "required", std::move(detail)}}});
 }
@@ -70,13 +79,17 @@ Task<Result<LoginAnswer>> AuthApi::log_in(Call& call, LoginInput input) {
               .device_name = text_or_empty(input.device_name)};
   auto logged_in = co_await parts_.accounts.log_in(std::move(login), call.visitor());
   if (!logged_in) co_return std::unexpected(std::move(logged_in.error()));
-  const auto expires_in = logged_in->tokens.expires_in.count();
-  LoginAnswer answer{.access_token = std::move(logged_in->tokens.access_token),
-                     .refresh_token = deliver(call, logged_in->tokens, delivery),
-                     .token_type = "Bearer",
-                     .expires_in = expires_in,
-                     .user = to_answer(logged_in->user)};
-  co_return answer;
+  co_return to_answer(call, std::move(*logged_in), delivery);
+}
+
+Task<Result<LoginAnswer>> AuthApi::log_in_with_code(Call& call, SecondFactorInput input) {
+  const auto delivery = input.delivery.value_or(Delivery::body);
+  const auto allowed = delivery == Delivery::cookie ? parts_.origins.check(call.request) : Status();
+  if (!allowed) co_return std::unexpected(allowed.error());
+  auto logged_in =
+      co_await parts_.second_step.log_in(std::move(input.ticket), std::move(input.code), call.visitor());
+  if (!logged_in) co_return std::unexpected(std::move(logged_in.error()));
+  co_return to_answer(call, std::move(*logged_in), delivery);
 }
 
 Task<Result<RefreshAnswer>> AuthApi::refresh(Call& call, RefreshInput input) {

@@ -35,7 +35,11 @@ json::object problem_schema() {
         "type": "object",
         "required": ["pointer", "code", "detail"],
         "properties": {"pointer": {"type": "string"}, "code": {"type": "string"}, "detail": {"type": "string"}}
-      }}
+      }},
+      "ticket": {"type": "string", "description": "of second-factor-required: for POST /v1/auth/login/second-factor"},
+      "factors": {"type": "array", "items": {"type": "string"}, "description": "of second-factor-required"},
+      "expiresIn": {"type": "integer", "description": "of second-factor-required: seconds"},
+      "maxAge": {"type": "integer", "description": "of step-up-required: seconds"}
     }
   })")
       .as_object();
@@ -137,8 +141,16 @@ json::object responses_of(const Route& route) {
     responses["400"] = json::object{{"description", "The form is not right (RFC 6749 section 5.2)"}};
     add("415", "Not a form");
   }
-  if (!route.access.is_public()) add("401", "No valid credential");
-  if (permission) add("403", "Without the permission");
+  if (!route.access.is_public()) {
+    add("401", route.access.asks_for_step_up() ? "No valid credential, or one that was proved too long ago (RFC 9470)"
+                                               : "No valid credential");
+  }
+  if (permission) add("403", "Without the permission, or without the second factor that the role asks for");
+  if (route.path == "/v1/auth/login") {
+    add("401", "The e-mail address or the password is wrong");
+    add("403", "Right, but the address is not confirmed; or a second factor is asked for: the problem has a ticket");
+  }
+  if (route.path == "/v1/auth/login/second-factor") add("401", "The code is wrong, or was used already");
   if (route.refresh_cookie != RefreshCookie::ignored) add("403", "For the cookie: a page of another origin");
   if (route.idempotency_key == IdempotencyKey::honoured) add("409", "The Idempotency-Key is of another request");
   if (route.rate_class == RateClass::mail || route.rate_class == RateClass::registration ||
@@ -153,6 +165,9 @@ std::string describe(const Route& route) {
   std::string text = "Access: " + std::string(name_of(route.access));
   if (const auto permission = route.access.permission()) {
     text.append(", or an API key with ").append(name_of(*permission));
+  }
+  if (route.access.asks_for_step_up()) {
+    text.append("; a person must have proved within the last ten minutes who they are (POST /v1/auth/step-up)");
   }
   return text + ". Rate class: " + std::string(name_of(route.rate_class)) + ".";
 }
@@ -193,7 +208,8 @@ std::string page_rows(const std::vector<Route>& routes) {
   std::string rows;
   for (const auto& route : routes) {
     rows += "<tr><td>" + std::string(name_of(route.method)) + "</td><td><code>" + escape_html(route.path) +
-            "</code></td><td>" + std::string(name_of(route.access)) + "</td><td>" + escape_html(route.summary) +
+            "</code></td><td>" + std::string(name_of(route.access)) +
+            (route.access.asks_for_step_up() ? ", step-up" : "") + "</td><td>" + escape_html(route.summary) +
             "</td><td>";
     for (const auto* body : {&route.endpoint.body, &route.endpoint.form}) {
       if (*body) rows += "<pre>" + escape_html(json::serialize((*body)->schema.at("properties"))) + "</pre>";
@@ -270,7 +286,8 @@ std::string routes_json(const std::vector<Route>& routes) {
     rows.push_back(json::object{{"method", name_of(route.method)},
                                 {"path", route.path},
                                 {"access", name_of(route.access)},
-                                {"rateClass", name_of(route.rate_class)}});
+                                {"rateClass", name_of(route.rate_class)},
+                                {"stepUp", route.access.asks_for_step_up()}});
   }
   return json::serialize(rows);
 }
@@ -285,6 +302,7 @@ std::string routes_text(const std::vector<Route>& routes) {
     add_cell(route.path, 44);
     add_cell(name_of(route.access), 12);
     add_cell(name_of(route.rate_class), 14);
+    add_cell(route.access.asks_for_step_up() ? "step-up" : "", 9);
     text.append(route.summary).append("\n");
   }
   return text;

@@ -182,11 +182,31 @@ Task<Status> Pipeline::authorize(const Route& route, Call& call) {
     co_return refuse(ErrorCode::forbidden, "This is for a person who is signed in.");
   }
   if (!call.acting) call.acting = Operator::person(call.caller->user, call.caller->session, call.caller->role);
-  if (call.acting->may(*permission)) co_return Status{};
+  if (call.acting->may(*permission)) {
+    // After the permission: who may not do it at all is told so.
+    const auto proved = has_proved_enough(route, call);
+    if (!proved) co_return std::unexpected(proved.error());
+    co_return Status{};
+  }
   auto refused =
       co_await record_refusal("access.refused", route, call, "needs " + std::string(name_of(*permission)), {});
   if (!refused) co_return refused;
   co_return refuse(ErrorCode::forbidden);
+}
+
+Status Pipeline::has_proved_enough(const Route& route, const Call& call) const {
+  if (!call.caller) return {};  // an API key, or somebody at the machine itself
+  const auto& caller = *call.caller;
+  const auto& from = options_.second_factor_required_from;
+  if (from && caller.is_at_least(*from) && !caller.has_second_factor) {
+    return refuse(ErrorCode::second_factor_missing,
+                  "POST /v1/users/me/factors/totp enrols one. If you have one, log in with it.");
+  }
+  if (!route.access.asks_for_step_up() || caller.has_authenticated_lately(parts_.clock.now())) return {};
+  return refuse(Error{.code = ErrorCode::step_up_required,
+                      .detail = {"POST /v1/auth/step-up with your password or a code of your second factor first."},
+                      .max_age = kStepUpLifetime,
+                      .figures = {{"maxAge", std::chrono::seconds(kStepUpLifetime).count()}}});
 }
 
 // What an operator tried and was refused is on record, as what was done is. Who goes on asking for what is not theirs

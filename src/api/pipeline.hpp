@@ -1,7 +1,7 @@
 // What happens to every request around its handler, in this order:
 //
-//   request id → client address → route → origin (CORS) → credential → permission → rate class → idempotency key →
-//   handler → headers → access log and metrics
+//   request id → client address → route → origin (CORS) → credential → permission → proof → rate class → idempotency
+//   key → handler → headers → access log and metrics
 //
 // Each stage stands where it stands for a reason, given in pipeline.cpp. docs/life-of-a-request.md walks through it.
 #pragma once
@@ -33,6 +33,9 @@ struct PipelineOptions {
   std::vector<IpNetwork> trusted_proxies;
   std::vector<IpNetwork> exempt_networks;
   std::vector<std::string> cors_origins;
+  // People of this role and above use a permission only in a session that a second factor has proved. None: nobody
+  // must.
+  std::optional<Role> second_factor_required_from{};
 };
 
 // Threading: answer() on any event loop.
@@ -70,6 +73,8 @@ class Pipeline {
   Task<Status> authenticate(Call& call);
   // A made-up key, counted for its network. Gives the refusal.
   Task<Error> count_unknown_key(std::string_view key, const Call& call, Error refusal);
+  // How the caller of a route that asks for a permission has proved who they are, and when.
+  [[nodiscard]] Status has_proved_enough(const Route& route, const Call& call) const;
   // `action` is a constant; without a target, the route is what the act was aimed at.
   Task<Status> record_refusal(std::string_view action, const Route& route, const Call& call, std::string reason,
                               std::string target);

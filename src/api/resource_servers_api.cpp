@@ -45,6 +45,7 @@ http::Response active(const AccessClaims& claims) {
                            {"iat", in_seconds(claims.issued_at)},
                            {"exp", in_seconds(claims.expires_at)},
                            {"auth_time", in_seconds(claims.authenticated_at)},
+                           {"acr", authentication_class(claims.methods)},
                            {"amr", std::move(methods)}});
 }
 
@@ -195,7 +196,8 @@ Endpoint introspection_endpoint(ResourceServersApi* api) {
       "jti": {"type": "string"},
       "iat": {"type": "integer"},
       "exp": {"type": "integer"},
-      "auth_time": {"type": "integer"},
+      "auth_time": {"type": "integer", "description": "when the user last proved who they are"},
+      "acr": {"type": "string", "enum": ["urn:safawinet:acr:single-factor", "urn:safawinet:acr:multi-factor"]},
       "amr": {"type": "array", "items": {"type": "string"}}
     }
   })")

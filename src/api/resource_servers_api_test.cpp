@@ -58,7 +58,7 @@ TEST_F(ResourceServersApiTest, a_good_access_token_is_active_and_says_what_is_in
   EXPECT_EQ(field_of(response, "Cache-Control"), "no-store");
   const auto answer = json_of(response);
   EXPECT_THAT(names_of(answer), ElementsAre("active", "token_type", "iss", "aud", "client_id", "sub", "sid", "role",
-                                            "jti", "iat", "exp", "auth_time", "amr"));
+                                            "jti", "iat", "exp", "auth_time", "acr", "amr"));
   EXPECT_EQ(answer.at("active"), true);
   EXPECT_EQ(answer.at("token_type"), "Bearer");
   EXPECT_EQ(answer.at("sid"), json_text(at_work_.session_of(ada_.tokens).text()));

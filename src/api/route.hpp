@@ -37,6 +37,13 @@ class Access {
   [[nodiscard]] constexpr std::optional<Permission> permission() const {
     return kind_ == Kind::permission ? std::optional(permission_) : std::nullopt;
   }
+  // Whether a person must have proved within the last ten minutes who they are.
+  [[nodiscard]] constexpr bool asks_for_step_up() const { return asks_for_step_up_; }
+  [[nodiscard]] constexpr Access with_step_up() const {
+    Access access = *this;
+    access.asks_for_step_up_ = true;
+    return access;
+  }
   bool operator==(const Access&) const = default;
 
  private:
@@ -44,7 +51,12 @@ class Access {
 
   Kind kind_;
   Permission permission_{};  // of Kind::permission
+  bool asks_for_step_up_ = false;
 };
+// For what grants, reveals or destroys, and never for what contains: ending sessions, disabling, unlocking, revoking.
+// API keys have explicit permissions, and are not asked.
+constexpr Access lately(Permission permission) { return Access(permission).with_step_up(); }
+
 inline constexpr auto kForEverybody = Access::to(Access::Kind::public_);
 inline constexpr auto kForUsers = Access::to(Access::Kind::user);
 // "public", "user", or the least role that has the permission.

@@ -14,7 +14,7 @@ constexpr auto user = kForUsers;
 
 // clang-format off
 std::vector<Route> routes(const Apis& apis) {
-  const auto& [auth, users, sessions, users_admin, forced, bulk, finding, resource_servers, audit, modes, keys, keyring, attack, pages, everybody] = apis;
+  const auto& [auth, users, sessions, users_admin, forced, bulk, finding, resource_servers, audit, modes, keys, keyring, attack, pages, everybody, factors] = apis;
   return {
       // Accounts
       {post, "/v1/auth/register", anyone, registration, honoured, "Sign up; the address is proved by mail", bind(auth, &AuthApi::register_user)},
@@ -28,8 +28,17 @@ std::vector<Route> routes(const Apis& apis) {
       {post, "/v1/users/me/change-password", user, login, ignored, "Change the password; ends the other sessions", bind(users, &UsersApi::change_password)},
       {post, "/v1/users/me/change-email", user, mail, ignored, "Ask for another address, which is then proved by mail", bind(users, &UsersApi::change_email)},
 
+      // Second factors
+      {get, "/v1/users/me/factors", user, read, ignored, "One's own second factor", bind(factors, &FactorsApi::get)},
+      {post, "/v1/users/me/factors/totp", user, login, ignored, "Ask for the secret of an authenticator app", bind(factors, &FactorsApi::offer_totp)},
+      {post, "/v1/users/me/factors/totp/confirm", user, login, ignored, "Have its codes asked for; ends the other sessions", bind(factors, &FactorsApi::confirm_totp)},
+      {delete_, "/v1/users/me/factors/totp", user, login, ignored, "Remove it, with the backup codes; ends the other sessions", bind(factors, &FactorsApi::remove_totp)},
+      {post, "/v1/users/me/factors/backup-codes", user, login, ignored, "Make new backup codes; ends the other sessions", bind(factors, &FactorsApi::renew_backup_codes)},
+
       // Sessions
       {post, "/v1/auth/login", anyone, login, ignored, "Log in", bind(auth, &AuthApi::log_in), RefreshCookie::set},
+      {post, "/v1/auth/login/second-factor", anyone, login, ignored, "The second step of a login, with the ticket of the first", bind(auth, &AuthApi::log_in_with_code), RefreshCookie::set},
+      {post, "/v1/auth/step-up", user, login, ignored, "Prove again that it is oneself, for what asks for that", bind(factors, &FactorsApi::step_up)},
       {post, "/v1/auth/refresh", anyone, refresh, ignored, "Exchange a refresh token for its successor", bind(auth, &AuthApi::refresh), RefreshCookie::used},
       {post, "/v1/auth/logout", anyone, write, ignored, "End this session, by refresh token or by Bearer", bind(auth, &AuthApi::log_out), RefreshCookie::used},
       {get, "/v1/sessions", user, read, ignored, "One's own devices", bind(sessions, &SessionsApi::list)},
@@ -45,18 +54,19 @@ std::vector<Route> routes(const Apis& apis) {
 
       // Administration
       {get, "/v1/admin/users", users_read, read, ignored, "Find users", bind(users_admin, &UsersAdminApi::list_users)},
-      {post, "/v1/admin/users", users_write, operator_, honoured, "Make an account", bind(users_admin, &UsersAdminApi::create)},
-      {get, "/v1/admin/users/export", users_export, read, ignored, "All users, in the order of their ids", bind(users_admin, &UsersAdminApi::export_users)},
-      {post, "/v1/admin/users/import", users_import, operator_, ignored, "Bring users in from another system, many at a time", bind(users_admin, &UsersAdminApi::import_users)},
+      {post, "/v1/admin/users", lately(users_write), operator_, honoured, "Make an account", bind(users_admin, &UsersAdminApi::create)},
+      {get, "/v1/admin/users/export", lately(users_export), read, ignored, "All users, in the order of their ids", bind(users_admin, &UsersAdminApi::export_users)},
+      {post, "/v1/admin/users/import", lately(users_import), operator_, ignored, "Bring users in from another system, many at a time", bind(users_admin, &UsersAdminApi::import_users)},
       {get, "/v1/admin/users/{id}", users_read, read, ignored, "One user", bind(users_admin, &UsersAdminApi::get_user)},
       {get, "/v1/admin/users/{id}/sessions", sessions_read, read, ignored, "The sessions of one user", bind(users_admin, &UsersAdminApi::list_sessions_of)},
       {post, "/v1/admin/users/{id}/disable", users_write, operator_, honoured, "Keep a user out, and end all sessions", bind(users_admin, &UsersAdminApi::disable)},
       {post, "/v1/admin/users/{id}/enable", users_write, operator_, honoured, "Let a user in again", bind(users_admin, &UsersAdminApi::enable)},
-      {post, "/v1/admin/users/{id}/role", roles_write, operator_, honoured, "Give a user another role", bind(users_admin, &UsersAdminApi::change_role)},
-      {delete_, "/v1/admin/users/{id}", users_delete, operator_, ignored, "Delete a user, with all that is kept of them", bind(users_admin, &UsersAdminApi::delete_user)},
+      {post, "/v1/admin/users/{id}/role", lately(roles_write), operator_, honoured, "Give a user another role", bind(users_admin, &UsersAdminApi::change_role)},
+      {delete_, "/v1/admin/users/{id}", lately(users_delete), operator_, ignored, "Delete a user, with all that is kept of them", bind(users_admin, &UsersAdminApi::delete_user)},
       {post, "/v1/admin/users/{id}/send-reset", users_assist, mail, honoured, "Mail a user a link to choose a new password", bind(users_admin, &UsersAdminApi::send_reset)},
       {post, "/v1/admin/users/{id}/unlock", users_assist, operator_, honoured, "Forget a user's wrong passwords", bind(users_admin, &UsersAdminApi::unlock)},
       {post, "/v1/admin/users/{id}/verify", users_write, operator_, honoured, "Take a user's address as proved", bind(users_admin, &UsersAdminApi::verify)},
+      {delete_, "/v1/admin/users/{id}/factors", lately(factors_reset), operator_, ignored, "Take away the second factor of a user who has lost it", bind(factors, &FactorsApi::reset)},
       {delete_, "/v1/admin/users/{id}/sessions/{sessionId}", sessions_end, operator_, ignored, "End one session of a user", bind(users_admin, &UsersAdminApi::end_session)},
       {post, "/v1/admin/sessions/find", sessions_find, operator_, ignored, "Whose session a leaked token, cookie, key, log line, address or network names", bind(finding, &FindApi::find)},
       {post, "/v1/admin/invitations", users_write, mail, honoured, "Mail an invitation to sign up", bind(users_admin, &UsersAdminApi::invite)},
@@ -67,9 +77,9 @@ std::vector<Route> routes(const Apis& apis) {
 
       // Audit
       {get, "/v1/audit", audit_read, read, ignored, "The record of who did what, newest first", bind(audit, &AuditApi::list)},
-      {get, "/v1/audit/export", audit_read, read, ignored, "The same in the order of its chain, without gaps", bind(audit, &AuditApi::export_entries)},
+      {get, "/v1/audit/export", lately(audit_read), read, ignored, "The same in the order of its chain, without gaps", bind(audit, &AuditApi::export_entries)},
       {post, "/v1/audit/verify", audit_read, operator_, ignored, "Whether anybody has altered it", bind(audit, &AuditApi::verify)},
-      {post, "/v1/audit/erase", audit_erase, operator_, honoured, "Erase what is personal in the entries that name a user", bind(audit, &AuditApi::erase)},
+      {post, "/v1/audit/erase", lately(audit_erase), operator_, honoured, "Erase what is personal in the entries that name a user", bind(audit, &AuditApi::erase)},
 
       // Incidents
       {get, "/v1/admin/mode", mode_read, read, ignored, "The compromise mode that is in force", bind(modes, &ModeApi::get)},
@@ -77,7 +87,7 @@ std::vector<Route> routes(const Apis& apis) {
 
       // API keys
       {get, "/v1/admin/api-keys", api_keys_read, read, ignored, "API keys, the revoked ones too", bind(keys, &ApiKeysApi::list)},
-      {post, "/v1/admin/api-keys", api_keys_write, operator_, ignored, "Make an API key, which is shown this once", bind(keys, &ApiKeysApi::create)},
+      {post, "/v1/admin/api-keys", lately(api_keys_write), operator_, ignored, "Make an API key, which is shown this once", bind(keys, &ApiKeysApi::create)},
       {get, "/v1/admin/api-keys/{id}", api_keys_read, read, ignored, "One API key", bind(keys, &ApiKeysApi::get)},
       {delete_, "/v1/admin/api-keys/{id}", api_keys_write, operator_, ignored, "Revoke an API key, everywhere at once", bind(keys, &ApiKeysApi::revoke)},
 

@@ -7,6 +7,7 @@
 #include "api/audit_api.hpp"
 #include "api/auth_api.hpp"
 #include "api/bulk_logout_api.hpp"
+#include "api/factors_api.hpp"
 #include "api/find_api.hpp"
 #include "api/forced_logout_api.hpp"
 #include "api/keys_api.hpp"
@@ -39,6 +40,7 @@ struct Apis {
   UnderAttackApi* under_attack = nullptr;
   PagesApi* pages = nullptr;
   PublicApi* open = nullptr;
+  FactorsApi* factors = nullptr;
 };
 
 std::vector<Route> routes(const Apis& apis);

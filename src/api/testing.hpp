@@ -12,12 +12,12 @@
 #include <utility>
 #include <vector>
 
-#include "accounts/testing.hpp"
 #include "api/openapi.hpp"
 #include "api/pipeline.hpp"
 #include "api/routes.hpp"
 #include "base/json.hpp"
 #include "keys/testing.hpp"
+#include "factors/testing.hpp"
 
 namespace safawinet::testing {
 
@@ -84,10 +84,10 @@ inline boost::json::object json_of(const http::Response& response) {
   return boost::json::parse(response.body).as_object();
 }
 
-struct ApiAtWork : AccountsAtWork {
+struct ApiAtWork : FactorsAtWork {
   explicit ApiAtWork(api::PipelineOptions pipeline_options = {}, std::vector<api::Route> further_routes = {},
                      LogLevel log_level = LogLevel::error)
-      : AccountsAtWork(sql::testing::kEngines.front()),
+      : FactorsAtWork(sql::testing::kEngines.front()),
         least_logged(log_level),
         options(std::move(pipeline_options)),
         further(std::move(further_routes)) {}
@@ -121,7 +121,8 @@ struct ApiAtWork : AccountsAtWork {
                             .keyring = &keys_api,
                             .under_attack = &under_attack_api,
                             .pages = &pages_api,
-                            .open = &public_api});
+                            .open = &public_api,
+                            .factors = &factors_api});
     all.insert(all.end(), further.begin(), further.end());
     return all;
   }
@@ -140,6 +141,7 @@ struct ApiAtWork : AccountsAtWork {
   api::AuthApi auth_api{{.accounts = accounts,
                          .sessions = sessions,
                          .guard = guard,
+                         .second_step = second_step,
                          .origins = api::BrowserOrigins({"https://app.example.com", rules.issuer})}};
   api::UsersApi users_api{accounts};
   api::SessionsApi sessions_api{sessions};
@@ -163,7 +165,9 @@ struct ApiAtWork : AccountsAtWork {
                                       .administration = administration,
                                       .assistance = assistance,
                                       .making = user_making,
-                                      .import = user_import}};
+                                      .import = user_import,
+                                      .enrolment = enrolment}};
+  api::FactorsApi factors_api{enrolment, second_step};
   api::ForcedLogoutApi forced_logout_api{accounts, sessions};
   BulkLogoutService bulk_logouts{{.database = database,
                                   .feed = feed,

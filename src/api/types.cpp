@@ -1,5 +1,7 @@
 #include "api/types.hpp"
 
+#include <utility>
+
 #include <algorithm>
 
 #include "base/address.hpp"

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "accounts/account_service.hpp"
 #include "accounts/email_address.hpp"
 #include "accounts/user.hpp"
 #include "base/json.hpp"
@@ -207,12 +208,16 @@ BOOST_DESCRIBE_STRUCT(AdminUserAnswer, (),
                       (id, email, email_verified, email_status, name, locale, role, is_active, disabled_reason,
                        disabled_at, created_at, last_login_at))
 
-// One user, with what stands in the way of a login: the wrong passwords that count (kGuessingLimits).
+// One user, with what stands in the way of a login: the wrong passwords that count (kGuessingLimits), and a second
+// factor.
 struct UserDetails : AdminUserAnswer {
   std::int64_t wrong_passwords = 0;
   std::optional<Time> locked_until;
+  bool has_second_factor = false;
+  std::int64_t backup_codes_left = 0;
 };
-BOOST_DESCRIBE_STRUCT(UserDetails, (AdminUserAnswer), (wrong_passwords, locked_until))
+BOOST_DESCRIBE_STRUCT(UserDetails, (AdminUserAnswer),
+                      (wrong_passwords, locked_until, has_second_factor, backup_codes_left))
 
 struct LoginAnswer {
   SecretText access_token;
@@ -230,6 +235,64 @@ struct RefreshAnswer {
   std::int64_t expires_in = 0;
 };
 BOOST_DESCRIBE_STRUCT(RefreshAnswer, (), (access_token, refresh_token, token_type, expires_in))
+
+// --- second factors
+
+struct SecondFactorInput {
+  SecretText ticket;
+  SecretText code;
+  std::optional<Delivery> delivery;  // none: body
+};
+BOOST_DESCRIBE_STRUCT(SecondFactorInput, (), (ticket, code, delivery))
+
+struct StepUpInput {
+  std::optional<SecretText> password;
+  std::optional<SecretText> code;
+};
+BOOST_DESCRIBE_STRUCT(StepUpInput, (), (password, code))
+
+struct StepUpAnswer {
+  SecretText access_token;
+  std::string token_type;
+  std::int64_t expires_in = 0;
+};
+BOOST_DESCRIBE_STRUCT(StepUpAnswer, (), (access_token, token_type, expires_in))
+
+struct CodeInput {
+  SecretText code;
+};
+BOOST_DESCRIBE_STRUCT(CodeInput, (), (code))
+
+struct PasswordAndCodeInput {
+  SecretText password;
+  SecretText code;
+};
+BOOST_DESCRIBE_STRUCT(PasswordAndCodeInput, (), (password, code))
+
+struct TotpState {
+  Time enrolled_at;
+  std::optional<Time> last_used_at;
+};
+BOOST_DESCRIBE_STRUCT(TotpState, (), (enrolled_at, last_used_at))
+
+struct FactorsAnswer {
+  std::optional<TotpState> totp;  // none: there is no second factor
+  std::int64_t backup_codes_left = 0;
+};
+BOOST_DESCRIBE_STRUCT(FactorsAnswer, (), (totp, backup_codes_left))
+
+struct TotpOfferAnswer {
+  SecretText secret;
+  SecretText otpauth_uri;
+  SecretText qr_svg;
+  SecretText qr_png;  // base64
+};
+BOOST_DESCRIBE_STRUCT(TotpOfferAnswer, (), (secret, otpauth_uri, qr_svg, qr_png))
+
+struct BackupCodesAnswer {
+  std::vector<SecretText> backup_codes;
+};
+BOOST_DESCRIBE_STRUCT(BackupCodesAnswer, (), (backup_codes))
 
 struct SessionItem {
   SessionId id;

@@ -10,28 +10,6 @@ namespace {
 constexpr std::int64_t kExportLimit = 1'000;
 constexpr std::size_t kImportFaultLimit = 8;  // of one line
 
-// What the path says of whom, and who is asking.
-Result<AdministrativeAct> act_of(const Call& call, std::string reason = {}) {
-  const auto id = call.id<UserId>(0);
-  if (!id) return std::unexpected(id.error());
-  return AdministrativeAct{.acting = *call.acting, .target = *id, .reason = std::move(reason), .origin = call.origin()};
-}
-
-// The same with ?reason=, as long as that of a body may be.
-Result<AdministrativeAct> act_with_reason(const Call& call) {
-  auto act = act_of(call);
-  if (!act) return act;
-  const auto text = call.query("reason");
-  if (!text) return std::unexpected(text.error());
-  auto reason = BoundedText<0, 500>::parse(text->value_or(""));
-  if (!reason) {
-    reason.error().pointer = "?reason";
-    return refuse(Error{.code = ErrorCode::invalid_fields, .fields = {std::move(reason.error())}});
-  }
-  act->reason = std::move(reason->value);
-  return act;
-}
-
 // ?role= &active=
 Result<UserFilter> filter_of(const Call& call) {
   UserFilter filter;
@@ -93,6 +71,26 @@ ImportResultItem to_item(const ImportOutcome& outcome) {
 
 }  // namespace
 
+Result<AdministrativeAct> act_of(const Call& call, std::string reason) {
+  const auto id = call.id<UserId>(0);
+  if (!id) return std::unexpected(id.error());
+  return AdministrativeAct{.acting = *call.acting, .target = *id, .reason = std::move(reason), .origin = call.origin()};
+}
+
+Result<AdministrativeAct> act_with_reason(const Call& call) {
+  auto act = act_of(call);
+  if (!act) return act;
+  const auto text = call.query("reason");
+  if (!text) return std::unexpected(text.error());
+  auto reason = BoundedText<0, 500>::parse(text->value_or(""));
+  if (!reason) {
+    reason.error().pointer = "?reason";
+    return refuse(Error{.code = ErrorCode::invalid_fields, .fields = {std::move(reason.error())}});
+  }
+  act->reason = std::move(reason->value);
+  return act;
+}
+
 Task<Result<UserPage>> UsersAdminApi::list_users(Call& call) {
   const auto page = page_of<UserId>(call);
   if (!page) co_return std::unexpected(page.error());
@@ -113,7 +111,9 @@ Task<Result<UserDetails>> UsersAdminApi::get_user(Call& call) {
   const auto user = co_await parts_.accounts.get(*id);
   if (!user) co_return std::unexpected(user.error());
   const auto failed = co_await parts_.assistance.wrong_passwords(*user);
-  co_return UserDetails{to_admin_answer(*user), failed.count, failed.locked_until};
+  const auto factors = co_await parts_.enrolment.get(*id);
+  co_return UserDetails{to_admin_answer(*user), failed.count, failed.locked_until, factors.totp.has_value(),
+                        factors.backup_codes_left};
 }
 
 Task<Result<SessionPage>> UsersAdminApi::list_sessions_of(Call& call) {

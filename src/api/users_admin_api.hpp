@@ -10,9 +10,15 @@
 #include "api/call.hpp"
 #include "api/route.hpp"
 #include "api/types.hpp"
+#include "factors/enrolment.hpp"
 #include "sessions/session_service.hpp"
 
 namespace safawinet::api {
+
+// What the path says of whom, and who is asking. Errors: not_found.
+Result<AdministrativeAct> act_of(const Call& call, std::string reason = {});
+// The same with ?reason=, as long as that of a body may be. Errors: invalid_fields too.
+Result<AdministrativeAct> act_with_reason(const Call& call);
 
 class UsersAdminApi {
  public:
@@ -23,6 +29,7 @@ class UsersAdminApi {
     Assistance& assistance;
     UserMaking& making;
     UserImport& import;
+    Enrolment& enrolment;
   };
   explicit UsersAdminApi(Parts parts) : parts_(parts) {}
 

@@ -64,6 +64,20 @@ AttackMode attack_mode_of(config::UnderAttackMode mode) {
   std::unreachable();
 }
 
+std::optional<Role> role_of(config::SecondFactorRequired required) {
+  switch (required) {
+    case config::SecondFactorRequired::from_none:
+      return std::nullopt;
+    case config::SecondFactorRequired::from_support:
+      return Role::support;
+    case config::SecondFactorRequired::from_admin:
+      return Role::admin;
+    case config::SecondFactorRequired::from_superadmin:
+      return Role::superadmin;
+  }
+  std::unreachable();
+}
+
 LogLevel level_of(config::LogLevel level) {
   switch (level) {
     case config::LogLevel::debug:
@@ -332,6 +346,31 @@ void Services::make_accounts() {
                                         .audit = *audit,
                                         .clock = clock,
                                         .random = random});
+  factor_codes.emplace(FactorCodes::Parts{.database = *database,
+                                          .accounts = *accounts,
+                                          .attempts = *attempts,
+                                          .limits = *limits,
+                                          .outbox = *outbox,
+                                          .letters = *letters,
+                                          .master_key = master_key,
+                                          .clock = clock});
+  enrolment.emplace(Enrolment::Parts{.database = *database,
+                                     .accounts = *accounts,
+                                     .sessions = *sessions,
+                                     .codes = *factor_codes,
+                                     .audit = *audit,
+                                     .outbox = *outbox,
+                                     .letters = *letters,
+                                     .master_key = master_key,
+                                     .clock = clock,
+                                     .random = random,
+                                     .issuer = host_of(public_url)});
+  second_step.emplace(SecondStep::Parts{.database = *database,
+                                        .accounts = *accounts,
+                                        .sessions = *sessions,
+                                        .codes = *factor_codes,
+                                        .audit = *audit,
+                                        .clock = clock});
   revocation_pages.emplace(*database, *feed, clock, MacKey(root->derive("revocation-cursor")));
 }
 
@@ -456,6 +495,7 @@ void Services::make_api() {
   auth_api.emplace(api::AuthApi::Parts{.accounts = *accounts,
                                        .sessions = *sessions,
                                        .guard = *guard,
+                                       .second_step = *second_step,
                                        .origins = api::BrowserOrigins(std::move(origins))});
   users_api.emplace(*accounts);
   sessions_api.emplace(*sessions);
@@ -464,7 +504,9 @@ void Services::make_api() {
                                                     .administration = *administration,
                                                     .assistance = *assistance,
                                                     .making = *user_making,
-                                                    .import = *user_import});
+                                                    .import = *user_import,
+                                                    .enrolment = *enrolment});
+  factors_api.emplace(*enrolment, *second_step);
   forced_logout_api.emplace(*accounts, *sessions);
   bulk_logout_api.emplace(*bulk_logouts);
   find_api.emplace(*session_finder);
@@ -510,7 +552,8 @@ void Services::make_api() {
                        .keyring = &*keys_api,
                        .under_attack = &*under_attack_api,
                        .pages = &*pages_api,
-                       .open = &*public_api};
+                       .open = &*public_api,
+                       .factors = &*factors_api};
   pipeline.emplace(make_pipeline(api::routes(apis), *request_metrics));
   background.emplace(BackgroundWork::Parts{.database = *database,
                                            .feed = *feed,
@@ -545,7 +588,8 @@ api::Pipeline Services::make_pipeline(std::vector<api::Route> routes, RequestMet
                                   .random = random};
   api::PipelineOptions options{.trusted_proxies = networks_of(settings.http.trusted_proxies),
                                .exempt_networks = networks_of(settings.limits.exempt_networks),
-                               .cors_origins = settings.http.cors_origins};
+                               .cors_origins = settings.http.cors_origins,
+                               .second_factor_required_from = role_of(settings.accounts.second_factor_required_from)};
   return api::Pipeline(with, std::move(routes), std::move(options));
 }
 

@@ -26,6 +26,9 @@
 #include "config/settings.hpp"
 #include "evidence/session_finder.hpp"
 #include "incidents/mode_switch.hpp"
+#include "factors/enrolment.hpp"
+#include "factors/factor_codes.hpp"
+#include "factors/second_step.hpp"
 #include "mail/outbox.hpp"
 #include "mail/transport.hpp"
 #include "observe/log.hpp"
@@ -114,6 +117,9 @@ struct Services {
   std::optional<Assistance> assistance;
   std::optional<UserImport> user_import;
   std::optional<UserMaking> user_making;
+  std::optional<FactorCodes> factor_codes;
+  std::optional<Enrolment> enrolment;
+  std::optional<SecondStep> second_step;
 
   std::optional<api::AuthApi> auth_api;
   std::optional<api::UsersApi> users_api;
@@ -128,6 +134,7 @@ struct Services {
   std::optional<api::AuditApi> audit_api;
   std::optional<api::UnderAttackApi> under_attack_api;
   std::optional<api::ModeApi> mode_api;
+  std::optional<api::FactorsApi> factors_api;
   std::optional<api::PagesApi> pages_api;
   std::optional<api::PublicApi> public_api;
   std::optional<api::Idempotency> idempotency;

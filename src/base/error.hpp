@@ -24,6 +24,10 @@ enum class ErrorCode {
   email_not_verified,      // 403: the right password, but the address was never proved
   origin_not_allowed,      // 403: a page that may not use the refresh cookie
   frozen,                  // 403: not while the compromise mode is what it is
+  invalid_code,            // 401: a wrong code of a second factor, or one that was used already
+  second_factor_required,  // 403: the right password of an account with a second factor; `texts` has the ticket
+  second_factor_missing,   // 403: the caller's role asks for a second factor, and the session has none
+  step_up_required,        // 401: the caller must prove again who they are (RFC 9470)
   not_found,               // 404
   method_not_allowed,      // 405
   conflict,                // 409
@@ -58,7 +62,10 @@ struct Error {
   std::string target{};  // for the record of refusals: whom or what the act was aimed at ("user:<id>"); may be empty
   std::vector<FieldError> fields{};
   std::optional<std::chrono::seconds> retry_after{};
-  std::vector<std::pair<std::string_view, std::int64_t>> figures{};  // for programs; each name is a constant
+  std::chrono::seconds max_age{};  // of step_up_required: how long ago the proof may have been
+  std::vector<std::pair<std::string_view, std::int64_t>> figures{};            // for programs; each name is a constant
+  std::vector<std::pair<std::string_view, std::string>> texts{};               // the same
+  std::vector<std::pair<std::string_view, std::vector<std::string>>> lists{};  // the same
 };
 
 template <class T>

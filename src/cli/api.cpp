@@ -21,6 +21,9 @@ std::string hint_for(const Refusal& refusal) {
     case 401:
       return "safawinet context login";
     case 403:
+      if (refusal.type == "second-factor-enrolment-required") {
+        return "safawinet factor enrol; or, if you have one, safawinet context login";
+      }
       return "ask somebody with a higher role, or for an API key with that permission";
     case 404:
       return "look for it with safawinet user list, or safawinet session list USER";
@@ -121,6 +124,11 @@ boost::json::value Api::post(std::string_view path, const boost::json::object& b
 
 boost::json::value Api::remove(std::string_view path, const Query& query) {
   return expect(send({.method = "DELETE", .target = target_of(path, query)}));
+}
+
+boost::json::value Api::remove_with(std::string_view path, const boost::json::object& body) {
+  return expect(
+      send({.method = "DELETE", .target = std::string(path), .body = SecretText(boost::json::serialize(body))}));
 }
 
 std::variant<boost::json::value, Refusal> Api::try_get(std::string_view path, const Query& query) {

@@ -48,6 +48,7 @@ class Api {
   boost::json::value post(std::string_view path, const boost::json::object& body);
   std::variant<boost::json::value, Refusal> post_once(std::string_view path, const boost::json::object& body);
   boost::json::value remove(std::string_view path, const Query& query = {});
+  boost::json::value remove_with(std::string_view path, const boost::json::object& body);
 
   // The same, with the refusals that the caller knows what to do with.
   std::variant<boost::json::value, Refusal> try_get(std::string_view path, const Query& query = {});

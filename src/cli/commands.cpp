@@ -36,6 +36,7 @@ void add_commands(CLI::App& app, int& exit_code) {
   add_version(app, exit_code);
   add_context(app, exit_code);
   add_user(app, exit_code);
+  add_factor(app, exit_code);
   add_session(app, exit_code);
   add_logout(app, exit_code);
   add_mode(app, exit_code);

@@ -22,6 +22,7 @@ void add_version(CLI::App& app, int& exit_code);
 // What is done through the API
 void add_context(CLI::App& app, int& exit_code);
 void add_user(CLI::App& app, int& exit_code);
+void add_factor(CLI::App& app, int& exit_code);
 void add_session(CLI::App& app, int& exit_code);
 void add_logout(CLI::App& app, int& exit_code);
 void add_mode(CLI::App& app, int& exit_code);

@@ -117,7 +117,27 @@ void end_session(Desk& desk, const Context& context, const Tokens& tokens) {
   fail(refusal);
 }
 
-void log_in(Desk& desk, const std::string& name, std::string email, bool is_from_stdin) {
+ApiResponse post(HttpClient& client, std::string_view path, const boost::json::object& body) {
+  return client.send({.method = "POST", .target = std::string(path), .body = SecretText(boost::json::serialize(body))});
+}
+
+// The second step of a login, with the ticket that the first one gave.
+ApiResponse take_second_step(Desk& desk, HttpClient& client, const Refusal& asked, const std::string& given) {
+  const auto code = given.empty() ? desk.console().ask("Code of your authenticator app, or a backup code: ",
+                                                       "say --code CODE: the account has a second factor")
+                                  : given;
+  const InterruptsPutOff until_kept;
+  return post(client, "/v1/auth/login/second-factor", {{"ticket", text_at(asked.problem, "ticket")}, {"code", code}});
+}
+
+struct LoginOptions {
+  std::string name, email, code;
+  bool is_from_stdin = false;
+};
+
+void log_in(Desk& desk, const LoginOptions& options) {
+  const auto& [name, given_email, code, is_from_stdin] = options;
+  auto email = given_email;
   const Contexts contexts;
   const auto& context = contexts.get(name);
   if (context.api_key_file) {
@@ -136,10 +156,16 @@ void log_in(Desk& desk, const std::string& name, std::string email, bool is_from
       {"email", email}, {"password", std::string(password.reveal())}, {"deviceName", "safawinet on " + this_machine()}};
   const auto file = contexts.credentials_file(context.name);
   const FileLock lock(file.string() + ".lock");
-  const InterruptsPutOff until_kept;
-  const auto answer =
-      client.send({.method = "POST", .target = "/v1/auth/login", .body = SecretText(boost::json::serialize(body))});
+  std::optional<InterruptsPutOff> until_kept;
+  until_kept.emplace();
+  auto answer = post(client, "/v1/auth/login", body);
   if (answer.status == 401) throw Failure("wrong address or password");
+  if (const auto refusal = refusal_of(answer); refusal.type == "second-factor-required") {
+    until_kept.reset();  // nothing is to be kept before there is an answer to the question
+    answer = take_second_step(desk, client, refusal, code);
+    until_kept.emplace();
+    if (answer.status == 401) throw Failure("the code is wrong, or was used already", "wait for the app's next one");
+  }
   if (answer.status != 200) fail_login(refusal_of(answer), email);
   const auto former = tokens_if_readable(file);
   auto tokens = tokens_from(answer);
@@ -150,21 +176,19 @@ void log_in(Desk& desk, const std::string& name, std::string email, bool is_from
 }
 
 void add_login(CLI::App& noun, int& exit_code) {
-  struct Options {
-    std::string name, email;
-    bool is_from_stdin = false;
-  };
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LoginOptions>();
   auto& verb = add_verb_of_this_machine(
       noun, exit_code,
       {.name = "login",
        .description = "Log in to the server of a context; the session is kept in a file that only you may read",
        .example = "safawinet context login prod --email ada@example.com\n"
                   "pass show safawinet | safawinet context login prod --email ada@example.com --password-stdin"},
-      [options](Desk& desk) { log_in(desk, options->name, options->email, options->is_from_stdin); });
+      [options](Desk& desk) { log_in(desk, *options); });
   verb.add_option("name", options->name, "The context; without it, the current one")->type_name("CONTEXT");
   verb.add_option("--email", options->email, "As whom; without it, it is asked")->type_name("ADDRESS");
   verb.add_flag("--password-stdin", options->is_from_stdin, "Read the password from the first line of stdin");
+  verb.add_option("--code", options->code, "The second factor's code, or a backup code; without it, it is asked")
+      ->type_name("CODE");
 }
 
 void add_logout_verb(CLI::App& noun, int& exit_code) {

@@ -23,7 +23,7 @@ namespace {
 constexpr std::size_t kUsualLimit = 200;
 constexpr std::size_t kPage = 200;
 constexpr std::string_view kConnectionGroup = "Which server";
-constexpr std::array<std::string_view, 5> kNounsOfServers{"user", "session", "logout", "api-key", "audit"};
+constexpr std::array<std::string_view, 6> kNounsOfServers{"user", "factor", "session", "logout", "api-key", "audit"};
 
 bool is_of_command(char c) { return (c >= 'a' && c <= 'z') || c == '-'; }
 
@@ -105,7 +105,7 @@ Api& Desk::api() {
     const Contexts contexts;
     connection->context = contexts.get(invocation_.context);
     connection->server = std::make_unique<HttpClient>(*connection->context);
-    connection->signed_in = std::make_unique<SignedInClient>(*connection->server, *connection->context,
+    connection->signed_in = std::make_unique<SignedInClient>(*connection->server, console_, *connection->context,
                                                              contexts.credentials_file(connection->context->name));
     connection->api.emplace(*connection->signed_in, console_, random_);
   }

@@ -11,7 +11,7 @@
 namespace safawinet::cli {
 
 void add_routes(CLI::App& app, int& exit_code) {
-  auto* command = app.add_subcommand("routes", "List every route: method, path, who may call it, rate class");
+  auto* command = app.add_subcommand("routes", "List every route: method, path, who may call it, rate class, step-up");
   command->footer(example_footer("safawinet routes --json"));
   const auto is_json = std::make_shared<bool>(false);
   command->add_flag("--json", *is_json, "Print JSON");

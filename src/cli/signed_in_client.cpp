@@ -5,6 +5,7 @@
 
 #include "access/api_key.hpp"
 #include "base/json.hpp"
+#include "cli/api.hpp"
 #include "cli/console.hpp"
 #include "cli/failure.hpp"
 #include "cli/private_file.hpp"
@@ -17,6 +18,10 @@ constexpr std::chrono::seconds kExpiresSoon{20};
 Time now() { return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()); }
 
 std::string login_hint(const Context& context) { return "safawinet context login " + context.name; }
+
+bool asks_for_step_up(const ApiResponse& response) {
+  return response.status == 401 && refusal_of(response).type == "step-up-required";
+}
 
 }  // namespace
 
@@ -64,8 +69,9 @@ SecretText read_api_key(const std::filesystem::path& file) {
   return SecretText(std::string(text));
 }
 
-SignedInClient::SignedInClient(ApiClient& server, const Context& context, std::filesystem::path tokens_file)
-    : server_(server), context_(context), tokens_file_(std::move(tokens_file)) {}
+SignedInClient::SignedInClient(ApiClient& server, Console& console, const Context& context,
+                               std::filesystem::path tokens_file)
+    : server_(server), console_(console), context_(context), tokens_file_(std::move(tokens_file)) {}
 
 ApiResponse SignedInClient::send(const ApiRequest& request) {
   auto signed_request = request;
@@ -82,11 +88,20 @@ ApiResponse SignedInClient::send(const ApiRequest& request) {
   if (tokens.access_expires_at - kExpiresSoon <= now()) tokens = refresh(tokens);
   signed_request.credential = tokens.access_token;
   auto response = server_.send(signed_request);
-  if (response.status != 401) return response;
+  if (asks_for_step_up(response)) {
+    tokens = step_up(tokens);
+    signed_request.credential = tokens.access_token;
+    response = server_.send(signed_request);
+  }
+  if (response.status != 401 || asks_for_step_up(response)) return response;
   // Its life may have ended early: by a new role, or because the clocks differ.
   tokens = refresh(tokens);
   signed_request.credential = tokens.access_token;
   response = server_.send(signed_request);
+  if (asks_for_step_up(response)) {
+    signed_request.credential = step_up(tokens).access_token;
+    response = server_.send(signed_request);
+  }
   if (response.status == 401) throw Failure("the session has ended", login_hint(context_));
   return response;
 }
@@ -113,6 +128,39 @@ Tokens SignedInClient::refresh(const Tokens& used) {
   auto email = std::move(kept.email);
   kept = tokens_from(answer);
   kept.email = std::move(email);
+  keep_tokens(tokens_file_, kept);
+  return kept;
+}
+
+Tokens SignedInClient::step_up(const Tokens& used) {
+  const auto factors =
+      server_.send({.method = "GET", .target = "/v1/users/me/factors", .credential = used.access_token});
+  if (factors.status != 200) fail(refusal_of(factors));
+  const auto json = parse_json(factors.body);
+  const bool has_factor = json && json->is_object() && !object_at(json->get_object(), "totp").empty();
+  const auto otherwise = "log in right before it (" + login_hint(context_) + "), or use an API key with the permission";
+  console_.note("This needs to know again that it is you.");
+  boost::json::object body;
+  if (has_factor) {
+    body["code"] = console_.ask("Code of your authenticator app, or a backup code: ", otherwise);
+  } else {
+    body["password"] = std::string(console_.ask_secret("Password: ", otherwise).reveal());
+  }
+  const FileLock lock(tokens_file_.string() + ".lock");
+  const InterruptsPutOff until_kept;
+  const auto answer = server_.send({.method = "POST",
+                                    .target = "/v1/auth/step-up",
+                                    .body = SecretText(boost::json::serialize(body)),
+                                    .credential = used.access_token});
+  if (answer.status != 200) fail(refusal_of(answer));
+  const auto proved = parse_json(answer.body);
+  const auto* object = proved ? proved->if_object() : nullptr;
+  if (object == nullptr || text_at(*object, "accessToken").empty()) {
+    throw Failure("the server's answer cannot be understood");
+  }
+  auto kept = get_tokens();
+  kept.access_token = SecretText(text_at(*object, "accessToken"));
+  kept.access_expires_at = now() + std::chrono::seconds(number_at(*object, "expiresIn"));
   keep_tokens(tokens_file_, kept);
   return kept;
 }

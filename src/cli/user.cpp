@@ -30,6 +30,13 @@ std::string lock_of(const boost::json::object& user) {
   return std::to_string(wrong) + (until.empty() ? "" : ", locked until " + until);
 }
 
+// "yes, 9 backup codes left"; empty: the answer does not tell.
+std::string second_factor_of(const boost::json::object& user) {
+  if (!user.contains("hasSecondFactor")) return {};
+  if (!is_set(user, "hasSecondFactor")) return "no";
+  return "yes, " + text_at(user, "backupCodesLeft") + " backup codes left";
+}
+
 void print_user(Desk& desk, const boost::json::object& user) {
   if (desk.is_json()) {
     desk.print_json(user);
@@ -46,6 +53,7 @@ void print_user(Desk& desk, const boost::json::object& user) {
                      {"Disabled because", text_at(user, "disabledReason")},
                      {"Disabled at", time_at(user, "disabledAt")},
                      {"Wrong passwords", lock_of(user)},
+                     {"Second factor", second_factor_of(user)},
                      {"Created", time_at(user, "createdAt")},
                      {"Last login", time_at(user, "lastLoginAt")}});
 }
@@ -265,6 +273,34 @@ std::pair<CLI::App*, std::shared_ptr<Act>> add_act(CLI::App& noun, int& exit_cod
   return {&verb, given};
 }
 
+void add_reset_factors(CLI::App& noun, int& exit_code) {
+  auto given = std::make_shared<Act>();
+  auto& verb = add_verb(
+      noun, exit_code,
+      {.name = "reset-factors",
+       .description = "Take away the second factor of a user who has lost it, and sign them out",
+       .example = "safawinet user reset-factors ada@example.com --reason 'Lost phone, identity checked'"},
+      [given](Desk& desk) {
+        const auto user = get_user(desk.api(), given->user);
+        if (!is_set(user, "hasSecondFactor")) {
+          desk.print_done(text_at(user, "email") + " has no second factor.", user);
+          return;
+        }
+        const auto preview = "This takes the second factor away from, and signs out, " + name_of_user(user) +
+                             ". From then on the password is enough to log in.";
+        const Plan plan{.preview = preview,
+                        .question = "Take it away?",
+                        .seen = boost::json::object{{"dryRun", true}, {"user", user}}};
+        if (!may_go_on(desk, *given->consent, plan)) return;
+        desk.api().remove(std::string(kPath) + "/" + text_at(user, "id") + "/factors", {{"reason", given->reason}});
+        desk.print_done("Took the second factor of " + text_at(user, "email") + " away.",
+                        boost::json::object{{"userId", text_at(user, "id")}});
+      });
+  verb.add_option("user", given->user, "Id or e-mail address")->type_name("USER")->required();
+  verb.add_option("--reason", given->reason, "Why, for the record")->type_name("TEXT")->required();
+  given->consent = add_consent(verb);
+}
+
 void add_role(CLI::App& noun, int& exit_code) {
   const auto change = [](const boost::json::object& user, const Act& act) {
     return text_at(user, "email") + " from " + text_at(user, "role") + " to " + act.role + ".";
@@ -448,6 +484,7 @@ void add_user(CLI::App& app, int& exit_code) {
   add_create(noun, exit_code);
   add_invite(noun, exit_code);
   add_acts(noun, exit_code);
+  add_reset_factors(noun, exit_code);
   add_delete(noun, exit_code);
   add_sessions(noun, exit_code);
   add_export(noun, exit_code);

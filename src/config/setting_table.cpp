@@ -244,6 +244,16 @@ std::vector<Setting> make_table() {
              s.accounts.registration = as_choice<Registration>(v);
              return kFine;
            }},
+      {.key = "accounts.second_factor_required_from",
+       .kind = choice,
+       .initial = "none",
+       .choices = {"none", "support", "admin", "superadmin"},
+       .meaning = "From which role on people can do nothing but enrol until they have logged in with a second factor.",
+       .store =
+           [](Settings& s, Value v) {
+             s.accounts.second_factor_required_from = as_choice<SecondFactorRequired>(v);
+             return kFine;
+           }},
       {.key = "accounts.admin_email",
        .kind = text,
        .meaning = "Address of the first administrator, who is created when there is none.",

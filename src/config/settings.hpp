@@ -28,6 +28,7 @@ struct ListenAddress {
 enum class Migration { automatic, check };
 enum class Registration { open, invite, closed };
 enum class UnderAttackMode { automatic, on, off };
+enum class SecondFactorRequired { from_none, from_support, from_admin, from_superadmin };
 enum class SigningAlgorithm { eddsa, es256, rs256 };
 enum class LogLevel { debug, info, warning, error };
 
@@ -96,6 +97,7 @@ struct SecretSettings {
 
 struct AccountSettings {
   Registration registration = Registration::open;
+  SecondFactorRequired second_factor_required_from = SecondFactorRequired::from_none;
   std::string admin_email;    // of the first administrator; empty: the default of accounts/
   SecretText admin_password;  // empty: one is generated
 };

@@ -2,6 +2,7 @@
 
 #include <boost/json/value.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <limits>
@@ -83,6 +84,7 @@ std::string payload_of(const AccessClaims& claims) {
   append_member(payload, "sid", claims.session.text());
   append_member(payload, "role", claims.role);
   append_member(payload, "amr", claims.methods);
+  append_member(payload, "acr", authentication_class(claims.methods));
   append_member(payload, "auth_time", claims.authenticated_at);
   append_member(payload, "ep", claims.epoch);
   append_member(payload, "tv", claims.token_version);
@@ -208,6 +210,11 @@ std::optional<AccessClaims> claims_of(const boost::json::object& payload) {
 std::unexpected<TokenFault> fault(std::string_view reason) { return std::unexpected(TokenFault{reason}); }
 
 }  // namespace
+
+std::string_view authentication_class(const std::vector<std::string>& methods) {
+  const bool is_multi_factor = std::ranges::find(methods, "mfa") != methods.end();
+  return is_multi_factor ? "urn:safawinet:acr:multi-factor" : "urn:safawinet:acr:single-factor";
+}
 
 std::string issue_access_token(const SigningKey& key, const AccessClaims& claims) {
   const std::string& header = key.verifying_key().access_token_header();

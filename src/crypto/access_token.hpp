@@ -32,13 +32,16 @@ struct AccessClaims {
   UserId subject;                    // sub
   SessionId session;                 // sid
   std::string role;                  // role
-  std::vector<std::string> methods;  // amr (RFC 8176)
+  std::vector<std::string> methods;  // amr (RFC 8176); the token has acr beside it, which follows from them
   Time authenticated_at;             // auth_time
   std::int64_t epoch = 0;            // ep: the session's epoch
   std::int64_t token_version = 0;    // tv: the user's token version
 
   bool operator==(const AccessClaims&) const = default;
 };
+
+// The authentication context class (acr) of these methods: whether there were two factors ("mfa" is among them) or one.
+std::string_view authentication_class(const std::vector<std::string>& methods);
 
 // Texts must be valid UTF-8 without NUL. Throws std::length_error if the token would be longer than
 // kAccessTokenLimitBytes.

@@ -108,10 +108,17 @@ TEST(AccessToken, HasTheHeaderAndPayloadOfRfc9068) {
                                        {"sid", example().session.text()},
                                        {"role", "customer"},
                                        {"amr", {"pwd", "otp"}},
+                                       {"acr", "urn:safawinet:acr:single-factor"},
                                        {"auth_time", 1'799'996'400},
                                        {"ep", 3},
                                        {"tv", 12}};
   EXPECT_EQ(*payload, expected);
+}
+
+TEST(AccessToken, SaysWhetherThereWereTwoFactors) {
+  EXPECT_EQ(authentication_class({}), "urn:safawinet:acr:single-factor");
+  EXPECT_EQ(authentication_class({"pwd"}), "urn:safawinet:acr:single-factor");
+  EXPECT_EQ(authentication_class({"pwd", "otp", "mfa"}), "urn:safawinet:acr:multi-factor");
 }
 
 TEST(AccessToken, CarriesAwkwardTextUnharmed) {

@@ -25,6 +25,8 @@ std::string_view prefix_of(OneTimePurpose purpose) {
       return "sf_ec_";
     case OneTimePurpose::invite:
       return "sf_in_";
+    case OneTimePurpose::login_ticket:
+      return "sf_lt_";
   }
   return {};
 }

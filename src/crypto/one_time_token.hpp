@@ -1,6 +1,6 @@
-// One-time tokens: what a mail's link carries to prove that its reader owns the mailbox, and invitations. 256 random
-// bits; only a hash is stored, so a copy of the database opens nothing. (A plain hash is enough: there is nothing to
-// guess.) Threading: any thread.
+// One-time tokens: what a mail's link carries to prove that its reader owns the mailbox, invitations, and the tickets
+// between the two steps of a login. 256 random bits; only a hash is stored, so a copy of the database opens nothing. (A
+// plain hash is enough: there is nothing to guess.) Threading: any thread.
 #pragma once
 
 #include <optional>
@@ -18,6 +18,7 @@ enum class OneTimePurpose {
   reset_password,  // sf_pr_
   change_email,    // sf_ec_
   invite,          // sf_in_
+  login_ticket,    // sf_lt_
 };
 
 struct OneTimeToken {

@@ -54,6 +54,11 @@ const ProblemType& problem_type(ErrorCode code) {
   static constexpr ProblemType kNotVerified{403, "email-not-verified", "The e-mail address must be confirmed first."};
   static constexpr ProblemType kOrigin{403, "origin-not-allowed", "Pages of this origin may not do this."};
   static constexpr ProblemType kFrozen{403, "frozen", "This is suspended for a while, for the safety of all accounts."};
+  static constexpr ProblemType kCode{401, "invalid-code", "The code is wrong, or was used already."};
+  static constexpr ProblemType kSecondFactor{403, "second-factor-required", "A code of the second factor is needed."};
+  static constexpr ProblemType kNoSecondFactor{403, "second-factor-enrolment-required",
+                                               "Your role asks for a second factor: enrol one first."};
+  static constexpr ProblemType kStepUp{401, "step-up-required", "Prove again that it is you."};
   static constexpr ProblemType kNotFound{404, "not-found", "There is no such thing here."};
   static constexpr ProblemType kMethod{405, "method-not-allowed", "The method is not allowed here."};
   static constexpr ProblemType kConflict{409, "conflict", "This is not possible in the present state."};
@@ -81,6 +86,14 @@ const ProblemType& problem_type(ErrorCode code) {
       return kOrigin;
     case ErrorCode::frozen:
       return kFrozen;
+    case ErrorCode::invalid_code:
+      return kCode;
+    case ErrorCode::second_factor_required:
+      return kSecondFactor;
+    case ErrorCode::second_factor_missing:
+      return kNoSecondFactor;
+    case ErrorCode::step_up_required:
+      return kStepUp;
     case ErrorCode::not_found:
       return kNotFound;
     case ErrorCode::method_not_allowed:
@@ -112,12 +125,28 @@ Response to_response(const Error& error, std::string_view request_id) {
     append_json_text(response.body, name);
     response.body += ':' + std::to_string(figure);
   }
+  for (const auto& [name, text] : error.texts) append_member(response.body, name, text);
+  for (const auto& [name, list] : error.lists) {
+    response.body += ',';
+    append_json_text(response.body, name);
+    response.body += ":[";
+    for (const auto& text : list) {
+      if (response.body.back() != '[') response.body += ',';
+      append_json_text(response.body, text);
+    }
+    response.body += ']';
+  }
   response.body += '}';
   if (type.status == 429 || type.status == 503 || error.retry_after) {
     response.with("Retry-After", std::to_string(error.retry_after.value_or(kUsualRetry).count()));
   }
   if (error.code == ErrorCode::unauthenticated) response.with("WWW-Authenticate", R"(Bearer error="invalid_token")");
-  if (error.code == ErrorCode::invalid_credentials) response.with("WWW-Authenticate", "Bearer");
+  if (error.code == ErrorCode::step_up_required) {
+    response.with("WWW-Authenticate", R"(Bearer error="insufficient_user_authentication", max_age=)" +
+                                          std::to_string(error.max_age.count()));
+  }
+  if (error.code == ErrorCode::invalid_credentials || error.code == ErrorCode::invalid_code)
+    response.with("WWW-Authenticate", "Bearer");
   return response;
 }
 

@@ -19,8 +19,8 @@ struct ProblemType {
 const ProblemType& problem_type(ErrorCode code);
 
 // The whole answer: application/problem+json with type, title, status, detail, requestId, every refused field, and
-// every figure. Retry-After where the error says so, and always with 429 and 503; WWW-Authenticate (RFC 6750) with 401.
-// The cause is not in it.
+// every figure, text and list. Retry-After where the error says so, and always with 429 and 503; WWW-Authenticate (RFC
+// 6750) with 401. The cause is not in it.
 Response to_response(const Error& error, std::string_view request_id);
 
 // For what never became a request; `status` is that of the refusal.

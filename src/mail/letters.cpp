@@ -92,6 +92,25 @@ end them and choose a new password:
 {{link}}
 )"};
 
+constexpr Template kSecondFactorChanged{"The second factor of your account was changed",
+                                        R"({{what}} at {{at}}. Other devices were signed out.
+
+If it was not you, choose a new password at once, and tell the people who run this
+service:
+
+{{link}}
+)"};
+
+constexpr Template kCodesGuessed{
+    "Somebody knows your password",
+    R"(Somebody gave the password of your account, and then wrong codes of your second factor,
+several times, the last time at {{at}}. Nobody got in with them.
+
+If it was not you, choose a new password at once:
+
+{{link}}
+)"};
+
 constexpr Template kAccountDeleted{"Your account was deleted",
                                    R"(Your account was deleted, as you asked. Its sessions have ended.
 
@@ -158,6 +177,21 @@ Mail Letters::session_ended_for_reuse(std::string_view to, std::string_view devi
   values.set("at", to_rfc3339(at));
   values.set("link", public_url_ + "/forgot-password");
   return render(to, kSessionReuse, std::move(values));
+}
+
+Mail Letters::second_factor_changed(std::string_view to, std::string_view what_happened, Time at) const {
+  data values;
+  values.set("what", std::string(what_happened));
+  values.set("at", to_rfc3339(at));
+  values.set("link", public_url_ + "/forgot-password");
+  return render(to, kSecondFactorChanged, std::move(values));
+}
+
+Mail Letters::codes_guessed(std::string_view to, Time at) const {
+  data values;
+  values.set("at", to_rfc3339(at));
+  values.set("link", public_url_ + "/forgot-password");
+  return render(to, kCodesGuessed, std::move(values));
 }
 
 Mail Letters::account_deleted(std::string_view to) const { return render(to, kAccountDeleted, data()); }

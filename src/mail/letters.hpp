@@ -27,6 +27,10 @@ class Letters {
   [[nodiscard]] Mail invitation(std::string_view to, const SecretText& token) const;
   // A refresh token was used again after its successor: the session was ended.
   [[nodiscard]] Mail session_ended_for_reuse(std::string_view to, std::string_view device_name, Time at) const;
+  // What has happened to the second factor: "was added", "was removed", …
+  [[nodiscard]] Mail second_factor_changed(std::string_view to, std::string_view what_happened, Time at) const;
+  // Somebody gave the right password and wrong codes, until there may be no more for a while.
+  [[nodiscard]] Mail codes_guessed(std::string_view to, Time at) const;
   [[nodiscard]] Mail account_deleted(std::string_view to) const;
 
  private:

@@ -48,7 +48,8 @@ Result<Caller> AccessGuard::authenticate(std::string_view token) {
   return Caller{.user = verified->standing.user,
                 .session = verified->standing.session,
                 .role = verified->role,
-                .authenticated_at = verified->authenticated_at};
+                .authenticated_at = verified->authenticated_at,
+                .has_second_factor = verified->has_second_factor};
 }
 
 Result<AccessClaims> AccessGuard::inspect(std::string_view token) const {
@@ -126,6 +127,7 @@ Result<AccessGuard::Verified> AccessGuard::verify(std::string_view token, const 
                   .role = parse_role(claims->role).value(),
                   .authenticated_at = claims->authenticated_at,
                   .issued_at = claims->issued_at,
+                  .has_second_factor = std::ranges::find(claims->methods, "mfa") != claims->methods.end(),
                   .expires_at = claims->expires_at};
 }
 

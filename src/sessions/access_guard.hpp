@@ -44,6 +44,7 @@ class AccessGuard {
     Role role = Role::customer;
     Time authenticated_at;
     Time issued_at;
+    bool has_second_factor = false;
     Time expires_at;
   };
   struct Entry {

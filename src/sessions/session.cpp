@@ -34,6 +34,15 @@ std::string_view find_known(const std::array<Known, Size>& known, std::string_vi
 
 }  // namespace
 
+bool has_second_factor(std::string_view methods) {
+  return (" " + std::string(methods) + " ").find(" mfa ") != std::string::npos;
+}
+
+bool Caller::has_authenticated_lately(Time now) const {
+  // A minute: the clocks of nodes may differ a little.
+  return authenticated_at <= now + std::chrono::minutes(1) && now - authenticated_at <= kStepUpLifetime;
+}
+
 std::string describe_device(std::string_view user_agent) {
   const auto program = find_known(kPrograms, user_agent);
   const auto system = find_known(kSystems, user_agent);

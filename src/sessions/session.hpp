@@ -22,6 +22,19 @@ struct Device {
   std::string ip_address;
 };
 
+// How somebody proved who they are, in the words of the claim `amr` (RFC 8176) with a space between them. A backup code
+// has no word in the registry; "backup-code" is ours.
+namespace sign_in_methods {
+inline constexpr std::string_view kPassword = "pwd";
+inline constexpr std::string_view kPasswordAndTotp = "pwd otp mfa";
+inline constexpr std::string_view kPasswordAndBackupCode = "pwd backup-code mfa";
+}  // namespace sign_in_methods
+// Whether a second factor is among them.
+bool has_second_factor(std::string_view methods);
+
+// How long somebody who has proved who they are may do what asks for that anew ("step-up").
+inline constexpr std::chrono::minutes kStepUpLifetime{10};
+
 // A session that lives.
 struct Session {
   SessionId id;
@@ -46,8 +59,11 @@ struct Caller {
   SessionId session;
   Role role = Role::customer;
   Time authenticated_at;
+  bool has_second_factor = false;  // the session was proved with one
 
   [[nodiscard]] bool is_at_least(Role required) const { return role >= required; }
+  // Within the last ten minutes. What lies ahead was written by a clock that was wrong, and is not.
+  [[nodiscard]] bool has_authenticated_lately(Time now) const;
 };
 
 // "Firefox on Linux" from a User-Agent field; "Unknown device" when it says nothing that we know.

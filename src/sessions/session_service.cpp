@@ -29,24 +29,53 @@ std::string random_token_id(Random& random) {
   return to_base64url(bytes);
 }
 
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words;
+  while (!text.empty()) {
+    const auto end = std::min(text.find(' '), text.size());
+    if (end > 0) words.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return words;
+}
+
 }  // namespace
 
 Task<Result<IssuedTokens>> SessionService::start(UserId user, std::int64_t credential_version, Device device,
                                                  Origin origin, InLogin also) {
+  const SignInProof proof{.credential_version = credential_version};
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<SessionStanding>> {
+    auto standing = co_await start_in(transaction, user, proof, device, origin);
+    if (standing && also) co_await also(transaction);
+    co_return standing;
+  };
+  const auto standing = co_await parts_.database.transact(std::move(body));
+  if (!standing) co_return std::unexpected(standing.error());
+  co_return issue(*standing);
+}
+
+Task<Result<SessionStanding>> SessionService::start_in(sql::Transaction& transaction, UserId user,
+                                                       const SignInProof& proof, Device device, const Origin& origin) {
   const auto now = parts_.clock.now();
   const auto id = SessionId{Uuid::version7(now, parts_.random)};
   const Deadlines deadlines{.expires_at = now + std::min(rules_.idle, rules_.absolute),
                             .ends_at = now + rules_.absolute};
-  auto body = [&](sql::Transaction& transaction) -> Task<Result<SessionStanding>> {
-    const auto standing = co_await store_.insert(transaction, id, user, credential_version, device, now, deadlines);
-    if (!standing) co_return refuse(ErrorCode::invalid_credentials);
-    if (also) co_await also(transaction);
-    co_await record(transaction, "user.logged-in", user, target_of(id), {}, origin);
-    co_return *standing;
-  };
-  const auto standing = co_await parts_.database.transact(std::move(body));
-  if (!standing) co_return std::unexpected(standing.error());
-  co_return issue(*standing, parts_.keyring.get()->active_mac_key_id(), now);
+  auto standing = co_await store_.insert(transaction, id, user, proof, device, now, deadlines);
+  if (!standing) co_return refuse(ErrorCode::invalid_credentials);
+  const auto how = has_second_factor(proof.methods) ? std::string(proof.methods) : std::string();
+  co_await record(transaction, "user.logged-in", user, target_of(id), how, origin);
+  co_return std::move(*standing);
+}
+
+Task<Result<SessionStanding>> SessionService::prove_again(sql::Transaction& transaction, SessionId session, UserId user,
+                                                          std::string_view methods) {
+  auto standing = co_await store_.set_proved(transaction, session, user, methods, parts_.clock.now());
+  if (!standing) co_return refuse(ErrorCode::unauthenticated);
+  co_return std::move(*standing);
+}
+
+IssuedTokens SessionService::issue(const SessionStanding& standing) const {
+  return issue(standing, parts_.keyring.get()->active_mac_key_id(), parts_.clock.now());
 }
 
 Task<Result<IssuedTokens>> SessionService::refresh(const SecretText& token, Origin origin) {
@@ -342,8 +371,8 @@ IssuedTokens SessionService::issue(const SessionStanding& standing, std::uint32_
                             .subject = standing.user,
                             .session = standing.id,
                             .role = standing.role,
-                            .methods = {"pwd"},
-                            .authenticated_at = standing.created_at,
+                            .methods = words_of(standing.methods),
+                            .authenticated_at = standing.authenticated_at,
                             .epoch = standing.epoch,
                             .token_version = standing.token_version};
   const RefreshToken refresh{

@@ -74,12 +74,24 @@ class SessionService {
   SessionService(Parts parts, SessionRules rules) : parts_(parts), rules_(std::move(rules)) {}
 
   // The end of a login. Refuses (invalid_credentials) if the account is no longer active, verified, and of the
-  // credentials that were checked: a login cannot slip past a deactivation, a password change or a deletion that runs
-  // beside it.
+  // credentials that were checked, or has a second factor: a login cannot slip past a deactivation, a password change
+  // or a deletion that runs beside it.
   // `also`: what else is written in its transaction.
   using InLogin = std::function<Task<void>(sql::Transaction&)>;
   Task<Result<IssuedTokens>> start(UserId user, std::int64_t credential_version, Device device, Origin origin,
                                    InLogin also = {});
+  // The same for a transaction of another feature, which has checked more; the tokens are issued after it.
+  Task<Result<SessionStanding>> start_in(sql::Transaction& transaction, UserId user, const SignInProof& proof,
+                                         Device device, const Origin& origin);
+  [[nodiscard]] IssuedTokens issue(const SessionStanding& standing) const;
+  // For a transaction of another feature: its user has just proved who they are again. Refuses (unauthenticated) when
+  // it lives no more.
+  Task<Result<SessionStanding>> prove_again(sql::Transaction& transaction, SessionId session, UserId user,
+                                            std::string_view methods);
+  // The second factor of its user is gone: its tokens say so from the next refresh on.
+  Task<void> forget_second_factor(sql::Transaction& transaction, SessionId session) {
+    return store_.forget_second_factor(transaction, session);
+  }
 
   // Gives the successor. The same token again, inside the grace window and before the successor was used, gives the
   // same successor, byte for byte (a retry after a lost answer). Later it is theft: the session ends and its user is

@@ -10,11 +10,12 @@ using sql::Statement;
 constexpr Statement kSignIn{
     "UPDATE users SET last_login_at = $3 "
     "WHERE id = $1 AND is_active AND credential_version = $2 AND email_verified_at IS NOT NULL "
+    "AND ($4 OR NOT EXISTS (SELECT 1 FROM totp_factors f WHERE f.user_id = users.id AND f.confirmed_at IS NOT NULL)) "
     "RETURNING role, token_version"};
 constexpr Statement kInsert{
     "INSERT INTO refresh_sessions (id, user_id, epoch, generation, created_at, rotated_at, expires_at, ends_at, "
-    "device_name, user_agent, ip_address) "
-    "SELECT $1, $2, epoch, 1, $3, $3, $4, $5, $6, $7, $8 FROM session_epoch RETURNING epoch"};
+    "device_name, user_agent, ip_address, amr) "
+    "SELECT $1, $2, epoch, 1, $3, $3, $4, $5, $6, $7, $8, $9 FROM session_epoch RETURNING epoch"};
 
 // What the access token says comes from this statement, never from a node's memory. No indexed column changes.
 //
@@ -28,7 +29,8 @@ constexpr Statement kRotate{
     "AND (SELECT is_active FROM users WHERE users.id = refresh_sessions.user_id) "
     "RETURNING user_id, generation, epoch, created_at, expires_at, "
     "(SELECT role FROM users WHERE users.id = refresh_sessions.user_id), "
-    "(SELECT token_version FROM users WHERE users.id = refresh_sessions.user_id)",
+    "(SELECT token_version FROM users WHERE users.id = refresh_sessions.user_id), "
+    "amr, coalesce(authenticated_at, created_at)",
     "WITH held AS MATERIALIZED ("
     "SELECT s.ctid AS place, u.role, u.token_version "
     "FROM refresh_sessions s JOIN users u ON u.id = s.user_id CROSS JOIN session_epoch e "
@@ -37,7 +39,8 @@ constexpr Statement kRotate{
     "UPDATE refresh_sessions s "
     "SET generation = s.generation + 1, rotated_at = $3, expires_at = least(s.ends_at, $4), ip_address = $5 "
     "FROM held WHERE s.ctid = held.place "
-    "RETURNING s.user_id, s.generation, s.epoch, s.created_at, s.expires_at, held.role, held.token_version",
+    "RETURNING s.user_id, s.generation, s.epoch, s.created_at, s.expires_at, held.role, held.token_version, "
+    "s.amr, coalesce(s.authenticated_at, s.created_at)",
     "WITH held AS MATERIALIZED ("
     "SELECT s.ctid AS place, u.role, u.token_version, a.rotated_at, a.expires_at, a.ip_address, a.number "
     "FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::text[]) "
@@ -49,11 +52,20 @@ constexpr Statement kRotate{
     "expires_at = least(s.ends_at, held.expires_at), ip_address = held.ip_address "
     "FROM held WHERE s.ctid = held.place "
     "RETURNING s.user_id, s.generation, s.epoch, s.created_at, s.expires_at, held.role, held.token_version, "
-    "held.number"};
+    "s.amr, coalesce(s.authenticated_at, s.created_at), held.number"};
 constexpr Statement kFind{
     "SELECT s.user_id, s.generation, s.epoch, s.created_at, s.expires_at, u.role, u.token_version, s.rotated_at, "
-    "s.device_name, u.email, u.is_active, e.epoch "
+    "s.device_name, u.email, u.is_active, e.epoch, s.amr, coalesce(s.authenticated_at, s.created_at) "
     "FROM refresh_sessions s JOIN users u ON u.id = s.user_id CROSS JOIN session_epoch e WHERE s.id = $1"};
+constexpr Statement kSetProved{
+    "UPDATE refresh_sessions SET amr = $3, authenticated_at = $4 "
+    "WHERE id = $1 AND user_id = $2 AND expires_at > $4 AND epoch = (SELECT epoch FROM session_epoch) "
+    "AND (SELECT is_active FROM users WHERE users.id = refresh_sessions.user_id) "
+    "RETURNING user_id, generation, epoch, created_at, expires_at, "
+    "(SELECT role FROM users WHERE users.id = refresh_sessions.user_id), "
+    "(SELECT token_version FROM users WHERE users.id = refresh_sessions.user_id), amr, authenticated_at"};
+constexpr Statement kForgetSecondFactor{"UPDATE refresh_sessions SET amr = 'pwd' WHERE id = $1"};
+constexpr Statement kDeleteTicketsOf{"DELETE FROM login_tickets WHERE user_id = $1"};
 constexpr Statement kList{
     "SELECT id, device_name, user_agent, ip_address, created_at, rotated_at, expires_at FROM refresh_sessions "
     "WHERE user_id = $1 AND expires_at > $2 AND epoch = (SELECT epoch FROM session_epoch) AND id < $3 "
@@ -149,18 +161,23 @@ SessionStanding rotated_standing(SessionId id, const sql::Row& row) {
           .created_at = row.get<Time>(3),
           .expires_at = row.get<Time>(4),
           .role = row.get<std::string>(5),
-          .token_version = row.get<std::int64_t>(6)};
+          .token_version = row.get<std::int64_t>(6),
+          .methods = row.get<std::string>(7),
+          .authenticated_at = row.get<Time>(8)};
 }
 
 }  // namespace
 
 Task<std::optional<SessionStanding>> SessionStore::insert(sql::Transaction& transaction, SessionId id, UserId user,
-                                                          std::int64_t credential_version, const Device& device,
-                                                          Time now, Deadlines deadlines) {
-  const auto signed_in = co_await transaction.execute(kSignIn, user, credential_version, now);
+                                                          const SignInProof& proof, const Device& device, Time now,
+                                                          Deadlines deadlines) {
+  const bool is_second_factor_proved = has_second_factor(proof.methods);
+  const auto signed_in =
+      co_await transaction.execute(kSignIn, user, proof.credential_version, now, is_second_factor_proved);
   if (signed_in.empty()) co_return std::nullopt;
   const auto inserted = co_await transaction.execute(kInsert, id, user, now, deadlines.expires_at, deadlines.ends_at,
-                                                     device.name, device.user_agent, device.ip_address);
+                                                     device.name, device.user_agent, device.ip_address, proof.methods);
+  if (proof.epoch && inserted.front().get<std::int64_t>(0) != *proof.epoch) co_return std::nullopt;
   co_return SessionStanding{.id = id,
                             .user = user,
                             .generation = 1,
@@ -168,7 +185,9 @@ Task<std::optional<SessionStanding>> SessionStore::insert(sql::Transaction& tran
                             .created_at = now,
                             .expires_at = deadlines.expires_at,
                             .role = signed_in.front().get<std::string>(0),
-                            .token_version = signed_in.front().get<std::int64_t>(1)};
+                            .token_version = signed_in.front().get<std::int64_t>(1),
+                            .methods = std::string(proof.methods),
+                            .authenticated_at = now};
 }
 
 Task<std::optional<SessionStanding>> SessionStore::rotate(sql::Database& database, const Rotation& rotation) {
@@ -189,12 +208,25 @@ Task<std::optional<SessionState>> SessionStore::find(sql::Database& database, Se
                                       .created_at = row.get<Time>(3),
                                       .expires_at = row.get<Time>(4),
                                       .role = row.get<std::string>(5),
-                                      .token_version = row.get<std::int64_t>(6)},
+                                      .token_version = row.get<std::int64_t>(6),
+                                      .methods = row.get<std::string>(12),
+                                      .authenticated_at = row.get<Time>(13)},
                          .rotated_at = row.get<Time>(7),
                          .device_name = row.get<std::string>(8),
                          .email = row.get<std::string>(9),
                          .is_user_active = row.get<bool>(10),
                          .current_epoch = row.get<std::int64_t>(11)};
+}
+
+Task<std::optional<SessionStanding>> SessionStore::set_proved(sql::Transaction& transaction, SessionId id, UserId user,
+                                                              std::string_view methods, Time now) {
+  const auto rows = co_await transaction.execute(kSetProved, id, user, methods, now);
+  if (rows.empty()) co_return std::nullopt;
+  co_return rotated_standing(id, rows.front());
+}
+
+Task<void> SessionStore::forget_second_factor(sql::Transaction& transaction, SessionId id) {
+  co_await transaction.execute(kForgetSecondFactor, id);
 }
 
 Task<std::vector<Session>> SessionStore::list(sql::Database& database, UserId user, Time now,
@@ -229,6 +261,9 @@ Task<std::int64_t> SessionStore::delete_one(sql::Transaction& transaction, Sessi
 
 Task<std::int64_t> SessionStore::delete_all_of(sql::Transaction& transaction, UserId user,
                                                std::optional<SessionId> except) {
+  // The tickets first: whoever is just using one up holds it, and the session that comes of it is there when this goes
+  // on.
+  co_await transaction.execute(kDeleteTicketsOf, user);
   const auto rows = co_await transaction.execute(kDeleteAllOf, user, except);
   co_return rows.affected;
 }

@@ -24,6 +24,15 @@ struct SessionStanding {
   Time expires_at;
   std::string role;
   std::int64_t token_version = 0;
+  std::string methods;    // how its user has proved who they are: sign_in_methods
+  Time authenticated_at;  // and when last
+};
+
+// What a login has proved.
+struct SignInProof {
+  std::int64_t credential_version = 0;  // of what was checked
+  std::string_view methods = sign_in_methods::kPassword;
+  std::optional<std::int64_t> epoch{};  // where the proof began before: of the sessions then
 };
 
 // A step from this generation to the next.
@@ -60,15 +69,20 @@ struct EndingReason {
 // Threading: any event loop.
 class SessionStore {
  public:
-  // The login: only if the account is active, verified and its credentials are still those that were checked, in one
-  // transaction with what depends on it. None: they are not.
+  // The login: only if the account is active, verified, its credentials are still those that were checked, and a second
+  // factor was proved if there is one; in one transaction with what depends on it. None: it is not so.
   Task<std::optional<SessionStanding>> insert(sql::Transaction& transaction, SessionId id, UserId user,
-                                              std::int64_t credential_version, const Device& device, Time now,
+                                              const SignInProof& proof, const Device& device, Time now,
                                               Deadlines deadlines);
   // One statement: moves the session on from exactly this generation, if it lives. None: it does not, or has moved on,
   // or somebody else is just changing the row: this never waits for anybody.
   Task<std::optional<SessionStanding>> rotate(sql::Database& database, const Rotation& rotation);
   Task<std::optional<SessionState>> find(sql::Database& database, SessionId id);
+  // Notes that its user has proved who they are again. None: it lives no more.
+  Task<std::optional<SessionStanding>> set_proved(sql::Transaction& transaction, SessionId id, UserId user,
+                                                  std::string_view methods, Time now);
+  // The second factor that it was begun with is gone.
+  Task<void> forget_second_factor(sql::Transaction& transaction, SessionId id);
 
   // Newest first; `before` continues a list.
   Task<std::vector<Session>> list(sql::Database& database, UserId user, Time now, std::optional<SessionId> before,
@@ -78,7 +92,8 @@ class SessionStore {
   Task<void> set_reason(sql::Transaction& transaction, const EndingReason& reason);
   Task<void> forget_reason(sql::Transaction& transaction);
 
-  // How many ended: sessions of an older epoch were dead already and do not count.
+  // How many ended: sessions of an older epoch were dead already and do not count. Ending all of a user's ends the
+  // logins that are half done as well.
   Task<std::int64_t> delete_one(sql::Transaction& transaction, SessionId id, UserId user);
   Task<std::int64_t> delete_all_of(sql::Transaction& transaction, UserId user, std::optional<SessionId> except);
   // None: there is no such user.

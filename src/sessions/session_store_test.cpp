@@ -25,8 +25,9 @@ class SessionStoreContract : public ::testing::TestWithParam<sql::testing::Engin
     const auto id = SessionId::make(at_work_.clock, at_work_.random);
     const Device device{.name = "Firefox on Linux", .user_agent = "Mozilla/5.0", .ip_address = "192.0.2.7"};
     const Deadlines deadlines{.expires_at = now + lifetime, .ends_at = now + std::chrono::days(30)};
+    const SignInProof proof{.credential_version = credential_version};
     auto body = [&](sql::Transaction& transaction) -> Task<Result<std::optional<SessionStanding>>> {
-      co_return co_await store_.insert(transaction, id, user, credential_version, device, now, deadlines);
+      co_return co_await store_.insert(transaction, id, user, proof, device, now, deadlines);
     };
     return transact(std::move(body));
   }

@@ -7,8 +7,10 @@ import pathlib
 
 import pytest
 
+from harness.clock import Clock, ServersClock
 from harness.nodes import Nodes
 from harness.people import Person, signed_up_user
+from harness.postgres import clusters
 from harness.server import ENGINE, EXEMPT, Server
 
 OTHER_ENGINES_MARK = {"sqlite": "postgres_only", "postgres": "embedded_only"}[ENGINE]
@@ -79,3 +81,28 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture
 def person(shared_server: Server) -> Person:
     return signed_up_user(shared_server)
+
+
+@pytest.fixture(scope="module")
+def moving_time(tmp_path_factory: pytest.TempPathFactory):
+    """A clock, and the PostgreSQL server whose time it is; none where the database is embedded."""
+    if ENGINE == "sqlite":
+        yield Clock(tmp_path_factory.mktemp("clock")), None
+        return
+    clock = Clock(clusters().new_folder())
+    cluster = clusters().make(environment=clock.settings)
+    yield clock, cluster
+    cluster.close()
+
+
+@pytest.fixture
+def timed_server(start_server, moving_time) -> Server:
+    """Its clock and that of its database are one: they cannot disagree while a test moves it."""
+    clock, cluster = moving_time
+    clock.set(0)
+    return start_server(EXEMPT | clock.settings, database=cluster and cluster.create_database())
+
+
+@pytest.fixture
+def clock(moving_time, timed_server) -> ServersClock:
+    return ServersClock(moving_time[0], timed_server)

@@ -22,7 +22,7 @@ CALLERS = ["stranger", *ROLES, "key-without", "key-with"]
 TARGETS = ["self", "peer", "higher", "lower", "missing"]
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 EVERY_PERMISSION_OF_ADMINS = (
-    "users:read users:assist users:write users:delete users:export users:import roles:write sessions:read sessions:find "
+    "users:read users:assist users:write users:delete users:export users:import factors:reset roles:write sessions:read sessions:find "
     "sessions:end sessions:end-bulk sessions:end-all audit:read api-keys:read api-keys:write keys:read keys:rotate "
     "tokens:introspect revocations:read limits:read limits:write mode:read mode:write"
 ).split()
@@ -142,6 +142,12 @@ BODIES = {
         "newPassword": OTHER_PASSWORD,
     },
     ("POST", "/v1/users/me/change-email"): lambda cast, who: {"password": PASSWORD, "newEmail": new_address("moved")},
+    ("POST", "/v1/users/me/factors/totp"): lambda cast, who: {"password": PASSWORD},
+    ("POST", "/v1/users/me/factors/totp/confirm"): lambda cast, who: {"code": "000000"},
+    ("DELETE", "/v1/users/me/factors/totp"): lambda cast, who: {"password": PASSWORD, "code": "000000"},
+    ("POST", "/v1/users/me/factors/backup-codes"): lambda cast, who: {"password": PASSWORD, "code": "000000"},
+    ("POST", "/v1/auth/login/second-factor"): lambda cast, who: {"ticket": "x", "code": "000000"},
+    ("POST", "/v1/auth/step-up"): lambda cast, who: {"password": PASSWORD},
     ("POST", "/v1/auth/login"): lambda cast, who: {
         "email": cast.person("target", "customer").email,
         "password": PASSWORD,

@@ -52,6 +52,12 @@ BODIES = {
     ("DELETE", "/v1/users/me"): {"password": OTHER_PASSWORD},
     ("POST", "/v1/users/me/change-password"): {"currentPassword": OTHER_PASSWORD, "newPassword": PASSWORD},
     ("POST", "/v1/users/me/change-email"): {"password": OTHER_PASSWORD, "newEmail": "hostile@example.test"},
+    ("POST", "/v1/auth/login/second-factor"): {"ticket": "x", "code": "000000"},
+    ("POST", "/v1/auth/step-up"): {"password": OTHER_PASSWORD, "code": "000000"},
+    ("POST", "/v1/users/me/factors/totp"): {"password": OTHER_PASSWORD},
+    ("POST", "/v1/users/me/factors/totp/confirm"): {"code": "000000"},
+    ("DELETE", "/v1/users/me/factors/totp"): {"password": OTHER_PASSWORD, "code": "000000"},
+    ("POST", "/v1/users/me/factors/backup-codes"): {"password": OTHER_PASSWORD, "code": "000000"},
 }
 REQUIRED = {
     "/v1/auth/register": {"email", "password"},
@@ -60,6 +66,7 @@ REQUIRED = {
     "/v1/auth/force-logout-all": set(),
     "/v1/auth/force-logout-bulk": {"criteria"},
     "/v1/auth/logout": set(),
+    "/v1/auth/step-up": set(),
     "/v1/admin/users": {"email"},
     "/v1/admin/users/{id}/enable": set(),
     "/v1/admin/users/{id}/role": {"role"},

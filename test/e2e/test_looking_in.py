@@ -83,7 +83,7 @@ def routes(tmp_path_factory) -> list[dict]:
 
 def test_the_routes_are_those_that_the_contract_names(routes):
     named = {(route["method"], route["path"]) for route in routes}
-    assert all(set(route) == {"method", "path", "access", "rateClass"} for route in routes)
+    assert all(set(route) == {"method", "path", "access", "rateClass", "stepUp"} for route in routes)
     assert {
         ("POST", "/v1/auth/register"),
         ("POST", "/v1/auth/verify-email"),

@@ -2,50 +2,15 @@
 
 import pytest
 
-from harness.clock import DAY, HOUR, MINUTE, Clock
+from harness.clock import DAY, HOUR, MINUTE
 from harness.mail import RESET, VERIFY
-from harness.people import OTHER_PASSWORD, PASSWORD, claims_of, log_in, new_address, registered, signed_up_user, verified
-from harness.postgres import clusters
-from harness.server import ENGINE, EXEMPT, Server, eventually
-
-
-@pytest.fixture(scope="module")
-def moving_time(tmp_path_factory):
-    """A clock, and the PostgreSQL server whose time it is; none where the database is embedded."""
-    if ENGINE == "sqlite":
-        yield Clock(tmp_path_factory.mktemp("clock")), None
-        return
-    clock = Clock(clusters().new_folder())
-    cluster = clusters().make(environment=clock.settings)
-    yield clock, cluster
-    cluster.close()
+from harness.people import OTHER_PASSWORD, PASSWORD, log_in, new_address, registered, signed_up_user, verified
+from harness.server import Server
 
 
 @pytest.fixture
-def server(start_server, moving_time) -> Server:
-    """Its clock and that of its database are one: they cannot disagree while a test moves it."""
-    clock, cluster = moving_time
-    clock.set(0)
-    return start_server(EXEMPT | clock.settings, database=cluster and cluster.create_database())
-
-
-class Time:
-    def __init__(self, clock: Clock, server: Server):
-        self.clock = clock
-        self.server = server
-
-    def advance(self, seconds: int) -> None:
-        """Returns when the server knows: on PostgreSQL it looks at its database's clock, and not at its own."""
-        self.clock.advance(seconds)
-        eventually(lambda: abs(self.of_the_server() - self.clock.now()) < MINUTE / 4, "the server sees the time")
-
-    def of_the_server(self) -> int:
-        return claims_of(self.server.admin().token)["iat"]
-
-
-@pytest.fixture
-def clock(moving_time, server) -> Time:
-    return Time(moving_time[0], server)
+def server(timed_server) -> Server:
+    return timed_server
 
 
 def test_an_access_token_ends_after_ten_minutes_and_the_session_goes_on(server, clock):

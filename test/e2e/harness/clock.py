@@ -6,6 +6,9 @@ import struct
 import subprocess
 import time
 
+from .people import claims_of
+from .server import Server, eventually
+
 MINUTE, HOUR, DAY = 60, 3600, 86400
 _SHIM = pathlib.Path(__file__).parents[1] / "clock_shim.c"
 
@@ -34,3 +37,22 @@ class Clock:
     def now(self) -> float:
         """What it shows."""
         return time.time() + self.ahead_seconds
+
+
+class ServersClock:
+    """The clock of a server, which is known to have noticed when it was moved."""
+
+    def __init__(self, clock: Clock, server: Server):
+        self.clock = clock
+        self.server = server
+
+    def advance(self, seconds: int) -> None:
+        """Returns when the server knows: on PostgreSQL it looks at its database's clock, and not at its own."""
+        self.clock.advance(seconds)
+        eventually(lambda: abs(self.of_the_server() - self.clock.now()) < MINUTE / 4, "the server sees the time")
+
+    def now(self) -> float:
+        return self.clock.now()
+
+    def of_the_server(self) -> int:
+        return claims_of(self.server.admin().token)["iat"]

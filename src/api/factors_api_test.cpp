@@ -1,0 +1,128 @@
+#include "api/factors_api.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "api/testing.hpp"
+
+namespace safawinet {
+namespace {
+
+using testing::field_of;
+using testing::get;
+using ::testing::HasSubstr;
+using testing::json_of;
+using testing::json_text;
+using testing::post;
+using ::testing::UnorderedElementsAre;
+
+std::string problem_of(const http::Response& response) {
+  const auto type = std::string(json_of(response).at("type").as_string());
+  return type.substr(type.rfind(':') + 1);
+}
+
+std::vector<std::string> marked_routes() {
+  std::vector<std::string> marked;
+  for (const auto& route : api::routes(api::Apis{})) {
+    if (route.access.asks_for_step_up()) {
+      marked.push_back(std::string(name_of(route.method)) + " " + std::string(route.path));
+    }
+  }
+  return marked;
+}
+
+TEST(StepUpRoutes, AreThoseThatGrantRevealOrDestroyAndNoneThatContains) {
+  EXPECT_THAT(marked_routes(), UnorderedElementsAre("POST /v1/admin/users", "GET /v1/admin/users/export",
+                                                    "POST /v1/admin/users/{id}/role", "DELETE /v1/admin/users/{id}",
+                                                    "DELETE /v1/admin/users/{id}/factors", "GET /v1/audit/export",
+                                                    "POST /v1/audit/erase", "POST /v1/admin/api-keys"));
+}
+
+TEST(StepUpRoutes, AreMarkedInWhatDescribesThem) {
+  const auto routes = api::routes(api::Apis{});
+  EXPECT_THAT(api::openapi_document(routes, "https://id.example.com", "1"), HasSubstr("POST /v1/auth/step-up"));
+  EXPECT_THAT(api::routes_json(routes),
+              HasSubstr(R"("path":"/v1/audit/erase","access":"superadmin","rateClass":"operator","stepUp":true)"));
+  EXPECT_THAT(api::docs_page(routes, {}, "1"), HasSubstr("superadmin, step-up"));
+}
+
+class FactorsApiTest : public ::testing::Test {
+ protected:
+  // The clock moves; the token is a new one of the same session.
+  void wait(LoggedIn& person, std::chrono::minutes time) {
+    at_work_.clock.advance(time);
+    at_work_.run(at_work_.feed.catch_up());
+    person.tokens = at_work_.refresh(person.tokens.refresh_token).value();
+  }
+
+  testing::ApiAtWork at_work_;
+};
+
+TEST_F(FactorsApiTest, a_marked_route_challenges_after_ten_minutes_and_an_unmarked_one_does_not) {
+  auto admin = at_work_.somebody("admin", "admin@example.com");
+  EXPECT_EQ(at_work_.send_as(admin, get("/v1/admin/users/export")).status, 200U);
+  wait(admin, std::chrono::minutes(11));
+  const auto challenged = at_work_.send_as(admin, get("/v1/admin/users/export"));
+  EXPECT_EQ(challenged.status, 401U);
+  EXPECT_EQ(problem_of(challenged), "step-up-required");
+  EXPECT_EQ(json_of(challenged).at("maxAge").as_int64(), 600);
+  EXPECT_EQ(field_of(challenged, "WWW-Authenticate"),
+            R"(Bearer error="insufficient_user_authentication", max_age=600)");
+  EXPECT_EQ(at_work_.send_as(admin, get("/v1/admin/users")).status, 200U);
+  const auto body = R"({"password":")" + std::string(testing::kPassword) + R"("})";
+  const auto proved = at_work_.send_as(admin, post("/v1/auth/step-up", body));
+  ASSERT_EQ(proved.status, 200U) << proved.body;
+  admin.tokens.access_token = SecretText(std::string(json_of(proved).at("accessToken").as_string()));
+  EXPECT_EQ(at_work_.send_as(admin, get("/v1/admin/users/export")).status, 200U);
+}
+
+TEST_F(FactorsApiTest, who_lacks_the_permission_is_told_so_and_not_challenged) {
+  auto support = at_work_.somebody("support", "support@example.com");
+  wait(support, std::chrono::minutes(11));
+  EXPECT_EQ(at_work_.send_as(support, get("/v1/admin/users/export")).status, 403U);
+}
+
+TEST_F(FactorsApiTest, the_first_step_answers_with_a_ticket) {
+  at_work_.sign_up("ada@example.com");
+  at_work_.enrol(at_work_.log_in("ada@example.com").value());
+  const auto login =
+      post("/v1/auth/login", R"({"email":"ada@example.com","password":")" + std::string(testing::kPassword) + R"("})");
+  const auto asked = at_work_.send(login);
+  EXPECT_EQ(asked.status, 403U);
+  const auto problem = json_of(asked);
+  EXPECT_EQ(problem.at("type"), json_text("urn:safawinet:problem:second-factor-required"));
+  EXPECT_EQ(problem.at("factors"), (boost::json::array{"totp", "backup-code"}));
+  EXPECT_EQ(problem.at("expiresIn"), 300);
+  const auto ticket = std::string(problem.at("ticket").as_string());
+  EXPECT_THAT(ticket, HasSubstr("sf_lt_"));
+  const auto wrong =
+      at_work_.send(post("/v1/auth/login/second-factor", R"({"ticket":")" + ticket + R"(","code":"000000"})"));
+  EXPECT_EQ(wrong.status, 401U);
+  EXPECT_EQ(problem_of(wrong), "invalid-code");
+}
+
+class RequiredFactorTest : public ::testing::Test {
+ protected:
+  testing::ApiAtWork at_work_{
+      {.trusted_proxies = {}, .exempt_networks = {}, .cors_origins = {}, .second_factor_required_from = Role::admin}};
+};
+
+TEST_F(RequiredFactorTest, whoever_must_have_one_and_has_not_can_only_enrol) {
+  auto admin = at_work_.somebody("admin", "admin@example.com");
+  const auto support = at_work_.somebody("support", "support@example.com");
+  const auto refused = at_work_.send_as(admin, get("/v1/admin/users"));
+  EXPECT_EQ(refused.status, 403U);
+  EXPECT_EQ(problem_of(refused), "second-factor-enrolment-required");
+  EXPECT_EQ(at_work_.send_as(admin, get("/v1/users/me/factors")).status, 200U);
+  EXPECT_EQ(at_work_.send_as(admin, get("/v1/sessions")).status, 200U);
+  EXPECT_EQ(at_work_.send_as(support, get("/v1/admin/users")).status, 200U);
+  at_work_.enrol(admin);
+  admin.tokens = at_work_.refresh(admin.tokens.refresh_token).value();
+  EXPECT_EQ(at_work_.send_as(admin, get("/v1/admin/users")).status, 200U);
+}
+
+}  // namespace
+}  // namespace safawinet
