@@ -86,8 +86,7 @@ Task<Result<LoginAnswer>> AuthApi::log_in_with_code(Call& call, SecondFactorInpu
   const auto delivery = input.delivery.value_or(Delivery::body);
   const auto allowed = delivery == Delivery::cookie ? parts_.origins.check(call.request) : Status();
   if (!allowed) co_return std::unexpected(allowed.error());
-  auto logged_in =
-      co_await parts_.second_step.log_in(std::move(input.ticket), std::move(input.code), call.visitor());
+  auto logged_in = co_await parts_.second_step.log_in(std::move(input.ticket), std::move(input.code), call.visitor());
   if (!logged_in) co_return std::unexpected(std::move(logged_in.error()));
   co_return to_answer(call, std::move(*logged_in), delivery);
 }

@@ -35,10 +35,11 @@ std::vector<std::string> marked_routes() {
 }
 
 TEST(StepUpRoutes, AreThoseThatGrantRevealOrDestroyAndNoneThatContains) {
-  EXPECT_THAT(marked_routes(), UnorderedElementsAre("POST /v1/admin/users", "GET /v1/admin/users/export",
-                                                    "POST /v1/admin/users/{id}/role", "DELETE /v1/admin/users/{id}",
-                                                    "DELETE /v1/admin/users/{id}/factors", "GET /v1/audit/export",
-                                                    "POST /v1/audit/erase", "POST /v1/admin/api-keys"));
+  EXPECT_THAT(marked_routes(),
+              UnorderedElementsAre("POST /v1/admin/users", "GET /v1/admin/users/export", "POST /v1/admin/users/import",
+                                   "POST /v1/admin/users/{id}/role", "DELETE /v1/admin/users/{id}",
+                                   "DELETE /v1/admin/users/{id}/factors", "GET /v1/audit/export",
+                                   "POST /v1/audit/erase", "POST /v1/admin/api-keys"));
 }
 
 TEST(StepUpRoutes, AreMarkedInWhatDescribesThem) {

@@ -289,8 +289,10 @@ TEST_F(HandlersTest, the_keys_are_public_and_only_the_public_halves) {
   const auto response = at_work_.send(get("/.well-known/jwks.json"));
   EXPECT_EQ(response.content_type, "application/jwk-set+json");
   const auto keys = json_of(response).at("keys").as_array();
-  ASSERT_THAT(keys, SizeIs(1));
-  for (const auto* secret : {"d", "p", "q", "k"}) EXPECT_FALSE(keys[0].as_object().contains(secret));
+  ASSERT_THAT(keys, SizeIs(2));  // the active and the next one
+  for (const auto& key : keys) {
+    for (const auto* secret : {"d", "p", "q", "k"}) EXPECT_FALSE(key.as_object().contains(secret));
+  }
   const auto metadata = json_of(at_work_.send(get("/.well-known/oauth-authorization-server")));
   EXPECT_EQ(metadata.at("issuer"), "https://id.example.com");
   EXPECT_EQ(metadata.at("jwks_uri"), "https://id.example.com/.well-known/jwks.json");

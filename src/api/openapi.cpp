@@ -55,10 +55,8 @@ json::array parameters_of(const Route& route) {
   std::string_view path = route.path;
   for (auto open = path.find('{'); open != std::string_view::npos; open = path.find('{', open + 1)) {
     const auto name = path.substr(open + 1, path.find('}', open) - open - 1);
-    parameters.push_back(json::object{{"name", name},
-                                      {"in", "path"},
-                                      {"required", true},
-                                      {"schema", path_parameter_schema(name)}});
+    parameters.push_back(
+        json::object{{"name", name}, {"in", "path"}, {"required", true}, {"schema", path_parameter_schema(name)}});
   }
   const auto add_query = [&parameters](std::string_view name, json::object schema) {
     parameters.push_back(json::object{{"name", name}, {"in", "query"}, {"schema", std::move(schema)}});

@@ -123,7 +123,8 @@ TEST_F(OpenApiTest, the_cookie_is_described_where_it_is_set_and_used) {
     if (route.refresh_cookie != RefreshCookie::used) continue;
     EXPECT_EQ(operation.at("security"), json::parse(R"([{"refreshCookie": []}, {}])")) << route.path;
   }
-  EXPECT_EQ(with_cookie, (std::set<std::string>{"/v1/auth/login", "/v1/auth/logout", "/v1/auth/refresh"}));
+  EXPECT_EQ(with_cookie, (std::set<std::string>{"/v1/auth/login", "/v1/auth/login/second-factor", "/v1/auth/logout",
+                                                "/v1/auth/refresh"}));
 }
 
 TEST_F(OpenApiTest, keys_and_pages_are_described_where_they_are_honoured) {

@@ -16,8 +16,8 @@
 #include "api/pipeline.hpp"
 #include "api/routes.hpp"
 #include "base/json.hpp"
-#include "keys/testing.hpp"
 #include "factors/testing.hpp"
+#include "keys/testing.hpp"
 
 namespace safawinet::testing {
 
@@ -184,8 +184,7 @@ struct ApiAtWork : FactorsAtWork {
                                                 .feed = feed,
                                                 .database = database,
                                                 .clock = clock}};
-  AuditKeys audit_keys{.entries = MacKey(root.derive("audit")),
-                       .chain = MacKey(root.derive("audit-chain"))};
+  AuditKeys audit_keys{.entries = MacKey(root.derive("audit")), .chain = MacKey(root.derive("audit-chain"))};
   CheckpointKey checkpoint_key{root.derive("audit-checkpoint")};
   AuditChain audit_chain{{.database = database,
                           .audit = audit,

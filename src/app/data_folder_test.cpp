@@ -42,7 +42,9 @@ class DataFolderTest : public ::testing::Test {
     }
     return "nothing";
   }
-  static bool same_key(const MasterKey& one, const MasterKey& other) { return one.fingerprint() == other.fingerprint(); }
+  static bool same_key(const MasterKey& one, const MasterKey& other) {
+    return one.fingerprint() == other.fingerprint();
+  }
 
   testing::TemporaryFolder folder_;
   testing::SeededRandom random_;

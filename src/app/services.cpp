@@ -270,14 +270,13 @@ void Services::make(std::uint16_t port) {
                                             .clock = clock,
                                             .random = random};
   sessions.emplace(session_parts, rules);
-  bulk_logouts.emplace(
-      BulkLogoutService::Parts{.database = *database,
-                               .feed = *feed,
-                               .audit = *audit,
-                               .clock = clock,
-                               .random = random,
-                               .slow_loop = workers->mail(),
-                               .confirmation_key = MacKey(root->derive("bulk-logout-confirmation"))});
+  bulk_logouts.emplace(BulkLogoutService::Parts{.database = *database,
+                                                .feed = *feed,
+                                                .audit = *audit,
+                                                .clock = clock,
+                                                .random = random,
+                                                .slow_loop = workers->mail(),
+                                                .confirmation_key = MacKey(root->derive("bulk-logout-confirmation"))});
   key_service.emplace(KeyService::Parts{.database = *database,
                                         .master_key = master_key,
                                         .rules = keyring_rules_of(settings),
@@ -424,8 +423,9 @@ void Services::make_limits() {
     throw StartFailure(kExitFailed, error.what());
   }
   // Of the master key and not of the root secret: nodes of several databases may count together.
-  auto shared = std::make_unique<RedisRateLimiter>(workers->background(), std::move(address),
-                                                   MacKey(RootSecret::of(master_key).derive("rate-limits")), clock, random);
+  auto shared =
+      std::make_unique<RedisRateLimiter>(workers->background(), std::move(address),
+                                         MacKey(RootSecret::of(master_key).derive("rate-limits")), clock, random);
   shared_limits = shared.get();
   limits = std::move(shared);
 }

@@ -16,9 +16,7 @@ namespace {
 constexpr std::string_view kPath = "/v1/admin/keys";
 constexpr std::size_t kShownOfId = 12;  // characters, where the whole of it is not needed
 
-std::string short_id(const std::string& id) {
-  return id.size() <= kShownOfId ? id : id.substr(0, kShownOfId) + "…";
-}
+std::string short_id(const std::string& id) { return id.size() <= kShownOfId ? id : id.substr(0, kShownOfId) + "…"; }
 
 std::string path_of(const std::string& id, std::string_view act = "") {
   const bool is_key_id = !id.empty() && id.size() <= 100 && std::ranges::all_of(id, [](char c) {
@@ -140,8 +138,7 @@ void distrust(Desk& desk, const RotateOptions& options) {
                   "safawinet keys rotate --compromised " + shell_word(options.compromised) + " --revoke sessions",
                   kUsage);
   }
-  const Plan plan{
-      .preview = preview_of_distrust(key, options.revoke), .question = "Distrust it?", .seen = key};
+  const Plan plan{.preview = preview_of_distrust(key, options.revoke), .question = "Distrust it?", .seen = key};
   if (!may_go_on(desk, *options.consent, plan)) return;
   boost::json::object body{{"revoke", options.revoke}};
   if (!options.reason.empty()) body["reason"] = options.reason;
@@ -179,8 +176,9 @@ void add_rotate(CLI::App& noun, int& exit_code) {
       ->capture_default_str();
   verb.add_option("--compromised", options->compromised, "This key has leaked: refuse whatever it has made")
       ->type_name("ID");
-  verb.add_option("--revoke", options->revoke,
-                  "What else ends with a key that has leaked: none, tokens (every access token), sessions (everybody's)")
+  verb.add_option(
+          "--revoke", options->revoke,
+          "What else ends with a key that has leaked: none, tokens (every access token), sessions (everybody's)")
       ->check(CLI::IsMember({"none", "tokens", "sessions"}))
       ->capture_default_str();
   verb.add_option("--reason", options->reason, "Why, for the record")->type_name("TEXT");

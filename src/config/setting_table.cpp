@@ -363,9 +363,8 @@ std::vector<Setting> make_table() {
        .unit = "seconds",
        .minimum = 0,
        .maximum = 86400,
-       .meaning =
-           "How long whoever verifies access tokens may remember the list of keys. A new key is in the list for "
-           "longer than that before it signs.",
+       .meaning = "How long whoever verifies access tokens may remember the list of keys. A new key is in the list for "
+                  "longer than that before it signs.",
        .store =
            [](Settings& s, Value v) {
              s.keys.jwks_max_age = std::chrono::seconds(as_number(v));

@@ -35,7 +35,7 @@ struct KeyEntry {
   std::string algorithm;  // "EdDSA", "ES256", "RS256"; "HS256"
   KeyState state = KeyState::next;
   Time created_at{};
-  Time since{};                  // in this state
+  Time since{};                 // in this state
   std::optional<Time> until{};  // next: when it is to be active, if that is set; verifying: when it has done its work
 
   bool operator==(const KeyEntry&) const = default;

@@ -39,7 +39,8 @@ void KeyLife::bring_back_stamps() {
       continue;
     }
     const auto longest = key.state == KeyState::next ? rules_.known_before : rules_.verifies_after;
-    if (key.state == KeyState::next || key.state == KeyState::verifying) key.until = std::min(*key.until, now_ + longest);
+    if (key.state == KeyState::next || key.state == KeyState::verifying)
+      key.until = std::min(*key.until, now_ + longest);
   }
 }
 

@@ -92,8 +92,7 @@ Task<Result<KeysRotated>> KeyService::rotate(RotateKeys command) {
     const auto* const next = life.find(due_at ? KeyState::next : KeyState::active);
     co_await record(transaction, due_at ? "key.rotation-scheduled" : "key.rotated", command.acting.actor,
                     key_target(next->id), command.reason, command.origin);
-    KeysRotated rotated{
-        .active = *life.find(KeyState::active), .next = *life.find(KeyState::next), .due_at = due_at};
+    KeysRotated rotated{.active = *life.find(KeyState::active), .next = *life.find(KeyState::next), .due_at = due_at};
     co_return rotated;
   };
   auto rotated = co_await parts_.database.transact(std::move(body));
@@ -121,8 +120,9 @@ Task<Result<KeyDistrusted>> KeyService::distrust(DistrustKey command) {
     const auto key = *life->find(command.id);
     if (key.purpose == KeyPurpose::refresh_mac && is_in_use(key) && !ends_sessions) {
       Error error{.code = ErrorCode::invalid_fields};
-      error.fields.push_back({"/revoke", "sessions-needed",
-                              "whoever has this key can continue every session, so its sessions have to end: sessions"});
+      error.fields.push_back(
+          {"/revoke", "sessions-needed",
+           "whoever has this key can continue every session, so its sessions have to end: sessions"});
       co_return refuse(std::move(error));
     }
     std::vector<std::string> ids;

@@ -53,9 +53,9 @@ struct DistrustKey {
 };
 
 struct KeyDistrusted {
-  std::vector<std::string> ids;           // that were not distrusted before
-  KeyEntry active;                        // of this purpose
-  std::optional<std::int64_t> sessions;   // that ended; none: none were to
+  std::vector<std::string> ids;          // that were not distrusted before
+  KeyEntry active;                       // of this purpose
+  std::optional<std::int64_t> sessions;  // that ended; none: none were to
 };
 
 // A secret of the service, for a look at how old they are.
@@ -110,8 +110,8 @@ class KeyService {
   // another state now.
   Task<std::vector<KeyEntry>> tend();
 
-  // While there is another master key, one round over everything that is sealed: what only that opens is sealed with the
-  // current one.
+  // While there is another master key, one round over everything that is sealed: what only that opens is sealed with
+  // the current one.
   Task<Resealed> reseal();
 
  private:

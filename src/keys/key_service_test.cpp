@@ -11,8 +11,8 @@ namespace safawinet {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::UnorderedElementsAre;
 using testing::SessionsAtWork;
+using ::testing::UnorderedElementsAre;
 
 class KeyServiceTest : public ::testing::TestWithParam<sql::testing::Engine> {
  protected:
@@ -239,7 +239,7 @@ TEST_P(KeyServiceTest, the_inventory_tells_ages_and_no_secret) {
     EXPECT_EQ(item.since.has_value(), item.kind != "api-keys") << item.kind;
   }
   EXPECT_THAT(kinds, UnorderedElementsAre("master-key", "root-secret", "signing-key", "refresh-mac-key", "signing-key",
-                                 "refresh-mac-key", "api-keys"));
+                                          "refresh-mac-key", "api-keys"));
   EXPECT_EQ(inventory.sealed_otherwise, 0);
 }
 

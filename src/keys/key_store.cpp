@@ -63,8 +63,7 @@ Task<std::vector<StoredKey>> KeyStore::list(sql::Database& database) {
 
 Bytes KeyStore::open(const StoredKey& key) const {
   const auto sealed = from_base64(key.sealed);
-  auto opened =
-      sealed ? master_key_.open(sealing_purpose_of(key.entry.purpose, key.entry.id), *sealed) : std::nullopt;
+  auto opened = sealed ? master_key_.open(sealing_purpose_of(key.entry.purpose, key.entry.id), *sealed) : std::nullopt;
   if (!opened) throw WrongMasterKey("the master key does not open the key " + key.entry.id + " of this database");
   return std::move(*opened);
 }

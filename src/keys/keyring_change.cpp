@@ -21,7 +21,8 @@ std::uint32_t largest_mac_id(const std::vector<StoredKey>& keys) {
     std::uint32_t id = 0;
     const auto& text = key.entry.id;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-    if (error != std::errc() || end != text.data() + text.size()) throw sql::BadColumn("the id of a MAC key is no number");
+    if (error != std::errc() || end != text.data() + text.size())
+      throw sql::BadColumn("the id of a MAC key is no number");
     largest = std::max(largest, id);
   }
   return largest;

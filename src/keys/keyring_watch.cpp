@@ -54,9 +54,10 @@ std::shared_ptr<const Keyring> assemble(const std::vector<StoredKey>& keys, cons
   return std::make_shared<const Keyring>(std::move(parts));
 }
 
-// `distrusted`: to be so, whatever the database says. One that was promoted without the latest commits may have lost it.
-Task<LoadedKeyring> load(sql::Database& database, const MasterKey& master_key, const KeyringRules& rules,
-                         Demand demand, std::vector<std::string> distrusted, const Clock& clock, Random& random) {
+// `distrusted`: to be so, whatever the database says. One that was promoted without the latest commits may have lost
+// it.
+Task<LoadedKeyring> load(sql::Database& database, const MasterKey& master_key, const KeyringRules& rules, Demand demand,
+                         std::vector<std::string> distrusted, const Clock& clock, Random& random) {
   KeyStore store(master_key);
   auto body = [&](sql::Transaction& transaction) -> Task<Result<LoadedKeyring>> {
     co_await store.lock(transaction);

@@ -24,10 +24,11 @@ constexpr std::array<SealedColumn, 4> kColumns{{
      .replace = {"UPDATE keys SET sealed = $3 WHERE id = $1 AND sealed = $2"}},
     {.page = {"SELECT 'root', 'root-secret', sealed FROM root_secret WHERE $1 = ''"},
      .replace = {"UPDATE root_secret SET sealed = $3 WHERE sealed = $2 AND $1 = 'root'"}},
-    {.page = {"SELECT user_id, 'totp-secret/' || user_id, sealed FROM totp_factors WHERE user_id > $1 ORDER BY user_id "
-              "LIMIT 100",
-              "SELECT user_id::text, 'totp-secret/' || user_id::text, sealed FROM totp_factors WHERE user_id::text > $1 "
-              "ORDER BY user_id::text LIMIT 100"},
+    {.page =
+         {"SELECT user_id, 'totp-secret/' || user_id, sealed FROM totp_factors WHERE user_id > $1 ORDER BY user_id "
+          "LIMIT 100",
+          "SELECT user_id::text, 'totp-secret/' || user_id::text, sealed FROM totp_factors WHERE user_id::text > $1 "
+          "ORDER BY user_id::text LIMIT 100"},
      .replace = {"UPDATE totp_factors SET sealed = $3 WHERE user_id = $1 AND sealed = $2",
                  "UPDATE totp_factors SET sealed = $3 WHERE user_id::text = $1 AND sealed = $2"}},
     {.page = {"SELECT id, 'mail/' || id, sealed FROM mail_outbox WHERE id > $1 ORDER BY id LIMIT 100",

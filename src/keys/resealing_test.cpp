@@ -20,8 +20,8 @@ class ResealingTest : public ::testing::TestWithParam<sql::testing::Engine> {
     return key;
   }
   LoadedKeyring load(const MasterKey& key) {
-    return at_work_.run(load_keyring(at_work_.database, key, testing::usual_key_rules(), at_work_.clock,
-                                     at_work_.random));
+    return at_work_.run(
+        load_keyring(at_work_.database, key, testing::usual_key_rules(), at_work_.clock, at_work_.random));
   }
   void mail(const MasterKey& key) {
     Outbox outbox(at_work_.clock, at_work_.random, key);

@@ -13,9 +13,8 @@ inline KeyringRules usual_key_rules(std::string algorithm = "EdDSA") {
   return {.signing = {.algorithm = std::move(algorithm),
                       .known_before = std::chrono::minutes(5),
                       .verifies_after = std::chrono::hours(1)},
-          .refresh_mac = {.algorithm = "HS256",
-                          .known_before = std::chrono::seconds(10),
-                          .verifies_after = std::chrono::days(31)}};
+          .refresh_mac = {
+              .algorithm = "HS256", .known_before = std::chrono::seconds(10), .verifies_after = std::chrono::days(31)}};
 }
 
 // A node that has started on the database of `at_work`: its keyring is that of the sessions.
@@ -23,7 +22,8 @@ struct KeysAtWork {
   explicit KeysAtWork(SessionsAtWork& sessions_at_work) : at_work(sessions_at_work) {}
 
   LoadedKeyring load(const KeyringRules& wanted = usual_key_rules()) {
-    auto loaded = at_work.run(load_keyring(at_work.database, at_work.master_key, wanted, at_work.clock, at_work.random));
+    auto loaded =
+        at_work.run(load_keyring(at_work.database, at_work.master_key, wanted, at_work.clock, at_work.random));
     at_work.keyring.set(loaded.keyring);
     return loaded;
   }
@@ -51,13 +51,15 @@ struct KeysAtWork {
   SessionService sessions{{.database = at_work.database,
                            .feed = feed,
                            .keyring = at_work.keyring,
+                           .mode = at_work.mode_in_force,
                            .audit = at_work.audit,
                            .outbox = at_work.outbox,
                            .letters = at_work.letters,
                            .clock = at_work.clock,
                            .random = at_work.random},
                           at_work.rules};
-  AccessGuard guard{at_work.keyring, feed, at_work.clock, at_work.rules.issuer, at_work.rules.audience};
+  AccessGuard guard{at_work.keyring,       feed, at_work.mode_in_force, at_work.clock, at_work.rules.issuer,
+                    at_work.rules.audience};
   KeyService keys{{.database = at_work.database,
                    .master_key = at_work.master_key,
                    .rules = rules,
