@@ -275,7 +275,6 @@ def test_a_killed_redis_is_no_error_and_is_found_again(redis, start_node):
     load.assert_nobody_noticed()
 
 
-@pytest.mark.release_only
 def test_a_frozen_redis_costs_hardly_anybody_time(redis, start_node):
     node = start_node(redis)
     with Load(node) as load:
