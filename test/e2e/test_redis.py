@@ -238,7 +238,7 @@ def test_the_runbooks_flush_commands_lose_no_session(start_redis, start_node):
 # --- failing
 
 
-# No call may be late here, and one is after 50 ms, which a sanitizer needs on a busy machine.
+# It takes every call that is later than 50 ms for an error: a matter of time, which a sanitizer changes.
 @pytest.mark.release_only
 def test_flushing_ten_times_a_second_disturbs_nobody_and_lets_nobody_through(redis, start_node):
     node = start_node(redis)
@@ -275,7 +275,6 @@ def test_a_killed_redis_is_no_error_and_is_found_again(redis, start_node):
     load.assert_nobody_noticed()
 
 
-@pytest.mark.release_only
 def test_a_frozen_redis_costs_hardly_anybody_time(redis, start_node):
     node = start_node(redis)
     with Load(node) as load:
