@@ -21,13 +21,13 @@ struct Line {
 //
 // clang-format off
 constexpr std::array<Line, kCompromiseModes.size()> kTable{{
-    {CompromiseMode::normal,  "normal",  {},        {.access_lifetime_at_most = {},          .has_refresh_grace = true,  .freezes_credentials = false}},
+    {CompromiseMode::normal,  "normal",  {},        {.access_lifetime_at_most = {},          .has_refresh_grace = true,  .freezes_credentials = false, .demands_step_up = false}},
     // Something may be wrong: what leaks now is good for less long. Nobody else notices.
-    {CompromiseMode::watch,   "watch",   hours(24), {.access_lifetime_at_most = minutes(5),  .has_refresh_grace = true,  .freezes_credentials = false}},
+    {CompromiseMode::watch,   "watch",   hours(24), {.access_lifetime_at_most = minutes(5),  .has_refresh_grace = true,  .freezes_credentials = false, .demands_step_up = false}},
     // Somebody is in: they keep nothing for long, and make nothing that lasts.
-    {CompromiseMode::contain, "contain", hours(24), {.access_lifetime_at_most = minutes(1),  .has_refresh_grace = false, .freezes_credentials = true}},
-    // They are out: people choose new passwords, and still nothing lasts that is stolen.
-    {CompromiseMode::recover, "recover", hours(72), {.access_lifetime_at_most = minutes(5),  .has_refresh_grace = false, .freezes_credentials = false}},
+    {CompromiseMode::contain, "contain", hours(24), {.access_lifetime_at_most = minutes(1),  .has_refresh_grace = false, .freezes_credentials = true,  .demands_step_up = true}},
+    // They are out: people choose new passwords, once they have shown that it is they, and still nothing lasts that is stolen.
+    {CompromiseMode::recover, "recover", hours(72), {.access_lifetime_at_most = minutes(5),  .has_refresh_grace = false, .freezes_credentials = false, .demands_step_up = true}},
 }};
 // clang-format on
 
@@ -61,6 +61,11 @@ seconds ModeInForce::access_lifetime(seconds usual) const {
 }
 
 seconds ModeInForce::refresh_grace(seconds usual) const { return effects().has_refresh_grace ? usual : seconds(0); }
+
+std::optional<Time> ModeInForce::proofs_count_from() const {
+  if (!effects().demands_step_up) return std::nullopt;
+  return std::chrono::floor<std::chrono::seconds>(state()->since);  // tokens say it in seconds
+}
 
 Status ModeInForce::check_change_of_credentials(Time now) const {
   if (!effects().freezes_credentials) return {};

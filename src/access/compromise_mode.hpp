@@ -25,8 +25,11 @@ struct ModeEffects {
   // No access token is good for longer, whenever it was issued and whatever it says; none: as the settings have it.
   std::optional<std::chrono::seconds> access_lifetime_at_most;
   bool has_refresh_grace = true;
-  // No password, address, second factor or API key is changed or made.
+  // No password, address, second factor, API key or imported account is changed or made.
   bool freezes_credentials = false;
+  // People prove anew who they are: what they proved before the mode counts no more where a proof is asked for, and it
+  // is asked for before changes of one's own credentials too (StepUp::guarded in api/route.hpp).
+  bool demands_step_up = false;
 };
 
 std::string_view name_of(CompromiseMode mode);
@@ -53,6 +56,8 @@ class ModeInForce {
   // What is left of these in this mode.
   [[nodiscard]] std::chrono::seconds access_lifetime(std::chrono::seconds usual) const;
   [[nodiscard]] std::chrono::seconds refresh_grace(std::chrono::seconds usual) const;
+  // The time from which on a proof of who one is counts; none: any.
+  [[nodiscard]] std::optional<Time> proofs_count_from() const;
   // To be asked before credentials are changed or made, and again in the transaction where a hash takes its time in
   // between. Errors: frozen; it says until when, and not why.
   [[nodiscard]] Status check_change_of_credentials(Time now) const;

@@ -47,6 +47,15 @@ TEST(CompromiseModeTest, the_grace_goes_with_contain_and_comes_back_with_normal)
   EXPECT_EQ(set(in_force, CompromiseMode::normal).refresh_grace(seconds(30)), seconds(30));
 }
 
+TEST(CompromiseModeTest, proofs_from_before_contain_and_recover_count_no_more) {
+  ModeInForce in_force;
+  EXPECT_FALSE(set(in_force, CompromiseMode::normal).proofs_count_from());
+  EXPECT_FALSE(set(in_force, CompromiseMode::watch).proofs_count_from());
+  EXPECT_EQ(set(in_force, CompromiseMode::contain).proofs_count_from(), kNow);
+  in_force.set({.mode = CompromiseMode::recover, .reason = {}, .actor = {}, .since = kNow + std::chrono::milliseconds(900), .expires_at = {}});
+  EXPECT_EQ(in_force.proofs_count_from(), kNow) << "tokens say it in seconds";
+}
+
 TEST(CompromiseModeTest, contain_alone_freezes_credentials_and_says_until_when_and_not_why) {
   ModeInForce in_force;
   for (const auto mode : kCompromiseModes) {

@@ -67,8 +67,8 @@ Guess password_guess(std::string account, const Visitor& visitor, bool is_known_
           .is_exempt_from_networks_count = visitor.is_exempt_from_limits};
 }
 
-Guess token_guess(std::string hash, const Visitor& visitor) {
-  return {.secret = Guessable::one_time_token,
+Guess token_guess(Guessable secret, std::string hash, const Visitor& visitor) {
+  return {.secret = secret,
           .account = std::move(hash),
           .network = visitor.origin.network,
           .is_exempt_from_networks_count = visitor.is_exempt_from_limits};
@@ -95,8 +95,8 @@ Task<Status> AccountService::register_user(Registration registration, Visitor vi
     if (registration.invitation)
       invitation = hash_one_time_token(OneTimePurpose::invite, registration.invitation->reveal());
     if (!invitation) co_return refuse(ErrorCode::forbidden, "Registration is by invitation.");
-    const auto may_present = co_await may_present_token(*invitation, visitor);
-    if (!may_present) co_return may_present;
+    const auto may_go_on = co_await may_present(Guessable::one_time_token, *invitation, visitor);
+    if (!may_go_on) co_return may_go_on;
   }
   // The hash is computed for known and unknown addresses alike.
   const Passwords::Owner owner{.email = registration.email.text(), .name = registration.name};
@@ -147,7 +147,7 @@ Task<Status> AccountService::register_user(Registration registration, Visitor vi
   if (outcome) co_return Status{};
   Status status = std::unexpected(outcome.error());
   if (invitation && outcome.error().code == ErrorCode::forbidden) {
-    co_return co_await count_unknown_token(*invitation, visitor, std::move(status));
+    co_return co_await count_unknown(Guessable::one_time_token, *invitation, visitor, std::move(status));
   }
   co_return status;
 }
@@ -160,8 +160,8 @@ Task<Status> AccountService::verify_email(SecretText token, Visitor visitor) {
   const auto allowed = changed ? check_not_frozen() : Status();
   if (!allowed) co_return std::unexpected(allowed.error());
   const auto& presented = changed ? *changed : *registered;
-  const auto may_present = co_await may_present_token(presented, visitor);
-  if (!may_present) co_return may_present;
+  const auto may_go_on = co_await may_present(Guessable::one_time_token, presented, visitor);
+  if (!may_go_on) co_return may_go_on;
   const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     if (changed) co_return co_await take_change_of_email(transaction, *changed, now, visitor);
@@ -174,7 +174,7 @@ Task<Status> AccountService::verify_email(SecretText token, Visitor visitor) {
   const auto outcome = co_await parts_.database.transact(std::move(body));
   Status status;
   if (!outcome) status = std::unexpected(outcome.error());
-  if (is_unknown_token(status)) co_return co_await count_unknown_token(presented, visitor, std::move(status));
+  if (is_unknown_token(status)) co_return co_await count_unknown(Guessable::one_time_token, presented, visitor, std::move(status));
   co_return status;
 }
 
@@ -249,11 +249,11 @@ Task<Status> AccountService::reset_password(SecretText token, SecretText new_pas
   if (const auto allowed = check_not_frozen(); !allowed) co_return std::unexpected(allowed.error());
   const auto token_hash = hash_one_time_token(OneTimePurpose::reset_password, token.reveal());
   if (!token_hash) co_return invalid_token();
-  const auto may_present = co_await may_present_token(*token_hash, visitor);
-  if (!may_present) co_return may_present;
+  const auto may_go_on = co_await may_present(Guessable::one_time_token, *token_hash, visitor);
+  if (!may_go_on) co_return may_go_on;
   // Looked up before the expensive hash, taken after it: a password against the policy does not use the token up.
   const auto found = co_await store_.find_token(parts_.database, *token_hash, "reset-password", parts_.clock.now());
-  if (!found || !found->user) co_return co_await count_unknown_token(*token_hash, visitor, invalid_token());
+  if (!found || !found->user) co_return co_await count_unknown(Guessable::one_time_token, *token_hash, visitor, invalid_token());
   const auto account = co_await store_.find_with_credentials(parts_.database, *found->user);
   if (!account) co_return invalid_token();
   const Passwords::Owner owner{.email = account->user.email, .name = account->user.name};
@@ -359,20 +359,24 @@ Task<Result<AccountService::RightLogin>> AccountService::check_login(const Login
 }
 
 void AccountService::count_login(const std::optional<ErrorCode>& refusal, const Visitor& visitor) {
+  if (!refusal && !visitor.is_exempt_from_limits) parts_.under_attack.gauge().count_accepted();
+  if (refusal) count_refused_login(*refusal, visitor);
+}
+
+void AccountService::count_refused_login(ErrorCode refusal, const Visitor& visitor) {
   if (visitor.is_exempt_from_limits) return;
-  auto& gauge = parts_.under_attack.gauge();
-  if (!refusal) gauge.count_accepted();
-  if (refusal == ErrorCode::invalid_credentials || refusal == ErrorCode::too_many_requests) {
-    gauge.count_refused(visitor.origin.network);
-  }
+  const bool is_of_guessing = refusal == ErrorCode::invalid_credentials || refusal == ErrorCode::invalid_code ||
+                              refusal == ErrorCode::too_many_requests;
+  if (is_of_guessing) parts_.under_attack.gauge().count_refused(visitor.origin.network);
 }
 
-Task<Status> AccountService::may_present_token(const std::string& hash, const Visitor& visitor) {
-  co_return co_await parts_.attempts.may_try(token_guess(hash, visitor));
+Task<Status> AccountService::may_present(Guessable token, const std::string& hash, const Visitor& visitor) {
+  co_return co_await parts_.attempts.may_try(token_guess(token, hash, visitor));
 }
 
-Task<Status> AccountService::count_unknown_token(const std::string& hash, const Visitor& visitor, Status verdict) {
-  auto may_tell = co_await parts_.attempts.may_tell(token_guess(hash, visitor), Attempts::Verdict::wrong);
+Task<Status> AccountService::count_unknown(Guessable token, const std::string& hash, const Visitor& visitor,
+                                           Status verdict) {
+  auto may_tell = co_await parts_.attempts.may_tell(token_guess(token, hash, visitor), Attempts::Verdict::wrong);
   if (!may_tell) co_return may_tell;
   co_return verdict;
 }

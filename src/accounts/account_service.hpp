@@ -136,6 +136,13 @@ class AccountService {
   Task<void> record_refusal(std::string_view action, Actor actor, std::optional<UserId> target, std::string reason,
                             const Visitor& visitor);
 
+  // Before a token is looked up, and for one that is unknown (`verdict`: what it deserves). Errors: too_many_requests,
+  // when the network has presented too many unknown ones of its kind.
+  Task<Status> may_present(Guessable token, const std::string& hash, const Visitor& visitor);
+  Task<Status> count_unknown(Guessable token, const std::string& hash, const Visitor& visitor, Status verdict);
+  // One more for the gauge of the mode under attack, if it is refused for what looks like guessing.
+  void count_refused_login(ErrorCode refusal, const Visitor& visitor);
+
   // Takes one of the mails that an address may get; the pipeline has counted by network. Errors: too_many_requests.
   Task<Status> limit_mail(const EmailAddress& email, const Visitor& visitor);
   // For a transaction of another feature: mails the user a token, in place of an older one of this purpose.
@@ -153,10 +160,6 @@ class AccountService {
   };
   Task<Result<RightLogin>> check_login(const Login& login, const Visitor& visitor);
   void count_login(const std::optional<ErrorCode>& refusal, const Visitor& visitor);
-  // Before a token is looked up, and for one that is unknown (`verdict`: what it deserves). Errors: too_many_requests,
-  // when the network has presented too many unknown ones.
-  Task<Status> may_present_token(const std::string& hash, const Visitor& visitor);
-  Task<Status> count_unknown_token(const std::string& hash, const Visitor& visitor, Status verdict);
   // The first step of a login is done: a ticket for the second one.
   Task<Error> ask_for_second_factor(const UserWithCredentials& account, std::string device_name,
                                     const Visitor& visitor);

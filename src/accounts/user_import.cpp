@@ -81,6 +81,8 @@ Task<Result<std::vector<ImportOutcome>>> UserImport::import(Operator acting,
                                                             std::vector<Result<ImportedAccount>> accounts,
                                                             ImportMode mode, Origin origin) {
   const auto now = clock_.now();
+  const auto allowed = mode == ImportMode::dry_run ? Status() : in_force_.check_change_of_credentials(now);
+  if (!allowed) co_return std::unexpected(allowed.error());
   auto body = [&](sql::Transaction& transaction) -> Task<Result<std::vector<ImportOutcome>>> {
     const auto current = co_await confirm(transaction, acting, Permission::users_import, now);
     if (!current) co_return std::unexpected(current.error());

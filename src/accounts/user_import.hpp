@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "access/compromise_mode.hpp"
 #include "access/operator.hpp"
 #include "accounts/email_address.hpp"
 #include "accounts/user_store.hpp"
@@ -47,12 +48,13 @@ enum class ImportMode { for_good, dry_run };
 // Threading: any event loop.
 class UserImport {
  public:
-  UserImport(sql::Database& database, AuditLog& audit, const Clock& clock, Random& random)
-      : database_(database), audit_(audit), clock_(clock), random_(random) {}
+  UserImport(sql::Database& database, AuditLog& audit, const ModeInForce& in_force, const Clock& clock, Random& random)
+      : database_(database), audit_(audit), in_force_(in_force), clock_(clock), random_(random) {}
 
   // One transaction with one audit row; gives an outcome for each account, in their order. An account whose address is
   // there already stays as it is, so the same again changes nothing. An error in place of an account is refused with
-  // its fields, and counted. Mails nobody. Errors: forbidden (the operator may no longer do it), Unavailable.
+  // its fields, and counted. Mails nobody. Errors: forbidden (the operator may no longer do it), frozen (unless it is a
+  // dry run), Unavailable.
   Task<Result<std::vector<ImportOutcome>>> import(Operator acting, std::vector<Result<ImportedAccount>> accounts,
                                                   ImportMode mode, Origin origin);
 
@@ -62,6 +64,7 @@ class UserImport {
 
   sql::Database& database_;
   AuditLog& audit_;
+  const ModeInForce& in_force_;
   const Clock& clock_;
   Random& random_;
   UserStore store_;

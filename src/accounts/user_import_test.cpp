@@ -59,7 +59,7 @@ class UserImportTest : public ::testing::TestWithParam<sql::testing::Engine> {
   }
 
   testing::AccountsAtWork at_work_{GetParam(), RegistrationMode::open, 4};
-  UserImport imports_{at_work_.database, at_work_.audit, at_work_.clock, at_work_.random};
+  UserImport imports_{at_work_.database, at_work_.audit, at_work_.mode_in_force, at_work_.clock, at_work_.random};
 };
 
 TEST_P(UserImportTest, an_imported_user_logs_in_with_the_old_password_and_then_has_a_hash_of_ours) {
@@ -174,6 +174,16 @@ TEST_P(UserImportTest, a_dry_run_tells_the_same_and_changes_nothing) {
   EXPECT_EQ(at_work_.number("SELECT count(*) FROM users"), 1);
   EXPECT_EQ(at_work_.audited("users.import-tried"), 1);
   EXPECT_EQ(at_work_.audited("users.imported"), 0);
+}
+
+TEST_P(UserImportTest, nobody_is_brought_in_while_credentials_are_frozen) {
+  const auto admin = as(Role::admin);
+  at_work_.mode_in_force.set({.mode = CompromiseMode::contain, .reason = {}, .actor = {}, .since = {}, .expires_at = {}});
+  const auto refused = at_work_.run(import_task(admin, {account("ada@example.com")}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::frozen);
+  EXPECT_EQ(at_work_.number("SELECT count(*) FROM users"), 1);
+  EXPECT_THAT(told(import(admin, {account("ada@example.com")}, ImportMode::dry_run)), ElementsAre("created"));
 }
 
 TEST_P(UserImportTest, batches_that_run_at_once_make_each_user_once) {

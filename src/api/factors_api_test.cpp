@@ -24,10 +24,10 @@ std::string problem_of(const http::Response& response) {
   return type.substr(type.rfind(':') + 1);
 }
 
-std::vector<std::string> marked_routes() {
+std::vector<std::string> routes_with(api::StepUp step_up) {
   std::vector<std::string> marked;
   for (const auto& route : api::routes(api::Apis{})) {
-    if (route.access.asks_for_step_up()) {
+    if (route.access.step_up() == step_up) {
       marked.push_back(std::string(name_of(route.method)) + " " + std::string(route.path));
     }
   }
@@ -35,18 +35,25 @@ std::vector<std::string> marked_routes() {
 }
 
 TEST(StepUpRoutes, AreThoseThatGrantRevealOrDestroyAndNoneThatContains) {
-  EXPECT_THAT(marked_routes(),
+  EXPECT_THAT(routes_with(api::StepUp::always),
               UnorderedElementsAre("POST /v1/admin/users", "GET /v1/admin/users/export", "POST /v1/admin/users/import",
                                    "POST /v1/admin/users/{id}/role", "DELETE /v1/admin/users/{id}",
                                    "DELETE /v1/admin/users/{id}/factors", "GET /v1/audit/export",
                                    "POST /v1/audit/erase", "POST /v1/admin/api-keys"));
 }
 
+TEST(StepUpRoutes, ThatChangeOnesOwnCredentialsAreGuarded) {
+  EXPECT_THAT(
+      routes_with(api::StepUp::guarded),
+      UnorderedElementsAre("DELETE /v1/users/me", "POST /v1/users/me/change-password",
+                           "POST /v1/users/me/change-email", "POST /v1/users/me/factors/totp"));
+}
+
 TEST(StepUpRoutes, AreMarkedInWhatDescribesThem) {
   const auto routes = api::routes(api::Apis{});
   EXPECT_THAT(api::openapi_document(routes, "https://id.example.com", "1"), HasSubstr("POST /v1/auth/step-up"));
   EXPECT_THAT(api::routes_json(routes),
-              HasSubstr(R"("path":"/v1/audit/erase","access":"superadmin","rateClass":"operator","stepUp":true)"));
+              HasSubstr(R"("path":"/v1/audit/erase","access":"superadmin","rateClass":"operator","stepUp":"always")"));
   EXPECT_THAT(api::docs_page(routes, {}, "1"), HasSubstr("superadmin, step-up"));
 }
 
@@ -78,6 +85,44 @@ TEST_F(FactorsApiTest, a_marked_route_challenges_after_ten_minutes_and_an_unmark
   ASSERT_EQ(proved.status, 200U) << proved.body;
   admin.tokens.access_token = SecretText(std::string(json_of(proved).at("accessToken").as_string()));
   EXPECT_EQ(at_work_.send_as(admin, get("/v1/admin/users/export")).status, 200U);
+}
+
+TEST_F(FactorsApiTest, who_has_a_factor_proves_it_again_before_changing_the_password_or_the_address) {
+  at_work_.sign_up("ada@example.com");
+  at_work_.sign_up("eve@example.com");
+  auto ada = at_work_.log_in("ada@example.com").value();
+  auto eve = at_work_.log_in("eve@example.com").value();
+  at_work_.enrol(ada);
+  wait(ada, std::chrono::minutes(11));
+  eve.tokens = at_work_.refresh(eve.tokens.refresh_token).value();
+  const auto password = std::string(testing::kPassword);
+  const auto change =
+      post("/v1/users/me/change-password", R"({"currentPassword":")" + password + R"(","newPassword":"short"})");
+  const auto move =
+      post("/v1/users/me/change-email", R"({"password":")" + password + R"(","newEmail":"new@example.com"})");
+  EXPECT_EQ(problem_of(at_work_.send_as(ada, change)), "step-up-required");
+  EXPECT_EQ(problem_of(at_work_.send_as(ada, move)), "step-up-required");
+  EXPECT_EQ(at_work_.send_as(eve, change).status, 422U) << "the password that she gives is proof enough";
+}
+
+TEST_F(FactorsApiTest, a_mode_can_demand_that_what_was_proved_before_it_is_proved_again) {
+  auto admin = at_work_.somebody("superadmin", "admin@example.com");
+  const auto exported = get("/v1/admin/users/export");
+  const auto offered = post("/v1/users/me/factors/totp", R"({"password":"wrong"})");
+  EXPECT_EQ(at_work_.send_as(admin, exported).status, 200U);
+  EXPECT_EQ(at_work_.send_as(admin, offered).status, 422U);
+  at_work_.clock.advance(std::chrono::seconds(5));
+  at_work_.run(at_work_.feed.catch_up());
+  at_work_.mode_in_force.set({.mode = CompromiseMode::recover, .reason = {}, .actor = {}, .since = at_work_.clock.now(), .expires_at = {}});
+  EXPECT_EQ(problem_of(at_work_.send_as(admin, exported)), "step-up-required");
+  EXPECT_EQ(problem_of(at_work_.send_as(admin, offered)), "step-up-required");
+  EXPECT_EQ(at_work_.send_as(admin, get("/v1/admin/users")).status, 200U);
+  const auto body = R"({"password":")" + std::string(testing::kPassword) + R"("})";
+  const auto proved = at_work_.send_as(admin, post("/v1/auth/step-up", body));
+  ASSERT_EQ(proved.status, 200U) << proved.body;
+  admin.tokens.access_token = SecretText(std::string(json_of(proved).at("accessToken").as_string()));
+  EXPECT_EQ(at_work_.send_as(admin, exported).status, 200U);
+  EXPECT_EQ(at_work_.send_as(admin, offered).status, 422U);
 }
 
 TEST_F(FactorsApiTest, who_lacks_the_permission_is_told_so_and_not_challenged) {

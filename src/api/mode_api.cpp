@@ -51,7 +51,8 @@ ModeAnswer ModeApi::to_answer(const ModeState& state) const {
           .expires_at = state.expires_at,
           .effects = {.access_lifetime_seconds = access_lifetime.count(),
                       .refresh_grace_seconds = grace.count(),
-                      .credentials_frozen = effects.freezes_credentials}};
+                      .credentials_frozen = effects.freezes_credentials,
+                      .step_up_demanded = effects.demands_step_up}};
 }
 
 }  // namespace api

@@ -31,8 +31,10 @@ struct ModeEffectsAnswer {
   std::int64_t access_lifetime_seconds = 0;
   std::int64_t refresh_grace_seconds = 0;
   bool credentials_frozen = false;
+  bool step_up_demanded = false;
 };
-BOOST_DESCRIBE_STRUCT(ModeEffectsAnswer, (), (access_lifetime_seconds, refresh_grace_seconds, credentials_frozen))
+BOOST_DESCRIBE_STRUCT(ModeEffectsAnswer, (),
+                      (access_lifetime_seconds, refresh_grace_seconds, credentials_frozen, step_up_demanded))
 
 struct ModeAnswer {
   CompromiseMode mode = CompromiseMode::normal;

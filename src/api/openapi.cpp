@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include <algorithm>
+#include <utility>
 
 #include "api/pages_api.hpp"
 #include "api/refresh_cookie.hpp"
@@ -140,7 +141,7 @@ json::object responses_of(const Route& route) {
     add("415", "Not a form");
   }
   if (!route.access.is_public()) {
-    add("401", route.access.asks_for_step_up() ? "No valid credential, or one that was proved too long ago (RFC 9470)"
+    add("401", route.access.step_up() != StepUp::never ? "No valid credential, or one that was proved too long ago (RFC 9470)"
                                                : "No valid credential");
   }
   if (permission) add("403", "Without the permission, or without the second factor that the role asks for");
@@ -164,8 +165,13 @@ std::string describe(const Route& route) {
   if (const auto permission = route.access.permission()) {
     text.append(", or an API key with ").append(name_of(*permission));
   }
-  if (route.access.asks_for_step_up()) {
+  const auto step_up = route.access.step_up();
+  if (step_up == StepUp::always) {
     text.append("; a person must have proved within the last ten minutes who they are (POST /v1/auth/step-up)");
+  }
+  if (step_up == StepUp::guarded) {
+    text.append("; whoever has a second factor must have proved within the last ten minutes who they are "
+                "(POST /v1/auth/step-up), and everybody must in some compromise modes");
   }
   return text + ". Rate class: " + std::string(name_of(route.rate_class)) + ".";
 }
@@ -202,12 +208,25 @@ std::string lower_case(std::string_view text) {
   return out;
 }
 
+// In lists for people.
+std::string_view mark_of(StepUp step_up) {
+  switch (step_up) {
+    case StepUp::never:
+      return "";
+    case StepUp::guarded:
+      return "(step-up)";
+    case StepUp::always:
+      return "step-up";
+  }
+  std::unreachable();
+}
+
 std::string page_rows(const std::vector<Route>& routes) {
   std::string rows;
   for (const auto& route : routes) {
     rows += "<tr><td>" + std::string(name_of(route.method)) + "</td><td><code>" + escape_html(route.path) +
             "</code></td><td>" + std::string(name_of(route.access)) +
-            (route.access.asks_for_step_up() ? ", step-up" : "") + "</td><td>" + escape_html(route.summary) +
+            (mark_of(route.access.step_up()).empty() ? "" : ", ") + std::string(mark_of(route.access.step_up())) + "</td><td>" + escape_html(route.summary) +
             "</td><td>";
     for (const auto* body : {&route.endpoint.body, &route.endpoint.form}) {
       if (*body) rows += "<pre>" + escape_html(json::serialize((*body)->schema.at("properties"))) + "</pre>";
@@ -285,7 +304,7 @@ std::string routes_json(const std::vector<Route>& routes) {
                                 {"path", route.path},
                                 {"access", name_of(route.access)},
                                 {"rateClass", name_of(route.rate_class)},
-                                {"stepUp", route.access.asks_for_step_up()}});
+                                {"stepUp", name_of(route.access.step_up())}});
   }
   return json::serialize(rows);
 }
@@ -300,7 +319,7 @@ std::string routes_text(const std::vector<Route>& routes) {
     add_cell(route.path, 44);
     add_cell(name_of(route.access), 12);
     add_cell(name_of(route.rate_class), 14);
-    add_cell(route.access.asks_for_step_up() ? "step-up" : "", 9);
+    add_cell(mark_of(route.access.step_up()), 10);
     text.append(route.summary).append("\n");
   }
   return text;

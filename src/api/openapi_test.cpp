@@ -170,7 +170,7 @@ TEST_F(OpenApiTest, the_list_for_scripts_has_five_members_for_each_route) {
     EXPECT_EQ(row.at("path"), json_text(routes_[i].path));
     EXPECT_EQ(row.at("access"), json_text(name_of(routes_[i].access)));
     EXPECT_EQ(row.at("rateClass"), json_text(name_of(routes_[i].rate_class)));
-    EXPECT_EQ(row.at("stepUp"), routes_[i].access.asks_for_step_up());
+    EXPECT_EQ(row.at("stepUp"), json::value(name_of(routes_[i].access.step_up())));
   }
 }
 

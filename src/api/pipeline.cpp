@@ -178,8 +178,8 @@ Task<Status> Pipeline::authorize(const Route& route, Call& call) {
   if (!authenticated) co_return std::unexpected(authenticated.error());
   const auto permission = route.access.permission();
   if (!permission) {
-    if (call.caller) co_return Status{};
-    co_return refuse(ErrorCode::forbidden, "This is for a person who is signed in.");
+    if (!call.caller) co_return refuse(ErrorCode::forbidden, "This is for a person who is signed in.");
+    co_return has_proved_enough(route, call);
   }
   if (!call.acting) call.acting = Operator::person(call.caller->user, call.caller->session, call.caller->role);
   if (call.acting->may(*permission)) {
@@ -198,11 +198,18 @@ Status Pipeline::has_proved_enough(const Route& route, const Call& call) const {
   if (!call.caller) return {};  // an API key, or somebody at the machine itself
   const auto& caller = *call.caller;
   const auto& from = options_.second_factor_required_from;
-  if (from && caller.is_at_least(*from) && !caller.has_second_factor) {
+  if (route.access.permission() && from && caller.is_at_least(*from) && !caller.has_second_factor) {
     return refuse(ErrorCode::second_factor_missing,
                   "POST /v1/users/me/factors/totp enrols one. If you have one, log in with it.");
   }
-  if (!route.access.asks_for_step_up() || caller.has_authenticated_lately(parts_.clock.now())) return {};
+  const auto proofs_count_from = parts_.mode.proofs_count_from();
+  // What is frozen says so itself, and to prove more would not help.
+  const bool is_guarded =
+      caller.has_second_factor || (proofs_count_from && !parts_.mode.effects().freezes_credentials);
+  const auto step_up = route.access.step_up();
+  if (step_up == StepUp::never || (step_up == StepUp::guarded && !is_guarded)) return {};
+  const bool counts = !proofs_count_from || caller.authenticated_at >= *proofs_count_from;
+  if (counts && caller.has_authenticated_lately(parts_.clock.now())) return {};
   return refuse(Error{.code = ErrorCode::step_up_required,
                       .detail = {"POST /v1/auth/step-up with your password or a code of your second factor first."},
                       .max_age = kStepUpLifetime,

@@ -51,6 +51,7 @@ class Pipeline {
     sql::Database& database;
     RequestMetrics& metrics;  // made with route_names() of the same routes
     Log& log;
+    const ModeInForce& mode;
     const Clock& clock;
     Random& random;
   };
@@ -73,7 +74,7 @@ class Pipeline {
   Task<Status> authenticate(Call& call);
   // A made-up key, counted for its network. Gives the refusal.
   Task<Error> count_unknown_key(std::string_view key, const Call& call, Error refusal);
-  // How the caller of a route that asks for a permission has proved who they are, and when.
+  // How the caller has proved who they are, and when.
   [[nodiscard]] Status has_proved_enough(const Route& route, const Call& call) const;
   // `action` is a constant; without a target, the route is what the act was aimed at.
   Task<Status> record_refusal(std::string_view action, const Route& route, const Call& call, std::string reason,

@@ -25,6 +25,18 @@ std::string_view name_of(Access access) {
   std::unreachable();
 }
 
+std::string_view name_of(StepUp step_up) {
+  switch (step_up) {
+    case StepUp::never:
+      return "never";
+    case StepUp::guarded:
+      return "guarded";
+    case StepUp::always:
+      return "always";
+  }
+  std::unreachable();
+}
+
 std::string_view name_of(RateClass rate_class) {
   switch (rate_class) {
     case RateClass::open:

@@ -22,6 +22,14 @@
 
 namespace safawinet::api {
 
+// Whether a person must have proved within the last ten minutes who they are.
+enum class StepUp {
+  never,
+  guarded,  // who has a second factor must, and everybody while the compromise mode demands it
+  always,
+};
+std::string_view name_of(StepUp step_up);
+
 // Who may call: everybody, whoever is signed in, or who has a permission.
 class Access {
  public:
@@ -37,11 +45,10 @@ class Access {
   [[nodiscard]] constexpr std::optional<Permission> permission() const {
     return kind_ == Kind::permission ? std::optional(permission_) : std::nullopt;
   }
-  // Whether a person must have proved within the last ten minutes who they are.
-  [[nodiscard]] constexpr bool asks_for_step_up() const { return asks_for_step_up_; }
-  [[nodiscard]] constexpr Access with_step_up() const {
+  [[nodiscard]] constexpr StepUp step_up() const { return step_up_; }
+  [[nodiscard]] constexpr Access with(StepUp step_up) const {
     Access access = *this;
-    access.asks_for_step_up_ = true;
+    access.step_up_ = step_up;
     return access;
   }
   bool operator==(const Access&) const = default;
@@ -51,14 +58,16 @@ class Access {
 
   Kind kind_;
   Permission permission_{};  // of Kind::permission
-  bool asks_for_step_up_ = false;
+  StepUp step_up_ = StepUp::never;
 };
 // For what grants, reveals or destroys, and never for what contains: ending sessions, disabling, unlocking, revoking.
 // API keys have explicit permissions, and are not asked.
-constexpr Access lately(Permission permission) { return Access(permission).with_step_up(); }
+constexpr Access lately(Permission permission) { return Access(permission).with(StepUp::always); }
 
 inline constexpr auto kForEverybody = Access::to(Access::Kind::public_);
 inline constexpr auto kForUsers = Access::to(Access::Kind::user);
+// For changes of one's own credentials, which ask for the password besides.
+inline constexpr auto kForUsersGuarded = kForUsers.with(StepUp::guarded);
 // "public", "user", or the least role that has the permission.
 std::string_view name_of(Access access);
 

@@ -10,6 +10,7 @@ using enum http::Method;
 namespace {
 constexpr auto anyone = kForEverybody;
 constexpr auto user = kForUsers;
+constexpr auto guarded = kForUsersGuarded;
 }  // namespace
 
 // clang-format off
@@ -24,13 +25,13 @@ std::vector<Route> routes(const Apis& apis) {
       {post, "/v1/auth/reset-password", anyone, login, ignored, "Choose a new password; ends all sessions", bind(auth, &AuthApi::reset_password)},
       {get, "/v1/users/me", user, read, ignored, "One's own account", bind(users, &UsersApi::get_me)},
       {patch, "/v1/users/me", user, write, ignored, "Change name or locale", bind(users, &UsersApi::patch_me)},
-      {delete_, "/v1/users/me", user, login, ignored, "Delete one's own account", bind(users, &UsersApi::delete_me)},
-      {post, "/v1/users/me/change-password", user, login, ignored, "Change the password; ends the other sessions", bind(users, &UsersApi::change_password)},
-      {post, "/v1/users/me/change-email", user, mail, ignored, "Ask for another address, which is then proved by mail", bind(users, &UsersApi::change_email)},
+      {delete_, "/v1/users/me", guarded, login, ignored, "Delete one's own account", bind(users, &UsersApi::delete_me)},
+      {post, "/v1/users/me/change-password", guarded, login, ignored, "Change the password; ends the other sessions", bind(users, &UsersApi::change_password)},
+      {post, "/v1/users/me/change-email", guarded, mail, ignored, "Ask for another address, which is then proved by mail", bind(users, &UsersApi::change_email)},
 
       // Second factors
       {get, "/v1/users/me/factors", user, read, ignored, "One's own second factor", bind(factors, &FactorsApi::get)},
-      {post, "/v1/users/me/factors/totp", user, login, ignored, "Ask for the secret of an authenticator app", bind(factors, &FactorsApi::offer_totp)},
+      {post, "/v1/users/me/factors/totp", guarded, login, ignored, "Ask for the secret of an authenticator app", bind(factors, &FactorsApi::offer_totp)},
       {post, "/v1/users/me/factors/totp/confirm", user, login, ignored, "Have its codes asked for; ends the other sessions", bind(factors, &FactorsApi::confirm_totp)},
       {delete_, "/v1/users/me/factors/totp", user, login, ignored, "Remove it, with the backup codes; ends the other sessions", bind(factors, &FactorsApi::remove_totp)},
       {post, "/v1/users/me/factors/backup-codes", user, login, ignored, "Make new backup codes; ends the other sessions", bind(factors, &FactorsApi::renew_backup_codes)},

@@ -153,7 +153,7 @@ struct ApiAtWork : FactorsAtWork {
                          .limits = limits,
                          .audit = audit,
                          .clock = clock}};
-  UserImport user_import{database, audit, clock, random};
+  UserImport user_import{database, audit, mode_in_force, clock, random};
   UserMaking user_making{{.database = database,
                           .accounts = accounts,
                           .passwords = passwords,
@@ -258,6 +258,7 @@ struct ApiAtWork : FactorsAtWork {
                           .database = database,
                           .metrics = request_metrics,
                           .log = log,
+                          .mode = mode_in_force,
                           .clock = clock,
                           .random = random},
                          table(),

@@ -338,7 +338,7 @@ void Services::make_accounts() {
                                        .limits = *limits,
                                        .audit = *audit,
                                        .clock = clock});
-  user_import.emplace(*database, *audit, clock, random);
+  user_import.emplace(*database, *audit, mode_in_force, clock, random);
   user_making.emplace(UserMaking::Parts{.database = *database,
                                         .accounts = *accounts,
                                         .passwords = *passwords,
@@ -584,6 +584,7 @@ api::Pipeline Services::make_pipeline(std::vector<api::Route> routes, RequestMet
                                   .database = *database,
                                   .metrics = figures,
                                   .log = log,
+                                  .mode = mode_in_force,
                                   .clock = clock,
                                   .random = random};
   api::PipelineOptions options{.trusted_proxies = networks_of(settings.http.trusted_proxies),

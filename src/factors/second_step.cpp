@@ -30,11 +30,20 @@ Error as_field(Error error) {
 Task<Result<LoggedIn>> SecondStep::log_in(SecretText ticket, SecretText code, Visitor visitor) {
   const auto hash = hash_one_time_token(OneTimePurpose::login_ticket, ticket.reveal());
   if (!hash) co_return invalid_ticket();
+  const auto may_go_on = co_await parts_.accounts.may_present(Guessable::login_ticket, *hash, visitor);
+  if (!may_go_on) co_return std::unexpected(may_go_on.error());
   const auto now = parts_.clock.now();
   const auto first_step = co_await users_.find_ticket(parts_.database, *hash, now);
-  if (!first_step) co_return invalid_ticket();
+  if (!first_step) {
+    const Status verdict = invalid_ticket();
+    const auto told = co_await parts_.accounts.count_unknown(Guessable::login_ticket, *hash, visitor, verdict);
+    co_return std::unexpected(told.error());
+  }
   const auto checked = co_await parts_.codes.check(first_step->user, std::move(code), CodeOf::confirmed, visitor);
-  if (!checked) co_return std::unexpected(checked.error());
+  if (!checked) {
+    parts_.accounts.count_refused_login(checked.error().code, visitor);
+    co_return std::unexpected(checked.error());
+  }
 
   const SignInProof proof{
       .credential_version = first_step->credential_version, .methods = checked->methods(), .epoch = first_step->epoch};

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "accounts/assistance.hpp"
+#include "base/encoding.hpp"
 #include "factors/testing.hpp"
 
 namespace safawinet {
@@ -107,6 +108,29 @@ TEST_P(SecondStepTest, a_ticket_is_used_once_and_ends_after_five_minutes) {
   EXPECT_EQ(refusal_of(log_in(secret("sf_lt_x"), code())), ErrorCode::invalid_token);
   at_work_.run(at_work_.accounts.sweep());
   EXPECT_EQ(at_work_.number("SELECT count(*) FROM login_tickets"), 0);
+}
+
+TEST_P(SecondStepTest, a_network_that_makes_tickets_up_is_told_nothing_more) {
+  const auto made_up = [](std::size_t number) {
+    std::string bytes = std::to_string(number);
+    bytes.resize(32, 'x');
+    return SecretText("sf_lt_" + to_base64url(as_bytes(bytes)));
+  };
+  const auto limit = limit_of(Guessable::login_ticket).per_network.count;
+  for (std::size_t i = 0; i < limit; ++i) {
+    ASSERT_EQ(refusal_of(log_in(made_up(i), secret("000000"))), ErrorCode::invalid_token) << i;
+  }
+  EXPECT_EQ(refusal_of(log_in(made_up(limit), secret("000000"))), ErrorCode::too_many_requests);
+  EXPECT_EQ(refusal_of(log_in(ticket(), code())), ErrorCode::too_many_requests);
+  at_work_.clock.advance(std::chrono::minutes(16));
+  at_work_.run(at_work_.feed.catch_up());
+  EXPECT_TRUE(log_in(ticket(), code()));
+}
+
+TEST_P(SecondStepTest, wrong_codes_count_for_the_mode_under_attack) {
+  const auto before = at_work_.under_attack.gauge().last_minute().refused;
+  EXPECT_EQ(refusal_of(log_in(ticket(), secret("000000"))), ErrorCode::invalid_code);
+  EXPECT_EQ(at_work_.under_attack.gauge().last_minute().refused, before + 1);
 }
 
 TEST_P(SecondStepTest, a_ticket_survives_a_wrong_code) {
