@@ -4,6 +4,9 @@
 ALTER TABLE refresh_sessions ADD COLUMN amr text NOT NULL DEFAULT 'pwd';
 ALTER TABLE refresh_sessions ADD COLUMN authenticated_at timestamptz;
 
+-- The session that asked for it, which a change of the address spares.
+ALTER TABLE one_time_tokens ADD COLUMN session_id uuid;
+
 -- One-time passwords by time (RFC 6238). A user has one at the most; it is asked for once it is confirmed.
 CREATE TABLE totp_factors (
   user_id uuid PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,

@@ -319,7 +319,7 @@ TEST_P(ApiKeysTest, nothing_is_made_or_revoked_that_cannot_be_recorded) {
 TEST_P(ApiKeysTest, none_is_made_while_credentials_are_frozen_and_those_that_are_there_go_on) {
   const auto admin = add_operator("admin");
   const auto key = a_key_of(admin);
-  mode_.set({.mode = CompromiseMode::contain, .reason = {}, .actor = {}, .since = {}, .expires_at = {}});
+  mode_.set({.mode = CompromiseMode::contain, .reason = {}, .actor = {}, .since = {}, .expires_at = {}}, {});
   EXPECT_EQ(create(admin, usual_).error().code, ErrorCode::frozen);
   EXPECT_TRUE(present(key.text));
   EXPECT_FALSE(revoke(admin, key.made.key.id)) << "what contains goes on";

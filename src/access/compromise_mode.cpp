@@ -54,6 +54,14 @@ std::optional<CompromiseMode> parse_compromise_mode(std::string_view name) {
 
 const ModeEffects& effects_of(CompromiseMode mode) { return line_of(mode).effects; }
 
+bool restricts_less(const ModeEffects& one, const ModeEffects& other) {
+  const auto longest = [](const ModeEffects& effects) {
+    return effects.access_lifetime_at_most.value_or(seconds::max());
+  };
+  return longest(one) > longest(other) || (one.has_refresh_grace && !other.has_refresh_grace) ||
+         (!one.freezes_credentials && other.freezes_credentials) || (!one.demands_step_up && other.demands_step_up);
+}
+
 std::optional<seconds> usual_length_of(CompromiseMode mode) { return line_of(mode).usual_length; }
 
 seconds ModeInForce::access_lifetime(seconds usual) const {
@@ -62,9 +70,17 @@ seconds ModeInForce::access_lifetime(seconds usual) const {
 
 seconds ModeInForce::refresh_grace(seconds usual) const { return effects().has_refresh_grace ? usual : seconds(0); }
 
-std::optional<Time> ModeInForce::proofs_count_from() const {
+std::shared_ptr<const ModeState> ModeInForce::state() const {
+  auto seen = seen_.get();
+  const auto* const state = &seen->state;
+  return {std::move(seen), state};
+}
+
+std::optional<Time> ModeInForce::proofs_count_from(const Clock& clock) const {
   if (!effects().demands_step_up) return std::nullopt;
-  return std::chrono::floor<std::chrono::seconds>(state()->since);  // tokens say it in seconds
+  const auto seen = seen_.get();
+  const auto seen_at = clock.now() - std::chrono::duration_cast<Time::duration>(clock.monotonic() - seen->at);
+  return std::chrono::floor<seconds>(std::min(seen->state.since, seen_at));  // tokens say it in seconds
 }
 
 Status ModeInForce::check_change_of_credentials(Time now) const {
@@ -80,9 +96,11 @@ Status ModeInForce::check_change_of_credentials(Time now) const {
   return refuse(std::move(error));
 }
 
-void ModeInForce::set(ModeState state) {
+void ModeInForce::set(ModeState state, MonotonicTime now) {
   const auto mode = state.mode;
-  state_.set(std::make_shared<const ModeState>(std::move(state)));
+  const auto before = seen_.get();
+  const bool is_the_same = before->state.mode == mode && before->state.since == state.since;
+  seen_.set(std::make_shared<const Seen>(Seen{.state = std::move(state), .at = is_the_same ? before->at : now}));
   mode_.store(mode, std::memory_order_relaxed);
 }
 

@@ -35,6 +35,8 @@ struct ModeEffects {
 std::string_view name_of(CompromiseMode mode);
 std::optional<CompromiseMode> parse_compromise_mode(std::string_view name);
 const ModeEffects& effects_of(CompromiseMode mode);
+// Whether `one` leaves anything open that `other` does not.
+bool restricts_less(const ModeEffects& one, const ModeEffects& other);
 // How long it lasts when nobody says otherwise; none: for ever, as `normal` does.
 std::optional<std::chrono::seconds> usual_length_of(CompromiseMode mode);
 
@@ -51,22 +53,27 @@ struct ModeState {
 // What this node knows of it. Threading: any thread.
 class ModeInForce {
  public:
-  [[nodiscard]] std::shared_ptr<const ModeState> state() const { return state_.get(); }
+  [[nodiscard]] std::shared_ptr<const ModeState> state() const;
   [[nodiscard]] const ModeEffects& effects() const { return effects_of(mode_.load(std::memory_order_relaxed)); }
   // What is left of these in this mode.
   [[nodiscard]] std::chrono::seconds access_lifetime(std::chrono::seconds usual) const;
   [[nodiscard]] std::chrono::seconds refresh_grace(std::chrono::seconds usual) const;
-  // The time from which on a proof of who one is counts; none: any.
-  [[nodiscard]] std::optional<Time> proofs_count_from() const;
+  // From when on a proof of who one is counts: since the mode was set, and at the latest since this node first saw it,
+  // so that a clock which was ahead then keeps nobody out. None: from ever.
+  [[nodiscard]] std::optional<Time> proofs_count_from(const Clock& clock) const;
   // To be asked before credentials are changed or made, and again in the transaction where a hash takes its time in
   // between. Errors: frozen; it says until when, and not why.
   [[nodiscard]] Status check_change_of_credentials(Time now) const;
 
-  void set(ModeState state);
+  void set(ModeState state, MonotonicTime now);
 
  private:
   std::atomic<CompromiseMode> mode_{CompromiseMode::normal};  // of `state_`: asked for with every request
-  Published<ModeState> state_{std::make_shared<const ModeState>()};
+  struct Seen {
+    ModeState state;
+    MonotonicTime at;  // first
+  };
+  Published<Seen> seen_{std::make_shared<const Seen>()};
 };
 
 }  // namespace safawinet

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/testing.hpp"
+
 namespace safawinet {
 namespace {
 
@@ -10,8 +12,9 @@ using std::chrono::seconds;
 
 const Time kNow = parse_rfc3339("2026-11-28T12:00:00Z").value();
 
-ModeInForce& set(ModeInForce& in_force, CompromiseMode mode, std::optional<Time> expires_at = {}) {
-  in_force.set({.mode = mode, .reason = "leaked by Bob", .actor = "user:x", .since = kNow, .expires_at = expires_at});
+ModeInForce& set(ModeInForce& in_force, CompromiseMode mode, std::optional<Time> expires_at = {},
+                 MonotonicTime now = {}) {
+  in_force.set({.mode = mode, .reason = "leaked by Bob", .actor = "user:x", .since = kNow, .expires_at = expires_at}, now);
   return in_force;
 }
 
@@ -49,11 +52,39 @@ TEST(CompromiseModeTest, the_grace_goes_with_contain_and_comes_back_with_normal)
 
 TEST(CompromiseModeTest, proofs_from_before_contain_and_recover_count_no_more) {
   ModeInForce in_force;
-  EXPECT_FALSE(set(in_force, CompromiseMode::normal).proofs_count_from());
-  EXPECT_FALSE(set(in_force, CompromiseMode::watch).proofs_count_from());
-  EXPECT_EQ(set(in_force, CompromiseMode::contain).proofs_count_from(), kNow);
-  in_force.set({.mode = CompromiseMode::recover, .reason = {}, .actor = {}, .since = kNow + std::chrono::milliseconds(900), .expires_at = {}});
-  EXPECT_EQ(in_force.proofs_count_from(), kNow) << "tokens say it in seconds";
+  testing::ManualClock clock{kNow};
+  EXPECT_FALSE(set(in_force, CompromiseMode::normal).proofs_count_from(clock));
+  EXPECT_FALSE(set(in_force, CompromiseMode::watch).proofs_count_from(clock));
+  clock.advance(std::chrono::minutes(1));
+  EXPECT_EQ(set(in_force, CompromiseMode::contain, {}, clock.monotonic()).proofs_count_from(clock), kNow);
+  in_force.set({.mode = CompromiseMode::recover, .reason = {}, .actor = {}, .since = kNow + std::chrono::milliseconds(900), .expires_at = {}}, {});
+  EXPECT_EQ(in_force.proofs_count_from(clock), kNow) << "tokens say it in seconds";
+}
+
+TEST(CompromiseModeTest, a_mode_that_was_set_by_a_clock_far_ahead_keeps_nobody_out) {
+  testing::ManualClock clock{kNow};
+  ModeInForce in_force;
+  const ModeState ahead{.mode = CompromiseMode::contain,
+                        .reason = {},
+                        .actor = {},
+                        .since = kNow + std::chrono::years(10),
+                        .expires_at = {}};
+  in_force.set(ahead, clock.monotonic());
+  clock.advance(std::chrono::minutes(2));
+  in_force.set(ahead, clock.monotonic());
+  EXPECT_EQ(in_force.proofs_count_from(clock), kNow) << "when this node first saw it";
+}
+
+TEST(CompromiseModeTest, a_mode_restricts_less_that_leaves_anything_open) {
+  const auto less = [](CompromiseMode one, CompromiseMode other) {
+    return restricts_less(effects_of(one), effects_of(other));
+  };
+  for (std::size_t i = 0; i < kCompromiseModes.size(); ++i) EXPECT_FALSE(less(kCompromiseModes[i], kCompromiseModes[i]));
+  EXPECT_TRUE(less(CompromiseMode::normal, CompromiseMode::watch));
+  EXPECT_TRUE(less(CompromiseMode::recover, CompromiseMode::contain));
+  EXPECT_TRUE(less(CompromiseMode::watch, CompromiseMode::recover));
+  EXPECT_FALSE(less(CompromiseMode::watch, CompromiseMode::normal));
+  EXPECT_FALSE(less(CompromiseMode::contain, CompromiseMode::recover));
 }
 
 TEST(CompromiseModeTest, contain_alone_freezes_credentials_and_says_until_when_and_not_why) {

@@ -22,6 +22,13 @@ Operator Operator::local(const std::string& account) {
           .api_key = {}};
 }
 
+Error step_up_required() {
+  return {.code = ErrorCode::step_up_required,
+          .detail = {"POST /v1/auth/step-up with your password or a code of your second factor first."},
+          .max_age = kStepUpLifetime,
+          .figures = {{"maxAge", std::chrono::seconds(kStepUpLifetime).count()}}};
+}
+
 Error above_rank(UserId target) {
   return {
       .code = ErrorCode::forbidden, .detail = {"This user has a higher role than yours."}, .target = target_of(target)};

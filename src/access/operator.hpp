@@ -1,6 +1,7 @@
 // Who acts where a permission is asked for: a signed-in person, an API key, or somebody at the machine itself.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -22,6 +23,7 @@ struct Operator {
   std::optional<UserId> user{};
   std::optional<SessionId> session{};
   std::optional<ApiKeyId> api_key{};
+  bool has_proved_lately = true;  // within kStepUpLifetime; people alone are asked
 
   static Operator person(UserId user, SessionId session, Role role);
   // Whoever may read the master key and the database of this machine, by the name of their account there.
@@ -35,6 +37,11 @@ struct Operator {
   // Nobody grants above themselves.
   [[nodiscard]] bool may_grant(Role role) const { return role <= rank; }
 };
+
+// A proof of who one is counts for so long where one is asked for ("step-up").
+inline constexpr std::chrono::minutes kStepUpLifetime{10};
+// What is refused to somebody whose last proof is older.
+Error step_up_required();
 
 // Forbidden, since the user has a higher role than the operator.
 Error above_rank(UserId target);

@@ -74,8 +74,6 @@ Guess token_guess(Guessable secret, std::string hash, const Visitor& visitor) {
           .is_exempt_from_networks_count = visitor.is_exempt_from_limits};
 }
 
-bool is_unknown_token(const Status& status) { return !status && status.error().code == ErrorCode::invalid_token; }
-
 Device device_of(const Login& login, const Visitor& visitor) {
   return {.name = login.device_name.empty() ? describe_device(visitor.origin.user_agent) : login.device_name,
           .user_agent = visitor.origin.user_agent,
@@ -95,8 +93,11 @@ Task<Status> AccountService::register_user(Registration registration, Visitor vi
     if (registration.invitation)
       invitation = hash_one_time_token(OneTimePurpose::invite, registration.invitation->reveal());
     if (!invitation) co_return refuse(ErrorCode::forbidden, "Registration is by invitation.");
-    const auto may_go_on = co_await may_present(Guessable::one_time_token, *invitation, visitor);
-    if (!may_go_on) co_return may_go_on;
+    const auto pending = co_await store_.find_token(parts_.database, *invitation, "invitation", parts_.clock.now());
+    if (!pending) {
+      const Status verdict = refuse(ErrorCode::forbidden, "Registration is by invitation.");
+      co_return co_await count_unknown(Guessable::one_time_token, *invitation, visitor, verdict);
+    }
   }
   // The hash is computed for known and unknown addresses alike.
   const Passwords::Owner owner{.email = registration.email.text(), .name = registration.name};
@@ -144,12 +145,8 @@ Task<Status> AccountService::register_user(Registration registration, Visitor vi
     co_return true;
   };
   const auto outcome = co_await parts_.database.transact(std::move(body));
-  if (outcome) co_return Status{};
-  Status status = std::unexpected(outcome.error());
-  if (invitation && outcome.error().code == ErrorCode::forbidden) {
-    co_return co_await count_unknown(Guessable::one_time_token, *invitation, visitor, std::move(status));
-  }
-  co_return status;
+  if (!outcome) co_return std::unexpected(outcome.error());
+  co_return Status{};
 }
 
 Task<Status> AccountService::verify_email(SecretText token, Visitor visitor) {
@@ -160,22 +157,22 @@ Task<Status> AccountService::verify_email(SecretText token, Visitor visitor) {
   const auto allowed = changed ? check_not_frozen() : Status();
   if (!allowed) co_return std::unexpected(allowed.error());
   const auto& presented = changed ? *changed : *registered;
-  const auto may_go_on = co_await may_present(Guessable::one_time_token, presented, visitor);
-  if (!may_go_on) co_return may_go_on;
   const auto now = parts_.clock.now();
+  const auto purpose = kind_of(changed ? OneTimePurpose::change_email : OneTimePurpose::verify_email).purpose;
+  const auto pending = co_await store_.find_token(parts_.database, presented, purpose, now);
+  if (!pending) co_return co_await count_unknown(Guessable::one_time_token, presented, visitor, invalid_token());
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     if (changed) co_return co_await take_change_of_email(transaction, *changed, now, visitor);
-    const auto user = co_await take_token_of_user(transaction, *registered, "verify-email", now);
+    const auto user = co_await take_token_of_user(transaction, *registered, purpose, now);
     if (!user) co_return invalid_token();
     co_await store_.set_verified(transaction, user->user.id, now);
     co_await record(transaction, "user.email-verified", Actor::user(user->user.id), user->user.id, visitor);
     co_return true;
   };
   const auto outcome = co_await parts_.database.transact(std::move(body));
-  Status status;
-  if (!outcome) status = std::unexpected(outcome.error());
-  if (is_unknown_token(status)) co_return co_await count_unknown(Guessable::one_time_token, presented, visitor, std::move(status));
-  co_return status;
+  if (!outcome) co_return std::unexpected(outcome.error());
+  if (changed) co_await parts_.sessions.made_known();
+  co_return Status{};
 }
 
 Task<Result<bool>> AccountService::take_change_of_email(sql::Transaction& transaction, const std::string& hash,
@@ -192,7 +189,9 @@ Task<Result<bool>> AccountService::take_change_of_email(sql::Transaction& transa
     if (holder) co_await store_.delete_user(transaction, holder->id);
   }
   co_await store_.set_email(transaction, user.id, taken->email, now);
+  co_await store_.raise_credential_version(transaction, user.id, std::nullopt, now);
   co_await store_.delete_tokens_of(transaction, user.id);  // what was mailed to the old address opens nothing any more
+  co_await parts_.sessions.end_all_of(transaction, user.id, taken->session, "email-changed", Actor::user(user.id));
   auto letter = parts_.letters.email_changed(user.email, taken->email, now);
   co_await parts_.outbox.enqueue(transaction, std::move(letter));
   co_await record(transaction, "user.email-changed", Actor::user(user.id), user.id, visitor);
@@ -207,7 +206,7 @@ Task<std::optional<AccountService::TakenToken>> AccountService::take_token_of_us
   auto user = co_await store_.lock(transaction, *found->user);
   const auto taken = co_await store_.take_token(transaction, hash, purpose, now);
   if (!user || !taken) co_return std::nullopt;
-  co_return TakenToken{std::move(*user), taken->email};
+  co_return TakenToken{std::move(*user), taken->email, taken->session};
 }
 
 Task<Status> AccountService::resend_verification(EmailAddress email, Visitor visitor) {
@@ -249,8 +248,6 @@ Task<Status> AccountService::reset_password(SecretText token, SecretText new_pas
   if (const auto allowed = check_not_frozen(); !allowed) co_return std::unexpected(allowed.error());
   const auto token_hash = hash_one_time_token(OneTimePurpose::reset_password, token.reveal());
   if (!token_hash) co_return invalid_token();
-  const auto may_go_on = co_await may_present(Guessable::one_time_token, *token_hash, visitor);
-  if (!may_go_on) co_return may_go_on;
   // Looked up before the expensive hash, taken after it: a password against the policy does not use the token up.
   const auto found = co_await store_.find_token(parts_.database, *token_hash, "reset-password", parts_.clock.now());
   if (!found || !found->user) co_return co_await count_unknown(Guessable::one_time_token, *token_hash, visitor, invalid_token());
@@ -370,13 +367,9 @@ void AccountService::count_refused_login(ErrorCode refusal, const Visitor& visit
   if (is_of_guessing) parts_.under_attack.gauge().count_refused(visitor.origin.network);
 }
 
-Task<Status> AccountService::may_present(Guessable token, const std::string& hash, const Visitor& visitor) {
-  co_return co_await parts_.attempts.may_try(token_guess(token, hash, visitor));
-}
-
 Task<Status> AccountService::count_unknown(Guessable token, const std::string& hash, const Visitor& visitor,
                                            Status verdict) {
-  auto may_tell = co_await parts_.attempts.may_tell(token_guess(token, hash, visitor), Attempts::Verdict::wrong);
+  auto may_tell = co_await parts_.attempts.may_tell_unknown(token_guess(token, hash, visitor));
   if (!may_tell) co_return may_tell;
   co_return verdict;
 }
@@ -418,7 +411,7 @@ Task<Result<User>> AccountService::set_profile(UserId id, std::optional<std::str
 Task<Status> AccountService::change_password(Caller caller, SecretText current, SecretText new_password,
                                              Visitor visitor) {
   if (const auto allowed = check_not_frozen(); !allowed) co_return std::unexpected(allowed.error());
-  const auto account = co_await confirm_password(caller.user, current, "/currentPassword", visitor);
+  const auto account = co_await confirm_password(caller, current, "/currentPassword", visitor);
   if (!account) co_return std::unexpected(account.error());
   const Passwords::Owner owner{.email = account->user.email, .name = account->user.name};
   const auto hash = co_await parts_.passwords.hash_new(visitor.hash_client(), new_password, owner, "/newPassword");
@@ -451,9 +444,11 @@ Task<Status> AccountService::change_email(Caller caller, SecretText password, Em
   if (const auto allowed = check_not_frozen(); !allowed) co_return std::unexpected(allowed.error());
   const auto limited = co_await limit_mail(new_email, visitor);
   if (!limited) co_return limited;
-  const auto account = co_await confirm_password(caller.user, password, "/password", visitor);
+  const auto account = co_await confirm_password(caller, password, "/password", visitor);
   if (!account) co_return std::unexpected(account.error());
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const auto still_allowed = check_not_frozen();
+    if (!still_allowed) co_return std::unexpected(still_allowed.error());
     const auto user = co_await store_.lock(transaction, caller.user);
     if (!user) co_return refuse(ErrorCode::unauthenticated);  // deleted at this moment
     const auto holder = co_await store_.find(transaction, new_email.text());
@@ -464,7 +459,7 @@ Task<Status> AccountService::change_email(Caller caller, SecretText password, Em
     } else {
       User as_new = *user;
       as_new.email = new_email.text();
-      co_await send_token(transaction, as_new, OneTimePurpose::change_email);
+      co_await send_token(transaction, as_new, OneTimePurpose::change_email, caller.session);
     }
     co_await record(transaction, "user.email-change-requested", Actor::user(caller.user), caller.user, visitor);
     co_return true;
@@ -475,7 +470,7 @@ Task<Status> AccountService::change_email(Caller caller, SecretText password, Em
 }
 
 Task<Status> AccountService::delete_account(Caller caller, SecretText password, Visitor visitor) {
-  const auto account = co_await confirm_password(caller.user, password, "/password", visitor);
+  const auto account = co_await confirm_password(caller, password, "/password", visitor);
   if (!account) co_return std::unexpected(account.error());
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     if (account->user.role == Role::superadmin) {
@@ -599,13 +594,18 @@ Task<Status> AccountService::limit_mail(const EmailAddress& email, const Visitor
   co_return Status{};
 }
 
-Task<Result<UserWithCredentials>> AccountService::confirm_password(UserId user, SecretText password,
+Task<Result<UserWithCredentials>> AccountService::confirm_password(const Caller& caller, SecretText password,
                                                                    std::string pointer, const Visitor& visitor) {
+  const auto user = caller.user;
   auto account = co_await store_.find_with_credentials(parts_.database, user);
   if (!account) co_return refuse(ErrorCode::unauthenticated);
   const auto email = EmailAddress::parse(account->user.email);
-  const auto key = email ? email->key() : account->user.email;
-  const auto guess = password_guess(key, visitor, true);  // it is signed in
+  // Counted for the session, wherever it is: who has stolen one gets ten tries, and not ten from each of their networks.
+  const Guess guess{.secret = Guessable::password,
+                    .account = email ? email->key() : account->user.email,
+                    .network = "session:" + caller.session.text(),
+                    .is_from_known_device = true,
+                    .is_exempt_from_networks_count = true};
   const auto may_try = co_await parts_.attempts.may_try(guess);
   if (!may_try) co_return std::unexpected(may_try.error());
   const auto verified = co_await parts_.passwords.verify(visitor.hash_client(true), std::move(password),
@@ -621,11 +621,16 @@ Task<Result<UserWithCredentials>> AccountService::confirm_password(UserId user, 
   co_return std::move(*account);
 }
 
-Task<void> AccountService::send_token(sql::Transaction& transaction, const User& user, OneTimePurpose purpose) {
+Task<void> AccountService::send_token(sql::Transaction& transaction, const User& user, OneTimePurpose purpose,
+                                      std::optional<SessionId> session) {
   auto token = make_one_time_token(purpose, parts_.random);
   const auto kind = kind_of(purpose);
   const auto now = parts_.clock.now();
-  NewToken row{.hash = token.hash, .purpose = kind.purpose, .email = user.email, .expires_at = now + kind.lifetime};
+  NewToken row{.hash = token.hash,
+               .purpose = kind.purpose,
+               .email = user.email,
+               .expires_at = now + kind.lifetime,
+               .session = session};
   co_await store_.insert_token(transaction, user.id, row, now);
   auto letter = letter_with(parts_.letters, purpose, user.email, token.text);
   co_await parts_.outbox.enqueue(transaction, std::move(letter));

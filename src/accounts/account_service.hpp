@@ -128,25 +128,27 @@ class AccountService {
   Task<void> remember_origin(sql::Transaction& transaction, UserId user, const Visitor& visitor);
   // Whether credentials may be changed at the moment. Errors: frozen.
   [[nodiscard]] Status check_not_frozen() const { return parts_.mode.check_change_of_credentials(parts_.clock.now()); }
-  // The password of a signed-in user, counted as an attempt. Errors: invalid_fields at `pointer`.
-  Task<Result<UserWithCredentials>> confirm_password(UserId user, SecretText password, std::string pointer,
+  // The password of a signed-in user, counted as an attempt of this session. Errors: invalid_fields at `pointer`,
+  // unauthenticated (deleted).
+  Task<Result<UserWithCredentials>> confirm_password(const Caller& caller, SecretText password, std::string pointer,
                                                      const Visitor& visitor);
   // A wrong password or code, or whatever else a login is refused for. Told whether it can be written or not; so many
   // of a network in a minute are written (kRefusedLoginsPerNetwork), the others counted.
   Task<void> record_refusal(std::string_view action, Actor actor, std::optional<UserId> target, std::string reason,
                             const Visitor& visitor);
 
-  // Before a token is looked up, and for one that is unknown (`verdict`: what it deserves). Errors: too_many_requests,
-  // when the network has presented too many unknown ones of its kind.
-  Task<Status> may_present(Guessable token, const std::string& hash, const Visitor& visitor);
+  // For a token that is unknown. Gives what it deserves (`verdict`). Errors: too_many_requests in its place, when the
+  // network has presented too many unknown ones of its kind.
   Task<Status> count_unknown(Guessable token, const std::string& hash, const Visitor& visitor, Status verdict);
   // One more for the gauge of the mode under attack, if it is refused for what looks like guessing.
   void count_refused_login(ErrorCode refusal, const Visitor& visitor);
 
   // Takes one of the mails that an address may get; the pipeline has counted by network. Errors: too_many_requests.
   Task<Status> limit_mail(const EmailAddress& email, const Visitor& visitor);
-  // For a transaction of another feature: mails the user a token, in place of an older one of this purpose.
-  Task<void> send_token(sql::Transaction& transaction, const User& user, OneTimePurpose purpose);
+  // For a transaction of another feature: mails the user a token, in place of an older one of this purpose. `session`:
+  // that asks for it.
+  Task<void> send_token(sql::Transaction& transaction, const User& user, OneTimePurpose purpose,
+                        std::optional<SessionId> session = {});
 
   // One round of housekeeping: expired tokens, wrong guesses that count no more, devices that are known no more. To be
   // asked every minute or so.
@@ -168,6 +170,7 @@ class AccountService {
   struct TakenToken {
     User user;
     std::string email;  // that it was mailed to
+    std::optional<SessionId> session;  // that asked for it
   };
   // Locks the user, and uses the token up.
   Task<std::optional<TakenToken>> take_token_of_user(sql::Transaction& transaction, const std::string& hash,

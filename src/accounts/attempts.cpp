@@ -90,7 +90,8 @@ void add(Failures& failures, Time now, const GuessingLimit& limit) {
 
 // After the last one. Whoever pauses so long as to be forgotten comes to no more than 96 in a day, and the one try that
 // a sprayer makes at each of very many accounts is not kept for a day.
-std::chrono::minutes kept_for(const Failures& failures) {
+std::chrono::minutes kept_for(const Failures& failures, const GuessingLimit& limit) {
+  if (!limit.counts_networks()) return kLongestGuessingWindow;  // only who knows the password comes so far
   return std::min<std::chrono::minutes>(static_cast<std::int64_t>(failures.size()) * kQuarterOfAnHour,
                                         kLongestGuessingWindow);
 }
@@ -200,14 +201,14 @@ Task<Status> Attempts::may_tell(Guess guess, Verdict verdict) {
     if (!subjects.of_network.empty()) {
       add(of_network, now, limit);
       const auto text = to_text(of_network);
-      const Time forget_at = now + kept_for(of_network);
+      const Time forget_at = now + kept_for(of_network, limit);
       co_await transaction.execute(kPut, subjects.of_network, subjects.account, text, forget_at);
     }
     if (strangers_wait) co_return outcome;
     if (has_account) {
       add(of_account, now, limit);
       const auto text = to_text(of_account);
-      const Time forget_at = now + kept_for(of_account);
+      const Time forget_at = now + kept_for(of_account, limit);
       co_await transaction.execute(kPut, subjects.account, "", text, forget_at);
     }
     if (!subjects.network.empty()) {
@@ -219,6 +220,12 @@ Task<Status> Attempts::may_tell(Guess guess, Verdict verdict) {
   if (!outcome) co_return std::unexpected(outcome.error());
   if (outcome->wait_until) co_return wait_until(*outcome->wait_until, outcome->now);
   co_return Status{};
+}
+
+Task<Status> Attempts::may_tell_unknown(Guess guess) {
+  auto may = co_await may_try(guess);
+  if (!may) co_return may;
+  co_return co_await may_tell(std::move(guess), Verdict::wrong);
 }
 
 Task<Attempts::Failed> Attempts::get(Guessable secret, std::string account) {

@@ -23,7 +23,7 @@ struct Guess {
   Guessable secret = Guessable::password;
   std::string account;  // one spelling for each account, known or not; of a secret that names none: a hash of what was
                         // presented
-  std::string network{};                       // of the client: "192.0.2.0/24"
+  std::string network{};                       // of the client: "192.0.2.0/24"; or the session of who is signed in
   bool is_from_known_device = false;           // this account was logged in to from there before, or is signed in
   bool is_exempt_from_networks_count = false;  // limits.exempt_networks
 };
@@ -56,6 +56,10 @@ class Attempts {
   Task<Status> may_try(Guess guess);
   // Whether the verdict may be told. Takes the same time for both until it is certain that it may.
   Task<Status> may_tell(Guess guess, Verdict verdict);
+
+  // For a secret that names no account, and is unknown: whether that may be told. Where the count is full this is a
+  // question to the database and no more, so that nobody keeps it writing.
+  Task<Status> may_tell_unknown(Guess guess);
 
   // What counts against an account now: the fullest of its counts. `locked_until`: none while it may be tried from
   // everywhere. A count that cannot be read lets nobody in until it is forgotten, and is given as a full one.

@@ -466,7 +466,7 @@ TEST_P(CredentialsTest, frozen_credentials_stay_as_they_are_and_everything_else_
   EXPECT_TRUE(at_work_.register_user("bob@example.com"));
   const auto proof = at_work_.mailed_token();
   ModeState state{.mode = CompromiseMode::contain, .reason = {}, .actor = {}, .since = {}, .expires_at = {}};
-  at_work_.mode_in_force.set(state);
+  at_work_.mode_in_force.set(state, at_work_.clock.monotonic());
 
   EXPECT_EQ(refusal_of(at_work_.forgot("ada@example.com")), ErrorCode::frozen);
   EXPECT_EQ(refusal_of(at_work_.forgot("nobody@example.com")), ErrorCode::frozen);
@@ -480,7 +480,7 @@ TEST_P(CredentialsTest, frozen_credentials_stay_as_they_are_and_everything_else_
   EXPECT_TRUE(at_work_.log_in("ada@example.com"));
 
   state.mode = CompromiseMode::recover;
-  at_work_.mode_in_force.set(state);
+  at_work_.mode_in_force.set(state, at_work_.clock.monotonic());
   EXPECT_TRUE(at_work_.verify(moved)) << "nothing was used up";
   EXPECT_TRUE(change_password(caller_, kPassword, kOtherPassword));
 }

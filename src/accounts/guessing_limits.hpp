@@ -39,12 +39,13 @@ inline constexpr std::chrono::hours kLongestGuessingWindow{24};  // none below i
 inline constexpr std::array<GuessingLimit, 6> kGuessingLimits{{
     {Guessable::password, "wrong-password",
      {{{10, kQuarterOfAnHour}, {50, std::chrono::hours(6)}, {100, std::chrono::hours(24)}}}, 3, {100, kQuarterOfAnHour}, 20},
-    // Only who has the password comes so far. 40 a day of a million codes, three of which are right: 0.012 % a day.
+    // Only who has the password comes so far, from whatever network: there is nothing lower under attack. 40 a day of a million codes, three of which are right: 0.012 % a day.
     {Guessable::second_factor, "wrong-code",
-     {{{5, kQuarterOfAnHour}, {20, std::chrono::hours(6)}, {40, std::chrono::hours(24)}}}, 3, {0, {}}, 0},
+     {{{5, kQuarterOfAnHour}, {20, std::chrono::hours(6)}, {40, std::chrono::hours(24)}}}, 5, {0, {}}, 0},
     {Guessable::backup_code, "wrong-backup-code",
-     {{{10, kQuarterOfAnHour}, {20, std::chrono::hours(6)}, {40, std::chrono::hours(24)}}}, 3, {0, {}}, 0},
-    // 256 random bits: nobody guesses them, and nobody shall go on trying.
+     {{{10, kQuarterOfAnHour}, {20, std::chrono::hours(6)}, {40, std::chrono::hours(24)}}}, 10, {0, {}}, 0},
+    // 256 random bits: nobody guesses them, and nobody shall go on trying. A good one is never refused for the made-up
+    // ones of its neighbours.
     {Guessable::login_ticket, "wrong-ticket", {}, 0, {100, kQuarterOfAnHour}, 20},
     {Guessable::one_time_token, "wrong-token", {}, 0, {100, kQuarterOfAnHour}, 20},
     {Guessable::api_key, "wrong-api-key", {}, 0, {100, kQuarterOfAnHour}, 20},

@@ -101,6 +101,7 @@ Task<AttackState> UnderAttack::get() {
 }
 
 Task<Result<AttackState>> UnderAttack::order(AttackOrder order) {
+  if (order.mode != AttackMode::on && !order.acting.has_proved_lately) co_return refuse(step_up_required());
   const auto now = parts_.clock.now();
   std::optional<Time> expires_at;
   if (order.lifetime) expires_at = now + *order.lifetime;

@@ -72,7 +72,8 @@ class UnderAttack {
   [[nodiscard]] LoginGauge& gauge() { return gauge_; }
 
   Task<AttackState> get();
-  // In force on this node when it returns. Errors: forbidden (the operator may no longer do it).
+  // In force on this node when it returns. Errors: step_up_required (unless it is `on`), forbidden
+  // (the operator may no longer do it).
   Task<Result<AttackState>> order(AttackOrder order);
   // Reads the row, puts it in force here, and notices attacks that begin, go on and are over. To be called twice a
   // second. Beginnings and ends are on record.

@@ -7,6 +7,7 @@
 namespace safawinet {
 
 Task<Result<User>> UserMaking::create(Operator acting, NewAccount account, Visitor visitor) {
+  if (const auto allowed = parts_.accounts.check_not_frozen(); !allowed) co_return std::unexpected(allowed.error());
   const bool causes_mail = !account.password || !account.is_verified;
   if (causes_mail) {
     const auto limited = co_await parts_.accounts.limit_mail(account.email, visitor);
@@ -23,6 +24,8 @@ Task<Result<User>> UserMaking::create(Operator acting, NewAccount account, Visit
   auto body = [&](sql::Transaction& transaction) -> Task<Result<User>> {
     const auto current = co_await confirm(transaction, acting, Permission::users_write, now);
     if (!current) co_return std::unexpected(current.error());
+    const auto still_allowed = parts_.accounts.check_not_frozen();
+    if (!still_allowed) co_return std::unexpected(still_allowed.error());
     if (account.role != Role::customer &&
         !(current->may(Permission::roles_write) && current->may_grant(account.role))) {
       co_return refuse(ErrorCode::forbidden, "Nobody gives a role above their own.");

@@ -94,12 +94,13 @@ constexpr Statement kReplaceTokens{
     "DELETE FROM one_time_tokens WHERE purpose = $1 AND (user_id = $2 OR (user_id IS NULL AND $2 IS NULL AND email = "
     "$3))"};
 constexpr Statement kInsertToken{
-    "INSERT INTO one_time_tokens (token_hash, user_id, purpose, email, expires_at, created_at) "
-    "VALUES ($1, $2, $3, $4, $5, $6)"};
+    "INSERT INTO one_time_tokens (token_hash, user_id, purpose, email, expires_at, created_at, session_id) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7)"};
 constexpr Statement kFindToken{
-    "SELECT user_id, email FROM one_time_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3"};
+    "SELECT user_id, email, session_id FROM one_time_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3"};
 constexpr Statement kTakeToken{
-    "DELETE FROM one_time_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3 RETURNING user_id, email"};
+    "DELETE FROM one_time_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3 "
+    "RETURNING user_id, email, session_id"};
 constexpr Statement kDeleteTokensOf{"DELETE FROM one_time_tokens WHERE user_id = $1"};
 constexpr Statement kDeleteExpiredTokens{
     "DELETE FROM one_time_tokens WHERE token_hash IN "
@@ -156,7 +157,8 @@ std::optional<UserWithCredentials> first_with_credentials(const sql::Rows& rows)
 
 std::optional<PendingToken> first_token(const sql::Rows& rows) {
   if (rows.empty()) return std::nullopt;
-  return PendingToken{rows.front().find<UserId>(0), rows.front().get<std::string>(1)};
+  const auto& row = rows.front();
+  return PendingToken{row.find<UserId>(0), row.get<std::string>(1), row.find<SessionId>(2)};
 }
 
 std::optional<LoginTicket> first_ticket(const sql::Rows& rows) {
@@ -343,7 +345,8 @@ Task<void> UserStore::delete_user(sql::Transaction& transaction, UserId id) {
 Task<void> UserStore::insert_token(sql::Transaction& transaction, std::optional<UserId> user, const NewToken& token,
                                    Time now) {
   co_await transaction.execute(kReplaceTokens, token.purpose, user, token.email);
-  co_await transaction.execute(kInsertToken, token.hash, user, token.purpose, token.email, token.expires_at, now);
+  co_await transaction.execute(kInsertToken, token.hash, user, token.purpose, token.email, token.expires_at, now,
+                               token.session);
 }
 
 Task<void> UserStore::insert_token_in_vain(sql::Transaction& transaction, const NewToken& token, Time now) {

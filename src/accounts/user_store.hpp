@@ -23,6 +23,7 @@ struct UserWithCredentials {
 struct PendingToken {
   std::optional<UserId> user;  // none for an invitation
   std::string email;           // that it was mailed to
+  std::optional<SessionId> session;  // that asked for it; none: nobody who was signed in
 };
 
 // A login between its two steps.
@@ -38,6 +39,7 @@ struct NewToken {
   std::string_view purpose;  // as in one_time_tokens.purpose
   std::string email;
   Time expires_at;
+  std::optional<SessionId> session{};  // that asks for it
 };
 
 // Only those of this role, and only those who may log in or who may not.

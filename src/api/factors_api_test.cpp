@@ -113,7 +113,7 @@ TEST_F(FactorsApiTest, a_mode_can_demand_that_what_was_proved_before_it_is_prove
   EXPECT_EQ(at_work_.send_as(admin, offered).status, 422U);
   at_work_.clock.advance(std::chrono::seconds(5));
   at_work_.run(at_work_.feed.catch_up());
-  at_work_.mode_in_force.set({.mode = CompromiseMode::recover, .reason = {}, .actor = {}, .since = at_work_.clock.now(), .expires_at = {}});
+  at_work_.mode_in_force.set({.mode = CompromiseMode::recover, .reason = {}, .actor = {}, .since = at_work_.clock.now(), .expires_at = {}}, at_work_.clock.monotonic());
   EXPECT_EQ(problem_of(at_work_.send_as(admin, exported)), "step-up-required");
   EXPECT_EQ(problem_of(at_work_.send_as(admin, offered)), "step-up-required");
   EXPECT_EQ(at_work_.send_as(admin, get("/v1/admin/users")).status, 200U);

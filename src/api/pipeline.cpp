@@ -181,7 +181,10 @@ Task<Status> Pipeline::authorize(const Route& route, Call& call) {
     if (!call.caller) co_return refuse(ErrorCode::forbidden, "This is for a person who is signed in.");
     co_return has_proved_enough(route, call);
   }
-  if (!call.acting) call.acting = Operator::person(call.caller->user, call.caller->session, call.caller->role);
+  if (!call.acting) {
+    call.acting = Operator::person(call.caller->user, call.caller->session, call.caller->role);
+    call.acting->has_proved_lately = call.caller->has_authenticated_lately(parts_.clock.now());
+  }
   if (call.acting->may(*permission)) {
     // After the permission: who may not do it at all is told so.
     const auto proved = has_proved_enough(route, call);
@@ -202,7 +205,7 @@ Status Pipeline::has_proved_enough(const Route& route, const Call& call) const {
     return refuse(ErrorCode::second_factor_missing,
                   "POST /v1/users/me/factors/totp enrols one. If you have one, log in with it.");
   }
-  const auto proofs_count_from = parts_.mode.proofs_count_from();
+  const auto proofs_count_from = parts_.mode.proofs_count_from(parts_.clock);
   // What is frozen says so itself, and to prove more would not help.
   const bool is_guarded =
       caller.has_second_factor || (proofs_count_from && !parts_.mode.effects().freezes_credentials);
@@ -210,10 +213,7 @@ Status Pipeline::has_proved_enough(const Route& route, const Call& call) const {
   if (step_up == StepUp::never || (step_up == StepUp::guarded && !is_guarded)) return {};
   const bool counts = !proofs_count_from || caller.authenticated_at >= *proofs_count_from;
   if (counts && caller.has_authenticated_lately(parts_.clock.now())) return {};
-  return refuse(Error{.code = ErrorCode::step_up_required,
-                      .detail = {"POST /v1/auth/step-up with your password or a code of your second factor first."},
-                      .max_age = kStepUpLifetime,
-                      .figures = {{"maxAge", std::chrono::seconds(kStepUpLifetime).count()}}});
+  return refuse(step_up_required());
 }
 
 // What an operator tried and was refused is on record, as what was done is. Who goes on asking for what is not theirs
@@ -262,7 +262,7 @@ Task<Error> Pipeline::count_unknown_key(std::string_view key, const Call& call, 
               .account = std::string(key),
               .network = call.client.client_network(),
               .is_exempt_from_networks_count = call.is_exempt_from_limits};
-  const auto may_tell = co_await parts_.attempts.may_tell(std::move(guess), Attempts::Verdict::wrong);
+  const auto may_tell = co_await parts_.attempts.may_tell_unknown(std::move(guess));
   co_return may_tell ? refusal : may_tell.error();
 }
 

@@ -228,7 +228,8 @@ struct ApiAtWork : FactorsAtWork {
                    .sessions = sessions,
                    .audit = audit,
                    .clock = clock,
-                   .random = random}};
+                   .random = random,
+                   .slow_loop = *loops.front()}};
   api::KeysApi keys_api{keys, clock};
   api::UnderAttackApi under_attack_api{under_attack};
   ModeSwitch mode_switch{

@@ -284,7 +284,8 @@ void Services::make(std::uint16_t port) {
                                         .sessions = *sessions,
                                         .audit = *audit,
                                         .clock = clock,
-                                        .random = random});
+                                        .random = random,
+                                        .slow_loop = workers->mail()});
   guard.emplace(*keyring, *feed, mode_in_force, clock, public_url, audience);
   make_passwords();
   under_attack.emplace(UnderAttack::Parts{.database = *database,

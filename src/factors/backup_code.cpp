@@ -55,9 +55,8 @@ std::optional<SecretText> parse_backup_code(std::string_view typed) {
 }
 
 std::string mac_of_backup_code(const MacKey& key, UserId user, const SecretText& code) {
-  std::string text = user.text();
-  text.append("\n").append(code.reveal());
-  return to_base64url(key.sign(as_bytes(text)));
+  const SecretText text(user.text() + "\n" + std::string(code.reveal()));
+  return to_base64url(key.sign(as_bytes(text.reveal())));
 }
 
 }  // namespace safawinet

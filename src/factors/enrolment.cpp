@@ -36,14 +36,14 @@ Task<FactorState> Enrolment::get(UserId user) {
 Task<Result<TotpOffer>> Enrolment::offer_totp(Caller caller, SecretText password, Visitor visitor) {
   if (const auto allowed = parts_.accounts.check_not_frozen(); !allowed) co_return std::unexpected(allowed.error());
   const auto account =
-      co_await parts_.accounts.confirm_password(caller.user, std::move(password), "/password", visitor);
+      co_await parts_.accounts.confirm_password(caller, std::move(password), "/password", visitor);
   if (!account) co_return std::unexpected(account.error());
   const auto secrets = FactorSecrets::make(parts_.random);
   const auto sealed = secrets.seal(parts_.master_key, caller.user);
   const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
-    const auto user = co_await users_.lock(transaction, caller.user);
-    if (!user) co_return refuse(ErrorCode::unauthenticated);  // deleted at this moment
+    const auto user = co_await lock_unless_frozen(transaction, caller.user);
+    if (!user) co_return std::unexpected(user.error());
     const bool is_offered = co_await store_.offer(transaction, caller.user, sealed, account->credentials.version, now);
     if (!is_offered) co_return refuse(ErrorCode::conflict, "You have a second factor already: remove it first.");
     AuditEntry entry{.action = "user.second-factor-offered",
@@ -74,8 +74,8 @@ Task<Result<std::vector<SecretText>>> Enrolment::confirm_totp(Caller caller, Sec
   const auto checked = co_await parts_.codes.check(caller.user, std::move(code), CodeOf::offered, visitor);
   if (!checked) co_return std::unexpected(as_field(checked.error()));
   auto body = [&](sql::Transaction& transaction) -> Task<Result<std::vector<SecretText>>> {
-    const auto user = co_await users_.lock(transaction, caller.user);
-    if (!user) co_return refuse(ErrorCode::unauthenticated);  // deleted at this moment
+    const auto user = co_await lock_unless_frozen(transaction, caller.user);
+    if (!user) co_return std::unexpected(user.error());
     const bool is_raised =
         co_await users_.raise_credential_version(transaction, user->id, offered->credential_version, now);
     if (!is_raised) co_return changed_meanwhile();
@@ -104,8 +104,8 @@ Task<Status> Enrolment::remove_totp(Caller caller, SecretText password, SecretTe
   if (!confirmed) co_return std::unexpected(confirmed.error());
   const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
-    const auto user = co_await users_.lock(transaction, caller.user);
-    if (!user) co_return refuse(ErrorCode::unauthenticated);  // deleted at this moment
+    const auto user = co_await lock_unless_frozen(transaction, caller.user);
+    if (!user) co_return std::unexpected(user.error());
     const auto version = confirmed->account.credentials.version;
     const bool is_raised = co_await users_.raise_credential_version(transaction, user->id, version, now);
     if (!is_raised) co_return changed_meanwhile();
@@ -132,8 +132,8 @@ Task<Result<std::vector<SecretText>>> Enrolment::renew_backup_codes(Caller calle
   if (!confirmed) co_return std::unexpected(confirmed.error());
   const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<std::vector<SecretText>>> {
-    const auto user = co_await users_.lock(transaction, caller.user);
-    if (!user) co_return refuse(ErrorCode::unauthenticated);  // deleted at this moment
+    const auto user = co_await lock_unless_frozen(transaction, caller.user);
+    if (!user) co_return std::unexpected(user.error());
     const auto version = confirmed->account.credentials.version;
     const bool is_raised = co_await users_.raise_credential_version(transaction, user->id, version, now);
     if (!is_raised) co_return changed_meanwhile();
@@ -158,6 +158,8 @@ Task<Status> Enrolment::reset(AdministrativeAct act) {
     co_await users_.lock_in_order(transaction, act.acting.user.value_or(act.target), act.target);
     const auto acting = co_await confirm(transaction, act.acting, Permission::factors_reset, now);
     if (!acting) co_return std::unexpected(acting.error());
+    const auto allowed = parts_.accounts.check_not_frozen();
+    if (!allowed) co_return std::unexpected(allowed.error());
     const auto user = co_await users_.lock(transaction, act.target);
     if (!user) co_return refuse(ErrorCode::not_found);
     if (!acting->may_govern(user->role)) co_return refuse(not_below(act.target));
@@ -181,9 +183,17 @@ Task<Status> Enrolment::reset(AdministrativeAct act) {
   co_return Status{};
 }
 
+Task<Result<User>> Enrolment::lock_unless_frozen(sql::Transaction& transaction, UserId id) {
+  const auto allowed = parts_.accounts.check_not_frozen();
+  if (!allowed) co_return std::unexpected(allowed.error());
+  auto user = co_await users_.lock(transaction, id);
+  if (!user) co_return refuse(ErrorCode::unauthenticated);  // deleted at this moment
+  co_return std::move(*user);
+}
+
 Task<Result<Enrolment::Confirmed>> Enrolment::confirm_both(const Caller& caller, SecretText password, SecretText code,
                                                            const Visitor& visitor) {
-  auto account = co_await parts_.accounts.confirm_password(caller.user, std::move(password), "/password", visitor);
+  auto account = co_await parts_.accounts.confirm_password(caller, std::move(password), "/password", visitor);
   if (!account) co_return std::unexpected(account.error());
   if (!account->credentials.has_second_factor) {
     co_return refuse(ErrorCode::conflict, "You have no second factor.");

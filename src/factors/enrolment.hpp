@@ -89,6 +89,8 @@ class Enrolment {
   };
   struct Confirmed;
   // Password and code of a caller, both counted.
+  // At the beginning of each transaction. Errors: frozen, unauthenticated (deleted).
+  Task<Result<User>> lock_unless_frozen(sql::Transaction& transaction, UserId id);
   Task<Result<Confirmed>> confirm_both(const Caller& caller, SecretText password, SecretText code,
                                        const Visitor& visitor);
   // What all changes share, after the row of the user was locked.

@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "crypto/sealing.hpp"
+
 namespace safawinet {
 namespace {
 
@@ -17,9 +19,10 @@ constexpr std::size_t kPixelsPerModule = 8;
 }  // namespace
 
 QrCode::QrCode(std::string_view text) {
-  const std::string terminated(text);
+  std::string terminated(text);
   const std::unique_ptr<QRcode, decltype(&QRcode_free)> code(
       QRcode_encodeString(terminated.c_str(), 0, QR_ECLEVEL_M, QR_MODE_8, 1), &QRcode_free);
+  wipe(std::span(reinterpret_cast<std::uint8_t*>(terminated.data()), terminated.size()));
   if (!code) throw std::runtime_error("libqrencode: the text is too long, or there is no memory");
   width_ = static_cast<std::size_t>(code->width);
   modules_.reserve(width_ * width_);
@@ -65,6 +68,7 @@ Bytes QrCode::png() const {
   Bytes file(size);
   const int is_written =
       png_image_write_to_memory(&image, file.data(), &size, 0, pixels.data(), static_cast<png_int_32>(side), nullptr);
+  wipe(pixels);
   const std::string failure(image.message);
   png_image_free(&image);
   if (is_written == 0) throw std::runtime_error("libpng: " + failure);

@@ -30,8 +30,6 @@ Error as_field(Error error) {
 Task<Result<LoggedIn>> SecondStep::log_in(SecretText ticket, SecretText code, Visitor visitor) {
   const auto hash = hash_one_time_token(OneTimePurpose::login_ticket, ticket.reveal());
   if (!hash) co_return invalid_ticket();
-  const auto may_go_on = co_await parts_.accounts.may_present(Guessable::login_ticket, *hash, visitor);
-  if (!may_go_on) co_return std::unexpected(may_go_on.error());
   const auto now = parts_.clock.now();
   const auto first_step = co_await users_.find_ticket(parts_.database, *hash, now);
   if (!first_step) {
@@ -91,7 +89,7 @@ Task<Result<IssuedTokens>> SecondStep::step_up(Caller caller, std::optional<Secr
     checked = std::move(*right);
   } else {
     const auto account =
-        co_await parts_.accounts.confirm_password(caller.user, std::move(*password), "/password", visitor);
+        co_await parts_.accounts.confirm_password(caller, std::move(*password), "/password", visitor);
     if (!account) co_return std::unexpected(account.error());
   }
   auto body = [&](sql::Transaction& transaction) -> Task<Result<SessionStanding>> {

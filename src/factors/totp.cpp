@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "crypto/digest.hpp"
+#include "crypto/sealing.hpp"
 
 namespace safawinet {
 namespace {
@@ -104,7 +105,7 @@ SecretText totp_secret_text(ByteView secret) {
   check(oath_base32_encode(as_chars(secret), secret.size(), &encoded, &length));
   const std::unique_ptr<char, decltype(&std::free)> owned(encoded, &std::free);
   std::string text(encoded, length);
-  std::fill_n(encoded, length, '\0');
+  wipe(std::span(reinterpret_cast<std::uint8_t*>(encoded), length));
   while (text.ends_with('=')) text.pop_back();
   return SecretText(std::move(text));
 }

@@ -45,6 +45,12 @@ ModeState state_after(const ModeState& before, const ModeOrder& order, Time now)
   return after;
 }
 
+// What restricts less, or for less long.
+bool opens_up(const ModeState& before, const ModeState& after) {
+  if (before.mode != after.mode) return restricts_less(effects_of(after.mode), effects_of(before.mode));
+  return after.expires_at && (!before.expires_at || *after.expires_at < *before.expires_at);
+}
+
 }  // namespace
 
 Task<Result<ModeState>> ModeSwitch::set(ModeOrder order) {
@@ -57,6 +63,7 @@ Task<Result<ModeState>> ModeSwitch::set(ModeOrder order) {
     const auto before = co_await store_.lock(transaction);
     const auto after = state_after(before, order, now);
     if (order.is_preview || after == before) co_return after;
+    if (opens_up(before, after) && !order.acting.has_proved_lately) co_return refuse(step_up_required());
     co_await store_.set(transaction, after);
     AuditEntry entry{.action = "mode.set",
                      .outcome = AuditOutcome::done,
@@ -123,7 +130,7 @@ void ModeSwitch::put_in_force(std::uint64_t reading, ModeState state) {
     over_at_ = parts_.clock.monotonic() + std::clamp(*state.expires_at - parts_.clock.now(), Time::duration(0),
                                                      std::max(meant, Time::duration(1)));
   }
-  parts_.in_force.set(state);
+  parts_.in_force.set(state, parts_.clock.monotonic());
   if (parts_.on_change) parts_.on_change(*before, state);
 }
 

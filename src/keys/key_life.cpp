@@ -32,15 +32,15 @@ KeyLife::KeyLife(std::vector<KeyEntry> keys, KeyRules rules, Time now, Maker mak
 
 void KeyLife::bring_back_stamps() {
   for (auto& key : keys_) {
+    const bool is_of_the_future = key.since > now_;
     key.since = std::min(key.since, now_);
-    if (!key.until) {
-      // Written by an older version, or by hand.
-      if (key.state == KeyState::verifying) key.until = now_ + rules_.verifies_after;
-      continue;
+    if (key.state == KeyState::next && key.until) key.until = std::min(*key.until, now_ + rules_.known_before);
+    if (key.state != KeyState::verifying) continue;
+    // Without an end: written by an older version, or by hand. An end that was right when it was written stays, however
+    // the rules have changed since: what the key has made is good for as long as was said then.
+    if (!key.until || is_of_the_future) {
+      key.until = std::min(key.until.value_or(Time::max()), now_ + rules_.verifies_after);
     }
-    const auto longest = key.state == KeyState::next ? rules_.known_before : rules_.verifies_after;
-    if (key.state == KeyState::next || key.state == KeyState::verifying)
-      key.until = std::min(*key.until, now_ + longest);
   }
 }
 
@@ -90,18 +90,19 @@ void KeyLife::go_on(const std::function<bool(const KeyEntry&)>& may_retire) {
       become(key, KeyState::verifying, std::min(*key.until, now_ + rules_.verifies_after));
     }
   }
-  const auto* active = find_in(KeyState::active);
-  if (active == nullptr && find_in(KeyState::next) != nullptr) promote();
-  active = find_in(KeyState::active);
-  if (active == nullptr) {
-    add(KeyState::active, rules_.algorithm);
-    active = find_in(KeyState::active);
-  }
-  if (const auto* const next = find_in(KeyState::next)) {
-    const bool is_old = rules_.rotated_every.count() > 0 && active->since + rules_.rotated_every <= now_;
-    const bool is_due = (next->until && *next->until <= now_) || is_old;
-    if (is_due && usable_from(*next) <= now_) promote();
-  }
+  complete();
+  const auto* const active = find_in(KeyState::active);
+  const auto* const next = find_in(KeyState::next);
+  const bool is_old = rules_.rotated_every.count() > 0 && active->since + rules_.rotated_every <= now_;
+  const bool is_due = (next->until && *next->until <= now_) || is_old;
+  if (!is_due || usable_from(*next) > now_) return;
+  promote();
+  complete();
+}
+
+void KeyLife::complete() {
+  if (find_in(KeyState::active) == nullptr && find_in(KeyState::next) != nullptr) promote();
+  if (find_in(KeyState::active) == nullptr) add(KeyState::active, rules_.algorithm);
   if (find_in(KeyState::next) == nullptr) add(KeyState::next, find(KeyState::active)->algorithm);
 }
 

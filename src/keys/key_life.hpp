@@ -21,8 +21,8 @@ struct KeyRules {
   std::chrono::seconds rotated_every{};  // 0: when somebody asks for it, and not otherwise
 };
 
-// All keys of one purpose, as they are and as they are to be. There is always one active and one next key once go_on()
-// has been called. A plain value: it knows no database; the clock is the `now` that it is given.
+// All keys of one purpose, as they are and as they are to be. There is always one active and one next key once
+// complete() or go_on() has been called. A plain value: it knows no database; the clock is the `now` that it is given.
 //
 // Stamps that are in the future come from a clock that has jumped and returned: they are brought back to now, so that
 // nothing waits for years. What such a clock has retired verifies again.
@@ -42,8 +42,11 @@ class KeyLife {
   // For a setting that has changed: a next key of the wanted algorithm, which follows as soon as it may.
   void demand_algorithm();
 
+  // What is missing is made; where none is active, the next key follows.
+  void complete();
+
   // What time brings: a next key that is due becomes active, a former one retires (those that `may_retire` allows), and
-  // what is missing is made.
+  // what is missing is made (complete()).
   void go_on(const std::function<bool(const KeyEntry&)>& may_retire);
 
   // Null when there is none.

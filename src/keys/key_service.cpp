@@ -1,5 +1,7 @@
 #include "keys/key_service.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+
 #include <algorithm>
 #include <exception>
 #include <utility>
@@ -24,6 +26,12 @@ std::string key_target(std::string_view id) { return "key:" + std::string(id); }
 
 bool is_in_use(const KeyEntry& key) {
   return key.state == KeyState::next || key.state == KeyState::active || key.state == KeyState::verifying;
+}
+
+bool is_done(const std::vector<StoredKey>& keys, std::string_view id, Time now) {
+  const auto found = std::ranges::find(keys, id, [](const StoredKey& key) { return key.entry.id; });
+  return found != keys.end() && found->entry.state == KeyState::verifying && found->entry.until &&
+         *found->entry.until <= now;
 }
 
 std::string_view kind_of(KeyPurpose purpose) {
@@ -133,7 +141,7 @@ Task<Result<KeyDistrusted>> KeyService::distrust(DistrustKey command) {
       }
     }
     for (const auto& id : ids) life->distrust(id);
-    life->go_on([](const KeyEntry&) { return false; });
+    life->complete();
     co_await change.write(transaction, store_);
     for (const auto& id : ids) {
       co_await record(transaction, "key.distrusted", command.acting.actor, key_target(id), command.reason,
@@ -191,24 +199,33 @@ Task<SecretsInventory> KeyService::inventory() {
                              .name = std::to_string(usable),
                              .since = api_keys.front().find<Time>(1),
                              .note = "usable; since: the oldest"});
-  inventory.sealed_otherwise = co_await resealing_.count();
+  // Opens everything that is sealed.
+  inventory.sealed_otherwise = co_await boost::asio::co_spawn(parts_.slow_loop, resealing_.count(), use_task);
   co_return inventory;
 }
 
 Task<std::vector<KeyEntry>> KeyService::tend() {
   const auto now = parts_.clock.now();
-  const auto retirable = [this](const KeyEntry& key) { return may_retire(key); };
+  const auto go_on = [this](KeyringChange& change) {
+    if (!has_demanded_algorithm_) change.of(KeyPurpose::signing).demand_algorithm();
+    change.go_on([this](const KeyEntry& key) { return may_retire(key); });
+  };
   {
     const auto keys = co_await store_.list(parts_.database);
+    // A clock that has jumped and returned: what seemed done is not.
+    std::erase_if(done_since_, [&](const auto& seen) { return !is_done(keys, seen.first, now); });
     KeyringChange change(keys, parts_.rules, now, parts_.random);
-    change.go_on(retirable);
-    if (change.is_nothing()) co_return std::vector<KeyEntry>();
+    go_on(change);
+    if (change.is_nothing()) {
+      has_demanded_algorithm_ = true;
+      co_return std::vector<KeyEntry>();
+    }
   }
   auto body = [&](sql::Transaction& transaction) -> Task<Result<std::vector<KeyEntry>>> {
     co_await store_.lock(transaction);
     const auto keys = co_await store_.list(transaction);
     KeyringChange change(keys, parts_.rules, now, parts_.random);
-    change.go_on(retirable);
+    go_on(change);
     co_await change.write(transaction, store_);
     auto moved = change.moved();
     const Origin nowhere;
@@ -219,6 +236,7 @@ Task<std::vector<KeyEntry>> KeyService::tend() {
     co_return moved;
   };
   auto moved = co_await parts_.database.transact(std::move(body));
+  has_demanded_algorithm_ = true;
   co_return std::move(moved.value());
 }
 

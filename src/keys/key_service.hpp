@@ -83,6 +83,7 @@ class KeyService {
     AuditLog& audit;
     const Clock& clock;
     Random& random;
+    EventLoop& slow_loop;  // where what may take long is done, so that no request waits behind it
   };
   explicit KeyService(Parts parts);
 
@@ -106,8 +107,9 @@ class KeyService {
 
   Task<SecretsInventory> inventory();
 
-  // One round of housekeeping: what is due becomes active, what has done its work retires. Gives the keys that have
-  // another state now.
+  // One round of housekeeping: what is due becomes active, what has done its work retires. The first round makes a
+  // changed `rules.signing.algorithm` that of the next key, which follows once everybody knows it. Gives the keys that
+  // have another state now. One call at a time.
   Task<std::vector<KeyEntry>> tend();
 
   // While there is another master key, one round over everything that is sealed: what only that opens is sealed with
@@ -123,6 +125,7 @@ class KeyService {
   Parts parts_;
   KeyStore store_;
   Resealing resealing_;
+  bool has_demanded_algorithm_ = false;
   std::map<std::string, MonotonicTime> done_since_;  // former keys, by when they were first seen to be done
 };
 

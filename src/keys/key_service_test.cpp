@@ -212,7 +212,8 @@ TEST_P(KeyServiceTest, nodes_that_tend_at_once_rotate_once) {
                                                                     .sessions = node.sessions,
                                                                     .audit = at_work.audit,
                                                                     .clock = at_work.clock,
-                                                                    .random = at_work.random}));
+                                                                    .random = at_work.random,
+                                                                    .slow_loop = *at_work.loops.front()}));
     rounds.push_back(others.back()->tend());
   }
   at_work.run_together(std::move(rounds));

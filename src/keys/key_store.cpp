@@ -83,7 +83,8 @@ Task<std::string> KeyStore::states(sql::Transaction& transaction) {
   co_return rows.front().get<std::string>(0);
 }
 
-Task<RootSecret> KeyStore::root_secret(sql::Transaction& transaction, bool is_new, Time now, Random& random) {
+Task<RootSecret> KeyStore::root_secret(sql::Transaction& transaction, const std::vector<StoredKey>& keys, Time now,
+                                       Random& random) {
   const auto rows = co_await transaction.execute(kFindRoot);
   if (!rows.empty()) {
     const auto sealed = from_base64(rows.front().get<std::string>(0));
@@ -93,10 +94,21 @@ Task<RootSecret> KeyStore::root_secret(sql::Transaction& transaction, bool is_ne
     if (!secret) throw WrongMasterKey("the master key does not open the root secret of this database");
     co_return std::move(*secret);
   }
-  auto secret = is_new ? RootSecret::generate(random) : RootSecret::of(master_key_);
+  for (const auto& key : keys) {
+    if (is_sealed_with_current(key)) continue;
+    throw WrongMasterKey(
+        "this database is of an older version and of another master key: start once with that one alone, then replace "
+        "it");
+  }
+  auto secret = keys.empty() ? RootSecret::generate(random) : RootSecret::of(master_key_);
   const auto sealed = to_base64(master_key_.seal(kRootSecretPurpose, secret.reveal()));
   co_await transaction.execute(kInsertRoot, sealed, now);
   co_return secret;
+}
+
+bool KeyStore::is_sealed_with_current(const StoredKey& key) const {
+  const auto sealed = from_base64(key.sealed);
+  return sealed && master_key_.opens_alone(sealing_purpose_of(key.entry.purpose, key.entry.id), *sealed);
 }
 
 Task<void> KeyStore::note_master_key(sql::Transaction& transaction, Time now) {

@@ -44,14 +44,17 @@ class KeyStore {
   // One text that says which keys there are in which state, as the revocation feed reads it too.
   Task<std::string> states(sql::Transaction& transaction);
 
-  // The secret that other keys are derived from; the first call makes it. `is_new`: nothing was derived in this
-  // database before. Throws WrongMasterKey.
-  Task<RootSecret> root_secret(sql::Transaction& transaction, bool is_new, Time now, Random& random);
+  // The secret that other keys are derived from; the first call makes it. `keys`: of this database; without any,
+  // nothing was derived before, and otherwise from the master key that has sealed them. Throws WrongMasterKey.
+  Task<RootSecret> root_secret(sql::Transaction& transaction, const std::vector<StoredKey>& keys, Time now,
+                               Random& random);
 
   // That this master key seals here, for the inventory.
   Task<void> note_master_key(sql::Transaction& transaction, Time now);
 
  private:
+  [[nodiscard]] bool is_sealed_with_current(const StoredKey& key) const;
+
   const MasterKey& master_key_;
 };
 

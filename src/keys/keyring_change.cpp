@@ -49,6 +49,11 @@ KeyLife* KeyringChange::find_life_of(std::string_view id) {
   return refresh_mac_.find(id) != nullptr ? &refresh_mac_ : nullptr;
 }
 
+void KeyringChange::complete() {
+  signing_.complete();
+  refresh_mac_.complete();
+}
+
 void KeyringChange::go_on(const std::function<bool(const KeyEntry&)>& may_retire) {
   signing_.go_on(may_retire);
   refresh_mac_.go_on(may_retire);

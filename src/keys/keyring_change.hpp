@@ -30,7 +30,8 @@ class KeyringChange {
   [[nodiscard]] KeyLife& of(KeyPurpose purpose) { return purpose == KeyPurpose::signing ? signing_ : refresh_mac_; }
   [[nodiscard]] KeyLife* find_life_of(std::string_view id);
 
-  // Moves both purposes on in time.
+  // For both purposes, as KeyLife has it.
+  void complete();
   void go_on(const std::function<bool(const KeyEntry&)>& may_retire);
   // Those that have another state than before, the new ones among them.
   [[nodiscard]] std::vector<KeyEntry> moved() const;

@@ -10,10 +10,7 @@
 namespace safawinet {
 namespace {
 
-// What a node demands of the signing key: at its start, its own algorithm; later another node may have changed it.
-enum class Demand { own_algorithm, nothing };
-
-bool never(const KeyEntry&) { return false; }
+enum class Occasion { start, look };
 
 SigningKey import_signing_key(const KeyEntry& entry, const Bytes& secret) {
   auto imported = SigningKey::from_pkcs8(secret);
@@ -56,21 +53,21 @@ std::shared_ptr<const Keyring> assemble(const std::vector<StoredKey>& keys, cons
 
 // `distrusted`: to be so, whatever the database says. One that was promoted without the latest commits may have lost
 // it.
-Task<LoadedKeyring> load(sql::Database& database, const MasterKey& master_key, const KeyringRules& rules, Demand demand,
-                         std::vector<std::string> distrusted, const Clock& clock, Random& random) {
+// What is due waits for KeyService::tend(), which records it.
+Task<LoadedKeyring> load(sql::Database& database, const MasterKey& master_key, const KeyringRules& rules,
+                         Occasion occasion, std::vector<std::string> distrusted, const Clock& clock, Random& random) {
   KeyStore store(master_key);
   auto body = [&](sql::Transaction& transaction) -> Task<Result<LoadedKeyring>> {
     co_await store.lock(transaction);
     auto keys = co_await store.list(transaction);
     const auto now = clock.now();
-    auto root = co_await store.root_secret(transaction, keys.empty(), now, random);
-    if (demand == Demand::own_algorithm) co_await store.note_master_key(transaction, now);
+    auto root = co_await store.root_secret(transaction, keys, now, random);
+    if (occasion == Occasion::start) co_await store.note_master_key(transaction, now);
     KeyringChange change(keys, rules, now, random);
-    if (demand == Demand::own_algorithm) change.of(KeyPurpose::signing).demand_algorithm();
     for (const auto& id : distrusted) {
       if (auto* const life = change.find_life_of(id)) life->distrust(id);
     }
-    change.go_on(never);
+    change.complete();
     if (!change.is_nothing()) {
       co_await change.write(transaction, store);
       keys = co_await store.list(transaction);
@@ -104,7 +101,7 @@ std::vector<std::string> distrusted_in(std::string_view states) {
 
 Task<LoadedKeyring> load_keyring(sql::Database& database, const MasterKey& master_key, const KeyringRules& rules,
                                  const Clock& clock, Random& random) {
-  return load(database, master_key, rules, Demand::own_algorithm, {}, clock, random);
+  return load(database, master_key, rules, Occasion::start, {}, clock, random);
 }
 
 void KeyringWatch::hear(std::string_view states) {
@@ -126,13 +123,17 @@ bool KeyringWatch::is_behind() const {
 
 Task<void> KeyringWatch::look() {
   std::vector<std::string> distrusted;
+  std::uint64_t reading = 0;
   {
     const std::lock_guard lock(mutex_);
     distrusted = distrusted_;
+    reading = ++readings_;
   }
-  auto loaded = co_await load(parts_.database, parts_.master_key, parts_.rules, Demand::nothing, std::move(distrusted),
+  auto loaded = co_await load(parts_.database, parts_.master_key, parts_.rules, Occasion::look, std::move(distrusted),
                               parts_.clock, parts_.random);
   const std::lock_guard lock(mutex_);
+  if (reading < published_) co_return;  // it may be of an older state than what is published
+  published_ = reading;
   loaded_ = std::move(loaded.states);
   parts_.published.set(without_distrusted(std::move(loaded.keyring)));
 }

@@ -1,6 +1,7 @@
 // The keyring as this node uses it: read at the start, and again whenever anybody has changed it.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -25,8 +26,7 @@ struct LoadedKeyring {
   std::shared_ptr<const RootSecret> root;
 };
 
-// The start of a node: reads the keyring, and makes what is missing. A changed `rules.signing.algorithm` becomes that
-// of the next key, which follows once everybody knows it. Nodes that start at once end up with the same keyring. Throws
+// The start of a node: reads the keyring, and makes what is missing. Nodes that start at once end up with the same keyring. Throws
 // WrongMasterKey, Unavailable.
 Task<LoadedKeyring> load_keyring(sql::Database& database, const MasterKey& master_key, const KeyringRules& rules,
                                  const Clock& clock, Random& random);
@@ -54,7 +54,6 @@ class KeyringWatch {
   [[nodiscard]] bool is_behind() const;
 
   // Reads the keyring from the database and publishes it. Throws WrongMasterKey, Unavailable; what was published stays.
-  // One call at a time.
   Task<void> look();
 
  private:
@@ -64,6 +63,8 @@ class KeyringWatch {
   mutable std::mutex mutex_;  // guards what follows, and makes publications one after another
   std::string loaded_;
   std::string heard_;
+  std::uint64_t readings_ = 0;   // that have begun
+  std::uint64_t published_ = 0;  // the last of them that was published
   std::vector<std::string> distrusted_;  // since the start, whatever has become of the database
 };
 

@@ -14,28 +14,35 @@ using sql::Statement;
 
 // One column. `page`: the place of a value, what it is sealed for, and the value, of some places behind $1. `replace`:
 // at the place $1 the value $2, if it is still there, by $3.
+constexpr std::string_view kBeforeEveryId = "00000000-0000-0000-0000-000000000000";
+
 struct SealedColumn {
+  std::string_view before_first;  // place
   Statement page;
   Statement replace;
 };
 
 constexpr std::array<SealedColumn, 4> kColumns{{
-    {.page = {"SELECT id, 'key/' || purpose || '/' || id, sealed FROM keys WHERE id > $1 ORDER BY id LIMIT 100"},
+    {.before_first = "",
+     .page = {"SELECT id, 'key/' || purpose || '/' || id, sealed FROM keys WHERE id > $1 ORDER BY id LIMIT 100"},
      .replace = {"UPDATE keys SET sealed = $3 WHERE id = $1 AND sealed = $2"}},
-    {.page = {"SELECT 'root', 'root-secret', sealed FROM root_secret WHERE $1 = ''"},
+    {.before_first = "",
+     .page = {"SELECT 'root', 'root-secret', sealed FROM root_secret WHERE $1 = ''"},
      .replace = {"UPDATE root_secret SET sealed = $3 WHERE sealed = $2 AND $1 = 'root'"}},
-    {.page =
+    {.before_first = kBeforeEveryId,
+     .page =
          {"SELECT user_id, 'totp-secret/' || user_id, sealed FROM totp_factors WHERE user_id > $1 ORDER BY user_id "
           "LIMIT 100",
-          "SELECT user_id::text, 'totp-secret/' || user_id::text, sealed FROM totp_factors WHERE user_id::text > $1 "
-          "ORDER BY user_id::text LIMIT 100"},
+          "SELECT user_id::text, 'totp-secret/' || user_id::text, sealed FROM totp_factors WHERE user_id > $1::uuid "
+          "ORDER BY user_id LIMIT 100"},
      .replace = {"UPDATE totp_factors SET sealed = $3 WHERE user_id = $1 AND sealed = $2",
-                 "UPDATE totp_factors SET sealed = $3 WHERE user_id::text = $1 AND sealed = $2"}},
-    {.page = {"SELECT id, 'mail/' || id, sealed FROM mail_outbox WHERE id > $1 ORDER BY id LIMIT 100",
-              "SELECT id::text, 'mail/' || id::text, sealed FROM mail_outbox WHERE id::text > $1 ORDER BY id::text "
+                 "UPDATE totp_factors SET sealed = $3 WHERE user_id = $1::uuid AND sealed = $2"}},
+    {.before_first = kBeforeEveryId,
+     .page = {"SELECT id, 'mail/' || id, sealed FROM mail_outbox WHERE id > $1 ORDER BY id LIMIT 100",
+              "SELECT id::text, 'mail/' || id::text, sealed FROM mail_outbox WHERE id > $1::uuid ORDER BY id "
               "LIMIT 100"},
      .replace = {"UPDATE mail_outbox SET sealed = $3 WHERE id = $1 AND sealed = $2",
-                 "UPDATE mail_outbox SET sealed = $3 WHERE id::text = $1 AND sealed = $2"}},
+                 "UPDATE mail_outbox SET sealed = $3 WHERE id = $1::uuid AND sealed = $2"}},
 }};
 
 struct SealedValue {
@@ -73,7 +80,7 @@ std::optional<std::string> sealed_anew(const MasterKey& master_key, const Sealed
 Task<Resealed> Resealing::round() {
   Resealed resealed;
   for (const auto& column : kColumns) {
-    std::string after;
+    std::string after(column.before_first);
     for (;;) {
       const auto values = co_await read_page(database_, column, after);
       if (values.empty()) break;
@@ -96,7 +103,7 @@ Task<Resealed> Resealing::round() {
 Task<std::int64_t> Resealing::count() {
   std::int64_t count = 0;
   for (const auto& column : kColumns) {
-    std::string after;
+    std::string after(column.before_first);
     for (;;) {
       const auto values = co_await read_page(database_, column, after);
       if (values.empty()) break;

@@ -67,7 +67,8 @@ struct KeysAtWork {
                    .sessions = sessions,
                    .audit = at_work.audit,
                    .clock = at_work.clock,
-                   .random = at_work.random}};
+                   .random = at_work.random,
+                   .slow_loop = *at_work.loops.front()}};
 };
 
 }  // namespace safawinet::testing

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "access/operator.hpp"
 #include "access/role.hpp"
 #include "base/clock.hpp"
 #include "base/ids.hpp"
@@ -31,9 +32,6 @@ inline constexpr std::string_view kPasswordAndBackupCode = "pwd backup-code mfa"
 }  // namespace sign_in_methods
 // Whether a second factor is among them.
 bool has_second_factor(std::string_view methods);
-
-// How long somebody who has proved who they are may do what asks for that anew ("step-up").
-inline constexpr std::chrono::minutes kStepUpLifetime{10};
 
 // A session that lives.
 struct Session {
@@ -62,7 +60,7 @@ struct Caller {
   bool has_second_factor = false;  // the session was proved with one
 
   [[nodiscard]] bool is_at_least(Role required) const { return role >= required; }
-  // Within the last ten minutes. What lies ahead was written by a clock that was wrong, and is not.
+  // Within kStepUpLifetime. What lies ahead was written by a clock that was wrong, and is not.
   [[nodiscard]] bool has_authenticated_lately(Time now) const;
 };
 
