@@ -52,7 +52,8 @@ Task<Result<Operator>> ApiKeys::authenticate(std::string_view text, IpAddress cl
                      .permissions = key.permissions & permissions_of(rank),
                      .user = {},
                      .session = {},
-                     .api_key = key.id};
+                     .api_key = key.id,
+                     .key_owner = key.owner};
 }
 
 // It is likely to be stolen. That is written a few times only, however often it is tried.

@@ -14,7 +14,8 @@ const Time kNow = parse_rfc3339("2026-11-28T12:00:00Z").value();
 
 ModeInForce& set(ModeInForce& in_force, CompromiseMode mode, std::optional<Time> expires_at = {},
                  MonotonicTime now = {}) {
-  in_force.set({.mode = mode, .reason = "leaked by Bob", .actor = "user:x", .since = kNow, .expires_at = expires_at}, now);
+  in_force.set({.mode = mode, .reason = "leaked by Bob", .actor = "user:x", .since = kNow, .expires_at = expires_at},
+               now);
   return in_force;
 }
 
@@ -57,7 +58,12 @@ TEST(CompromiseModeTest, proofs_from_before_contain_and_recover_count_no_more) {
   EXPECT_FALSE(set(in_force, CompromiseMode::watch).proofs_count_from(clock));
   clock.advance(std::chrono::minutes(1));
   EXPECT_EQ(set(in_force, CompromiseMode::contain, {}, clock.monotonic()).proofs_count_from(clock), kNow);
-  in_force.set({.mode = CompromiseMode::recover, .reason = {}, .actor = {}, .since = kNow + std::chrono::milliseconds(900), .expires_at = {}}, {});
+  in_force.set({.mode = CompromiseMode::recover,
+                .reason = {},
+                .actor = {},
+                .since = kNow + std::chrono::milliseconds(900),
+                .expires_at = {}},
+               clock.monotonic());
   EXPECT_EQ(in_force.proofs_count_from(clock), kNow) << "tokens say it in seconds";
 }
 
@@ -79,7 +85,8 @@ TEST(CompromiseModeTest, a_mode_restricts_less_that_leaves_anything_open) {
   const auto less = [](CompromiseMode one, CompromiseMode other) {
     return restricts_less(effects_of(one), effects_of(other));
   };
-  for (std::size_t i = 0; i < kCompromiseModes.size(); ++i) EXPECT_FALSE(less(kCompromiseModes[i], kCompromiseModes[i]));
+  for (std::size_t i = 0; i < kCompromiseModes.size(); ++i)
+    EXPECT_FALSE(less(kCompromiseModes[i], kCompromiseModes[i]));
   EXPECT_TRUE(less(CompromiseMode::normal, CompromiseMode::watch));
   EXPECT_TRUE(less(CompromiseMode::recover, CompromiseMode::contain));
   EXPECT_TRUE(less(CompromiseMode::watch, CompromiseMode::recover));

@@ -23,12 +23,15 @@ struct Operator {
   std::optional<UserId> user{};
   std::optional<SessionId> session{};
   std::optional<ApiKeyId> api_key{};
+  std::optional<UserId> key_owner{};
   bool has_proved_lately = true;  // within kStepUpLifetime; people alone are asked
 
   static Operator person(UserId user, SessionId session, Role role);
   // Whoever may read the master key and the database of this machine, by the name of their account there.
   static Operator local(const std::string& account);
 
+  // The person whose power it is: who acts, or who owns the key. None at the machine itself, and for keys made there.
+  [[nodiscard]] std::optional<UserId> owner() const { return user ? user : key_owner; }
   [[nodiscard]] bool may(Permission permission) const { return permissions.contains(permission); }
   // Ending sessions, helping with a login: anybody up to the same rank.
   [[nodiscard]] bool may_contain(Role target) const { return target <= rank; }

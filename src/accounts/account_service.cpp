@@ -59,6 +59,9 @@ Mail letter_with(const Letters& letters, OneTimePurpose purpose, std::string_vie
   std::unreachable();
 }
 
+// A registration that never proved its address, to whoever does.
+bool gives_way(const User& user) { return !user.email_verified_at && user.is_active && user.role == Role::customer; }
+
 Guess password_guess(std::string account, const Visitor& visitor, bool is_known_device) {
   return {.secret = Guessable::password,
           .account = std::move(account),
@@ -130,7 +133,7 @@ Task<Status> AccountService::register_user(Registration registration, Visitor vi
       co_await store_.insert(transaction, user, *hash);
       co_await send_token(transaction, user, OneTimePurpose::verify_email);
       co_await record(transaction, "user.registered", Actor::anonymous(), user.id, visitor);
-    } else if (!known->email_verified_at && known->is_active && known->role == Role::customer) {
+    } else if (gives_way(*known)) {
       // Whoever registered before never proved the address: nothing of theirs stays.
       co_await store_.replace_unverified(transaction, known->id, registration.email.text(), registration.name, *hash,
                                          now);
@@ -183,10 +186,13 @@ Task<Result<bool>> AccountService::take_change_of_email(sql::Transaction& transa
   // Looked at before it is locked: two who exchange their addresses do not wait for each other.
   auto holder = co_await store_.find(transaction, taken->email);
   if (holder && holder->id != user.id) {
-    if (!holder->email_verified_at) holder = co_await store_.lock(transaction, holder->id);
-    // Somebody else has proved it meanwhile; a registration that never proved it gives way to who just did.
-    if (holder && holder->email_verified_at) co_return invalid_token();
-    if (holder) co_await store_.delete_user(transaction, holder->id);
+    if (gives_way(*holder)) holder = co_await store_.lock(transaction, holder->id);
+    if (holder && !gives_way(*holder)) co_return invalid_token();
+    if (holder) {
+      co_await store_.delete_user(transaction, holder->id);
+      co_await record(transaction, "user.deleted", Actor::user(user.id), holder->id, visitor,
+                      "never proved the address, and somebody else has");
+    }
   }
   co_await store_.set_email(transaction, user.id, taken->email, now);
   co_await store_.raise_credential_version(transaction, user.id, std::nullopt, now);
@@ -228,7 +234,7 @@ Task<Status> AccountService::resend_verification(EmailAddress email, Visitor vis
 
 Task<Status> AccountService::forgot_password(EmailAddress email, Visitor visitor) {
   if (const auto allowed = check_not_frozen(); !allowed) co_return std::unexpected(allowed.error());
-  const auto limited = co_await limit_mail(email, visitor);
+  const auto limited = co_await limit_recovery_mail(email, visitor);
   if (!limited) co_return limited;
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     const auto user = co_await store_.lock(transaction, email);
@@ -250,7 +256,8 @@ Task<Status> AccountService::reset_password(SecretText token, SecretText new_pas
   if (!token_hash) co_return invalid_token();
   // Looked up before the expensive hash, taken after it: a password against the policy does not use the token up.
   const auto found = co_await store_.find_token(parts_.database, *token_hash, "reset-password", parts_.clock.now());
-  if (!found || !found->user) co_return co_await count_unknown(Guessable::one_time_token, *token_hash, visitor, invalid_token());
+  if (!found || !found->user)
+    co_return co_await count_unknown(Guessable::one_time_token, *token_hash, visitor, invalid_token());
   const auto account = co_await store_.find_with_credentials(parts_.database, *found->user);
   if (!account) co_return invalid_token();
   const Passwords::Owner owner{.email = account->user.email, .name = account->user.name};
@@ -442,17 +449,17 @@ Task<Status> AccountService::change_password(Caller caller, SecretText current, 
 
 Task<Status> AccountService::change_email(Caller caller, SecretText password, EmailAddress new_email, Visitor visitor) {
   if (const auto allowed = check_not_frozen(); !allowed) co_return std::unexpected(allowed.error());
-  const auto limited = co_await limit_mail(new_email, visitor);
-  if (!limited) co_return limited;
   const auto account = co_await confirm_password(caller, password, "/password", visitor);
   if (!account) co_return std::unexpected(account.error());
+  const auto limited = co_await limit_mail(new_email, visitor);
+  if (!limited) co_return limited;
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     const auto still_allowed = check_not_frozen();
     if (!still_allowed) co_return std::unexpected(still_allowed.error());
     const auto user = co_await store_.lock(transaction, caller.user);
     if (!user) co_return refuse(ErrorCode::unauthenticated);  // deleted at this moment
     const auto holder = co_await store_.find(transaction, new_email.text());
-    if (holder && holder->email_verified_at && holder->id != caller.user) {
+    if (holder && holder->id != caller.user && !gives_way(*holder)) {
       // The answer is the same; only the owner of that address hears of it.
       auto letter = parts_.letters.already_registered(holder->email);
       co_await parts_.outbox.enqueue(transaction, std::move(letter));
@@ -587,6 +594,14 @@ Task<void> AccountService::sweep() {
   co_await parts_.known_origins.sweep();
 }
 
+Task<Status> AccountService::limit_recovery_mail(const EmailAddress& email, const Visitor& visitor) {
+  if (visitor.is_exempt_from_limits) co_return Status{};
+  const auto own_full = co_await parts_.limits.take(kRecoveryMailPerAddress, email.key());
+  auto limited = co_await limit_mail(email, visitor);
+  if (!own_full) co_return Status{};
+  co_return limited;
+}
+
 Task<Status> AccountService::limit_mail(const EmailAddress& email, const Visitor& visitor) {
   if (visitor.is_exempt_from_limits) co_return Status{};
   const auto full = co_await parts_.limits.take(kMailPerAddress, email.key());
@@ -600,7 +615,8 @@ Task<Result<UserWithCredentials>> AccountService::confirm_password(const Caller&
   auto account = co_await store_.find_with_credentials(parts_.database, user);
   if (!account) co_return refuse(ErrorCode::unauthenticated);
   const auto email = EmailAddress::parse(account->user.email);
-  // Counted for the session, wherever it is: who has stolen one gets ten tries, and not ten from each of their networks.
+  // Counted for the session, wherever it is: who has stolen one gets ten tries, and not ten from each of their
+  // networks.
   const Guess guess{.secret = Guessable::password,
                     .account = email ? email->key() : account->user.email,
                     .network = "session:" + caller.session.text(),

@@ -155,6 +155,8 @@ class AccountService {
   Task<void> sweep();
 
  private:
+  // The same for the way back in, of which there is one more when other mails have used those up.
+  Task<Status> limit_recovery_mail(const EmailAddress& email, const Visitor& visitor);
   // The account of a login whose password is right, counted as an attempt. Errors: invalid_credentials.
   struct RightLogin {
     UserWithCredentials account;
@@ -169,7 +171,7 @@ class AccountService {
   Task<void> send_token_in_vain(sql::Transaction& transaction, const EmailAddress& email, OneTimePurpose purpose);
   struct TakenToken {
     User user;
-    std::string email;  // that it was mailed to
+    std::string email;                 // that it was mailed to
     std::optional<SessionId> session;  // that asked for it
   };
   // Locks the user, and uses the token up.

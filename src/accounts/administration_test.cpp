@@ -101,6 +101,16 @@ TEST_P(AdministrationTest, the_last_superadmin_is_neither_demoted_nor_disabled_n
   EXPECT_EQ(superadmins(), 1);
 }
 
+TEST_P(AdministrationTest, nobody_unlocks_their_own_account_neither_themselves_nor_with_a_key_of_theirs) {
+  const auto ada = somebody("ada@example.com", "admin");
+  const auto bob = somebody("bob@example.com", "admin");
+  EXPECT_EQ(refusal_of(at_work_.run(assistance_.unlock(act(as(ada, Role::admin), ada)))), ErrorCode::conflict);
+  EXPECT_EQ(refusal_of(at_work_.run(assistance_.unlock(act(as(bob, Role::admin), ada)))), std::nullopt);
+  auto key = Operator::local("key");
+  key.key_owner = ada;
+  EXPECT_EQ(refusal_of(at_work_.run(assistance_.unlock(act(key, ada)))), ErrorCode::conflict);
+}
+
 TEST_P(AdministrationTest, an_operator_who_was_demoted_meanwhile_changes_nothing_and_helps_nobody) {
   const auto ada = somebody("ada@example.com", "admin");
   const auto eve = somebody("eve@example.com", "customer");

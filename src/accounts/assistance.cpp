@@ -1,5 +1,6 @@
 #include "accounts/assistance.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -47,14 +48,26 @@ Task<Status> Assistance::send_reset(AdministrativeAct act, bool is_exempt_from_l
   co_return Status{};
 }
 
-Task<Attempts::Failed> Assistance::wrong_passwords(const User& user) {
-  co_return co_await parts_.attempts.get(Guessable::password, key_of(user));
+Task<WrongGuesses> Assistance::wrong_guesses(const User& user) {
+  const auto passwords = co_await parts_.attempts.get(Guessable::password, key_of(user));
+  const auto codes = co_await parts_.attempts.get(Guessable::second_factor, user.id.text());
+  const auto backup_codes = co_await parts_.attempts.get(Guessable::backup_code, user.id.text());
+  co_return WrongGuesses{
+      .passwords = passwords.count,
+      .codes = codes.count + backup_codes.count,
+      .locked_until = std::max({passwords.locked_until, codes.locked_until, backup_codes.locked_until})};
 }
 
 Task<Status> Assistance::unlock(AdministrativeAct act) {
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     const auto user = co_await lock_contained(transaction, act, Permission::users_assist);
     if (!user) co_return std::unexpected(user.error());
+    if (act.acting.owner() == act.target) {
+      // Else whoever has stolen a session of an operator goes on guessing the operator's password or code.
+      co_return refuse(Error{.code = ErrorCode::conflict,
+                             .detail = {"Nobody unlocks their own account: another operator does."},
+                             .target = target_of(act)});
+    }
     const auto key = key_of(*user);
     bool had_any = co_await parts_.attempts.forget(transaction, Guessable::password, key);
     for (const auto secret : {Guessable::second_factor, Guessable::backup_code}) {

@@ -18,6 +18,13 @@
 
 namespace safawinet {
 
+// What counts against a user now. `locked_until`: none while password and codes may be tried from everywhere.
+struct WrongGuesses {
+  std::int64_t passwords = 0;
+  std::int64_t codes = 0;  // of the app and backup codes
+  std::optional<Time> locked_until{};
+};
+
 // As Administration: one transaction with its audit row for each act, no row where nothing changes. Helping and ending
 // sessions is allowed up to the operator's own rank.
 //
@@ -39,9 +46,9 @@ class Assistance {
   // Mails a link to choose a new password; the old one stays good until then. Errors: conflict (a disabled account),
   // too_many_requests (mails to this address).
   Task<Status> send_reset(AdministrativeAct act, bool is_exempt_from_limits);
-  // The wrong passwords that count against this user now.
-  Task<Attempts::Failed> wrong_passwords(const User& user);
-  // Forgets the wrong passwords and codes, so that the user may try again at once.
+  // What counts against this user now.
+  Task<WrongGuesses> wrong_guesses(const User& user);
+  // Forgets the wrong passwords and codes, so that the user may try again at once. Errors: conflict (oneself).
   Task<Status> unlock(AdministrativeAct act);
   // Takes the address as proved. Gives the user as the act left them. Only below the operator's rank.
   Task<Result<User>> verify_address(AdministrativeAct act);

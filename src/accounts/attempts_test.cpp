@@ -197,6 +197,18 @@ TEST_P(AttemptsTest, who_goes_on_guessing_waits_longer_and_longer) {
   EXPECT_EQ(one("ada", true), Told::refused);
 }
 
+TEST_P(AttemptsTest, tries_of_codes_are_forgotten_by_no_pause) {
+  int told = 0;
+  const Guess code{.secret = Guessable::second_factor, .account = "ada"};
+  const auto end = at_work_.clock.now() + std::chrono::hours(24);
+  while (at_work_.clock.now() < end) {
+    told += one(code, false) == Told::wrong ? 1 : 0;
+    at_work_.clock.advance(minutes(15));
+    at_work_.run(node(0).sweep());
+  }
+  EXPECT_EQ(told, 40);
+}
+
 TEST_P(AttemptsTest, who_pauses_until_the_tries_are_forgotten_gets_no_more_of_them_in_a_day) {
   int told = 0;
   const auto end = at_work_.clock.now() + std::chrono::hours(24);

@@ -155,8 +155,21 @@ TEST_P(CredentialsTest, wrong_current_passwords_count_with_wrong_logins) {
   for (int i = 0; i < 2; ++i) change_password(caller_, kWrongPassword, kOtherPassword);
   for (int i = 0; i < 2; ++i) change_email(caller_, kWrongPassword, "new@example.com");
   EXPECT_EQ(refusal_of(delete_account(caller_, kWrongPassword)), ErrorCode::invalid_fields);
+  at_work_.visitor.origin.network = "203.0.113.0/24";
+  EXPECT_EQ(refusal_of(at_work_.log_in("ada@example.com")), ErrorCode::too_many_requests) << "a stranger's";
+  EXPECT_TRUE(change_password(caller_, kPassword, kOtherPassword)) << "the owner's own tries were five";
+}
+
+TEST_P(CredentialsTest, whoever_has_stolen_a_session_gets_ten_tries_however_many_networks_they_have) {
+  int told = 0;
+  for (int i = 0; i < 30; ++i) {
+    at_work_.visitor.origin.network = "203.0." + std::to_string(i) + ".0/24";
+    const auto refused = refusal_of(change_password(caller_, kWrongPassword, kOtherPassword));
+    if (refused == ErrorCode::invalid_fields) ++told;
+  }
+  EXPECT_EQ(told, 10);
   EXPECT_EQ(refusal_of(change_password(caller_, kPassword, kOtherPassword)), ErrorCode::too_many_requests);
-  EXPECT_EQ(refusal_of(at_work_.log_in("ada@example.com")), ErrorCode::too_many_requests);
+  EXPECT_TRUE(change_password(at_work_.caller_of(phone_), kPassword, kOtherPassword)) << "another session of the owner";
 }
 
 TEST_P(CredentialsTest, of_two_changes_at_once_one_wins_and_the_other_hears_of_it) {
@@ -198,6 +211,16 @@ TEST_P(CredentialsTest, an_address_changes_when_the_new_one_is_proved_and_the_ol
   EXPECT_EQ(told[0].to, "ada@example.com");
   EXPECT_THAT(told[0].text, HasSubstr("countess@example.com"));
   EXPECT_EQ(at_work_.audited("user.email-changed"), 1);
+  EXPECT_FALSE(at_work_.is_accepted(phone_.tokens)) << "another device is signed out";
+  EXPECT_TRUE(at_work_.is_accepted(laptop_.tokens)) << "the one that asked for it is not";
+}
+
+TEST_P(CredentialsTest, an_account_that_is_more_than_a_registration_gives_way_to_nobody) {
+  EXPECT_TRUE(change_email(caller_, kPassword, "staff@example.com"));
+  const auto token = at_work_.mailed_token();
+  const auto staff = at_work_.add_user({.email = "staff@example.com", .role = "admin"});
+  EXPECT_EQ(refusal_of(at_work_.verify(token)), ErrorCode::invalid_token);
+  EXPECT_EQ(at_work_.run(at_work_.accounts.find(email("staff@example.com")))->id, staff);
 }
 
 TEST_P(CredentialsTest, what_was_mailed_to_the_old_address_opens_nothing_after_the_change) {
@@ -414,6 +437,21 @@ TEST_P(CredentialsTest, a_superadmins_new_password_is_told_to_whoever_keeps_the_
 }
 
 // Limits, staff, housekeeping.
+
+TEST_P(CredentialsTest, whoever_uses_up_an_owners_mails_keeps_nobody_from_the_way_back_in) {
+  at_work_.visitor.is_exempt_from_limits = false;
+  for (int i = 0; i < 10; ++i) at_work_.register_user("ada@example.com");
+  EXPECT_EQ(refusal_of(at_work_.register_user("ada@example.com")), ErrorCode::too_many_requests);
+  at_work_.take_mails();
+  EXPECT_TRUE(at_work_.forgot("ada@example.com"));
+  EXPECT_TRUE(at_work_.reset(at_work_.mailed_token(), kOtherPassword));
+}
+
+TEST_P(CredentialsTest, a_wrong_password_uses_up_nobodys_mails) {
+  at_work_.visitor.is_exempt_from_limits = false;
+  for (int i = 0; i < 9; ++i) change_email(caller_, kWrongPassword, "bob@example.com");
+  EXPECT_TRUE(change_email(caller_, kPassword, "bob@example.com"));
+}
 
 TEST_P(CredentialsTest, what_causes_mail_is_limited_by_address_whoever_asks_and_however_it_is_spelt) {
   at_work_.visitor.is_exempt_from_limits = false;

@@ -178,7 +178,9 @@ TEST_P(UserImportTest, a_dry_run_tells_the_same_and_changes_nothing) {
 
 TEST_P(UserImportTest, nobody_is_brought_in_while_credentials_are_frozen) {
   const auto admin = as(Role::admin);
-  at_work_.mode_in_force.set({.mode = CompromiseMode::contain, .reason = {}, .actor = {}, .since = {}, .expires_at = {}}, at_work_.clock.monotonic());
+  at_work_.mode_in_force.set(
+      {.mode = CompromiseMode::contain, .reason = {}, .actor = {}, .since = {}, .expires_at = {}},
+      at_work_.clock.monotonic());
   const auto refused = at_work_.run(import_task(admin, {account("ada@example.com")}));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::frozen);

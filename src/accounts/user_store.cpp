@@ -97,7 +97,8 @@ constexpr Statement kInsertToken{
     "INSERT INTO one_time_tokens (token_hash, user_id, purpose, email, expires_at, created_at, session_id) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7)"};
 constexpr Statement kFindToken{
-    "SELECT user_id, email, session_id FROM one_time_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3"};
+    "SELECT user_id, email, session_id FROM one_time_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > "
+    "$3"};
 constexpr Statement kTakeToken{
     "DELETE FROM one_time_tokens WHERE token_hash = $1 AND purpose = $2 AND expires_at > $3 "
     "RETURNING user_id, email, session_id"};

@@ -21,8 +21,8 @@ struct UserWithCredentials {
 
 // A one-time token that exists and has not expired.
 struct PendingToken {
-  std::optional<UserId> user;  // none for an invitation
-  std::string email;           // that it was mailed to
+  std::optional<UserId> user;        // none for an invitation
+  std::string email;                 // that it was mailed to
   std::optional<SessionId> session;  // that asked for it; none: nobody who was signed in
 };
 

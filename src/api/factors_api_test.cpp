@@ -36,17 +36,18 @@ std::vector<std::string> routes_with(api::StepUp step_up) {
 
 TEST(StepUpRoutes, AreThoseThatGrantRevealOrDestroyAndNoneThatContains) {
   EXPECT_THAT(routes_with(api::StepUp::always),
-              UnorderedElementsAre("POST /v1/admin/users", "GET /v1/admin/users/export", "POST /v1/admin/users/import",
+              UnorderedElementsAre("POST /v1/admin/users", "POST /v1/admin/users/{id}/enable",
+                                   "POST /v1/admin/users/{id}/verify", "POST /v1/admin/invitations",
+                                   "GET /v1/admin/users/export", "POST /v1/admin/users/import",
                                    "POST /v1/admin/users/{id}/role", "DELETE /v1/admin/users/{id}",
                                    "DELETE /v1/admin/users/{id}/factors", "GET /v1/audit/export",
                                    "POST /v1/audit/erase", "POST /v1/admin/api-keys"));
 }
 
 TEST(StepUpRoutes, ThatChangeOnesOwnCredentialsAreGuarded) {
-  EXPECT_THAT(
-      routes_with(api::StepUp::guarded),
-      UnorderedElementsAre("DELETE /v1/users/me", "POST /v1/users/me/change-password",
-                           "POST /v1/users/me/change-email", "POST /v1/users/me/factors/totp"));
+  EXPECT_THAT(routes_with(api::StepUp::guarded),
+              UnorderedElementsAre("DELETE /v1/users/me", "POST /v1/users/me/change-password",
+                                   "POST /v1/users/me/change-email", "POST /v1/users/me/factors/totp"));
 }
 
 TEST(StepUpRoutes, AreMarkedInWhatDescribesThem) {
@@ -113,7 +114,9 @@ TEST_F(FactorsApiTest, a_mode_can_demand_that_what_was_proved_before_it_is_prove
   EXPECT_EQ(at_work_.send_as(admin, offered).status, 422U);
   at_work_.clock.advance(std::chrono::seconds(5));
   at_work_.run(at_work_.feed.catch_up());
-  at_work_.mode_in_force.set({.mode = CompromiseMode::recover, .reason = {}, .actor = {}, .since = at_work_.clock.now(), .expires_at = {}}, at_work_.clock.monotonic());
+  at_work_.mode_in_force.set(
+      {.mode = CompromiseMode::recover, .reason = {}, .actor = {}, .since = at_work_.clock.now(), .expires_at = {}},
+      at_work_.clock.monotonic());
   EXPECT_EQ(problem_of(at_work_.send_as(admin, exported)), "step-up-required");
   EXPECT_EQ(problem_of(at_work_.send_as(admin, offered)), "step-up-required");
   EXPECT_EQ(at_work_.send_as(admin, get("/v1/admin/users")).status, 200U);

@@ -141,8 +141,9 @@ json::object responses_of(const Route& route) {
     add("415", "Not a form");
   }
   if (!route.access.is_public()) {
-    add("401", route.access.step_up() != StepUp::never ? "No valid credential, or one that was proved too long ago (RFC 9470)"
-                                               : "No valid credential");
+    add("401", route.access.step_up() != StepUp::never
+                   ? "No valid credential, or one that was proved too long ago (RFC 9470)"
+                   : "No valid credential");
   }
   if (permission) add("403", "Without the permission, or without the second factor that the role asks for");
   if (route.path == "/v1/auth/login") {
@@ -170,8 +171,9 @@ std::string describe(const Route& route) {
     text.append("; a person must have proved within the last ten minutes who they are (POST /v1/auth/step-up)");
   }
   if (step_up == StepUp::guarded) {
-    text.append("; whoever has a second factor must have proved within the last ten minutes who they are "
-                "(POST /v1/auth/step-up), and everybody must in some compromise modes");
+    text.append(
+        "; whoever has a second factor must have proved within the last ten minutes who they are "
+        "(POST /v1/auth/step-up), and everybody must in some compromise modes");
   }
   return text + ". Rate class: " + std::string(name_of(route.rate_class)) + ".";
 }
@@ -226,8 +228,8 @@ std::string page_rows(const std::vector<Route>& routes) {
   for (const auto& route : routes) {
     rows += "<tr><td>" + std::string(name_of(route.method)) + "</td><td><code>" + escape_html(route.path) +
             "</code></td><td>" + std::string(name_of(route.access)) +
-            (mark_of(route.access.step_up()).empty() ? "" : ", ") + std::string(mark_of(route.access.step_up())) + "</td><td>" + escape_html(route.summary) +
-            "</td><td>";
+            (mark_of(route.access.step_up()).empty() ? "" : ", ") + std::string(mark_of(route.access.step_up())) +
+            "</td><td>" + escape_html(route.summary) + "</td><td>";
     for (const auto* body : {&route.endpoint.body, &route.endpoint.form}) {
       if (*body) rows += "<pre>" + escape_html(json::serialize((*body)->schema.at("properties"))) + "</pre>";
     }

@@ -194,7 +194,7 @@ Task<Status> Pipeline::authorize(const Route& route, Call& call) {
   auto refused =
       co_await record_refusal("access.refused", route, call, "needs " + std::string(name_of(*permission)), {});
   if (!refused) co_return refused;
-  co_return refuse(ErrorCode::forbidden);
+  co_return refuse(ErrorCode::forbidden, "This needs the permission " + std::string(name_of(*permission)) + ".");
 }
 
 Status Pipeline::has_proved_enough(const Route& route, const Call& call) const {
@@ -207,8 +207,7 @@ Status Pipeline::has_proved_enough(const Route& route, const Call& call) const {
   }
   const auto proofs_count_from = parts_.mode.proofs_count_from(parts_.clock);
   // What is frozen says so itself, and to prove more would not help.
-  const bool is_guarded =
-      caller.has_second_factor || (proofs_count_from && !parts_.mode.effects().freezes_credentials);
+  const bool is_guarded = caller.has_second_factor || (proofs_count_from && !parts_.mode.effects().freezes_credentials);
   const auto step_up = route.access.step_up();
   if (step_up == StepUp::never || (step_up == StepUp::guarded && !is_guarded)) return {};
   const bool counts = !proofs_count_from || caller.authenticated_at >= *proofs_count_from;

@@ -212,12 +212,13 @@ BOOST_DESCRIBE_STRUCT(AdminUserAnswer, (),
 // factor.
 struct UserDetails : AdminUserAnswer {
   std::int64_t wrong_passwords = 0;
+  std::int64_t wrong_codes = 0;
   std::optional<Time> locked_until;
   bool has_second_factor = false;
   std::int64_t backup_codes_left = 0;
 };
 BOOST_DESCRIBE_STRUCT(UserDetails, (AdminUserAnswer),
-                      (wrong_passwords, locked_until, has_second_factor, backup_codes_left))
+                      (wrong_passwords, wrong_codes, locked_until, has_second_factor, backup_codes_left))
 
 struct LoginAnswer {
   SecretText access_token;

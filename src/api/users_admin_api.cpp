@@ -110,10 +110,10 @@ Task<Result<UserDetails>> UsersAdminApi::get_user(Call& call) {
   if (!id) co_return std::unexpected(id.error());
   const auto user = co_await parts_.accounts.get(*id);
   if (!user) co_return std::unexpected(user.error());
-  const auto failed = co_await parts_.assistance.wrong_passwords(*user);
+  const auto wrong = co_await parts_.assistance.wrong_guesses(*user);
   const auto factors = co_await parts_.enrolment.get(*id);
-  co_return UserDetails{to_admin_answer(*user), failed.count, failed.locked_until, factors.totp.has_value(),
-                        factors.backup_codes_left};
+  co_return UserDetails{to_admin_answer(*user), wrong.passwords,          wrong.codes,
+                        wrong.locked_until,     factors.totp.has_value(), factors.backup_codes_left};
 }
 
 Task<Result<SessionPage>> UsersAdminApi::list_sessions_of(Call& call) {

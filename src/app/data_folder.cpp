@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <system_error>
@@ -16,6 +17,8 @@
 namespace safawinet::app {
 namespace {
 
+constexpr std::size_t kMasterKeyTextLimit = 256;  // bytes; a key has 44
+
 // Whole or not at all. On disk with its name when this returns: a database must not outlive the name of its key.
 void write_private_file(const std::filesystem::path& path, const std::string& content) {
   try {
@@ -23,6 +26,13 @@ void write_private_file(const std::filesystem::path& path, const std::string& co
   } catch (const std::system_error& error) {
     throw StartFailure(kExitFailed, error.what());
   }
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const auto first = text.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
 }  // namespace
@@ -95,18 +105,29 @@ void DataFolder::renew_master_key(Random& random) const {
 }
 
 MasterKey DataFolder::read_master_key(const std::filesystem::path& file) {
+  const auto refuse = [&file](const std::string& why) -> StartFailure {
+    return {kExitFailed, file.string() + " " + why};
+  };
+  // What is looked at is what is read; and nothing that could keep us waiting.
+  const Descriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status{};
-  if (::stat(file.c_str(), &status) != 0)
+  if (!opened.is_open() || ::fstat(opened.get(), &status) != 0) {
     throw StartFailure(kExitFailed, "cannot read " + file.string() + ": " + last_error());
-  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    throw StartFailure(kExitFailed, file.string() + " may be read by others: chmod 600 " + file.string());
   }
-  std::ifstream in(file);
-  std::string text;
-  in >> text;
-  auto key = MasterKey::parse(text);
+  if (!S_ISREG(status.st_mode)) throw refuse("is no file");
+  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) throw refuse("may be read by others: chmod 600 " + file.string());
+  struct stat folder{};
+  const bool is_of_folder = ::stat(file.parent_path().c_str(), &folder) == 0 && folder.st_uid == status.st_uid;
+  if (status.st_uid != ::geteuid() && status.st_uid != 0 && !is_of_folder) {
+    throw refuse("belongs to another account of this machine than its folder: chown it");
+  }
+  // More than there should be, so that what is behind a key is seen.
+  std::string text(kMasterKeyTextLimit, '\0');
+  const auto length = ::read(opened.get(), text.data(), text.size());
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
   const SecretText wiped(std::move(text));
-  if (!key) throw StartFailure(kExitFailed, file.string() + " is no master key: it must hold 32 bytes in base64");
+  auto key = MasterKey::parse(trimmed(wiped.reveal()));
+  if (!key) throw refuse("is no master key: it must hold 32 bytes in base64, and nothing else");
   return std::move(*key);
 }
 

@@ -1,5 +1,8 @@
 #include "app/data_folder.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -96,7 +99,8 @@ TEST_F(DataFolderTest, a_master_key_that_others_may_read_is_refused_with_what_to
 TEST_F(DataFolderTest, a_damaged_master_key_is_refused_and_not_replaced) {
   const DataFolder folder(path());
   for (const auto& text :
-       {std::string(), std::string("garbage"), std::string("AAAA"), to_base64(Bytes(31, 9)), to_base64(Bytes(33, 9))}) {
+       {std::string(), std::string("garbage"), to_base64(Bytes(32, 9)) + "\n" + to_base64(Bytes(32, 9)),
+        std::string("AAAA"), to_base64(Bytes(31, 9)), to_base64(Bytes(33, 9))}) {
     fs::remove(path() / "master.key");
     write("master.key", text);
     const auto failure = failure_of([&] { (void)folder.master_key(random_); });
@@ -104,6 +108,22 @@ TEST_F(DataFolderTest, a_damaged_master_key_is_refused_and_not_replaced) {
     EXPECT_TRUE(text.empty() || failure.find(text) == std::string::npos) << "what it holds is not shown";
     EXPECT_EQ(read(path() / "master.key"), text);
   }
+}
+
+TEST_F(DataFolderTest, a_master_key_that_is_no_file_is_refused_and_not_waited_for) {
+  const DataFolder folder(path());
+  ASSERT_EQ(::mkfifo((path() / "master.key").c_str(), 0600), 0);
+  EXPECT_THAT(failure_of([&] { (void)folder.master_key(random_); }), HasSubstr("is no file"));
+}
+
+TEST_F(DataFolderTest, a_master_key_of_another_account_than_its_folder_is_refused) {
+  if (::geteuid() != 0) GTEST_SKIP() << "nobody but root can give a file away";
+  const DataFolder folder(path());
+  write("master.key", to_base64(Bytes(32, 9)));
+  ASSERT_EQ(::chown((path() / "master.key").c_str(), 65534, 65534), 0);
+  EXPECT_THAT(failure_of([&] { (void)folder.master_key(random_); }), HasSubstr("chown"));
+  ASSERT_EQ(::chown(path().c_str(), 65534, 65534), 0);
+  EXPECT_NO_THROW((void)folder.master_key(random_)) << "as root looks at the server's folder";
 }
 
 TEST_F(DataFolderTest, a_database_without_its_key_is_refused_and_no_key_is_made) {

@@ -25,6 +25,9 @@ struct RateLimit {
 
 // The one table of limits; what can be guessed has its own (accounts/guessing_limits.hpp).
 inline constexpr RateLimit kMailPerAddress{"mail-address", 5, std::chrono::hours(1)};
+// Of links to choose a new password, also where the former is used up: nobody keeps an owner from the way back in by
+// asking for other mails.
+inline constexpr RateLimit kRecoveryMailPerAddress{"recovery-mail-address", 2, std::chrono::hours(1)};
 inline constexpr RateLimit kMailPerNetwork{"mail-network", 30, std::chrono::hours(1)};
 inline constexpr RateLimit kRegistrationsPerNetwork{"registration-network", 100, std::chrono::hours(1)};
 inline constexpr RateLimit kRefusedLoginsPerNetwork{"refused-login", 60, std::chrono::minutes(1)};  // are audit rows

@@ -110,6 +110,7 @@ Complaint check_origin(std::string_view text) {
   if (colon != std::string_view::npos && (bracket == std::string_view::npos || bracket < colon)) {
     const auto port = parse_digits(rest.substr(colon + 1), 65535);
     if (!port || *port == 0) return complaint;
+    if (*port == (text.starts_with("https://") ? 443U : 80U)) return "must leave out the usual port, as browsers do";
     host = rest.substr(0, colon);
   }
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') {

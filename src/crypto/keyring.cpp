@@ -51,6 +51,15 @@ Keyring Keyring::without(std::span<const std::string> ids) const {
   const auto is_gone = [ids](std::string_view id) { return std::ranges::find(ids, id) != ids.end(); };
   const auto is_mac_gone = [&is_gone](std::uint32_t id) { return is_gone(std::to_string(id)); };
   auto left = parts_;
+  const auto keep = [&left](const VerifyingKey& key) { left.former.push_back({.key = key, .is_distrusted = true}); };
+  for (const auto& key : parts_.verifying) {
+    if (is_gone(key.id())) keep(key);
+  }
+  if (left.active && is_gone(left.active->id())) keep(left.active->verifying_key());
+  if (left.next && is_gone(left.next->id())) keep(left.next->verifying_key());
+  for (const auto& [id, key] : parts_.mac_keys) {
+    if (is_mac_gone(id)) left.former_mac_keys.push_back({.id = id, .key = key, .is_distrusted = true});
+  }
   std::erase_if(left.verifying, [&](const auto& key) { return is_gone(key.id()); });
   std::erase_if(left.mac_keys, [&](const auto& entry) { return is_mac_gone(entry.first); });
   if (left.next && is_gone(left.next->id())) left.next.reset();
@@ -93,6 +102,16 @@ const MacKey* Keyring::find_mac_key(std::uint32_t id) const {
     if (key_id == id) return &key;
   }
   return nullptr;
+}
+
+const FormerKey* Keyring::find_former_key(std::string_view id) const {
+  const auto found = std::ranges::find(parts_.former, id, [](const FormerKey& former) { return former.key.id(); });
+  return found == parts_.former.end() ? nullptr : &*found;
+}
+
+const FormerMacKey* Keyring::find_former_mac_key(std::uint32_t id) const {
+  const auto found = std::ranges::find(parts_.former_mac_keys, id, &FormerMacKey::id);
+  return found == parts_.former_mac_keys.end() ? nullptr : &*found;
 }
 
 std::expected<AccessClaims, TokenFault> Keyring::verify_access_token(std::string_view token,

@@ -20,6 +20,16 @@
 
 namespace safawinet {
 
+struct FormerKey {
+  VerifyingKey key;
+  bool is_distrusted = false;  // what it seems to have made may be a thief's
+};
+struct FormerMacKey {
+  std::uint32_t id = 0;
+  MacKey key;
+  bool is_distrusted = false;
+};
+
 class Keyring {
  public:
   struct Parts {
@@ -29,6 +39,9 @@ class Keyring {
     std::optional<std::uint32_t> active_mac_key_id;          // makes new sessions' refresh tokens; among mac_keys
     std::optional<SigningKey> next{};                        // verifies, is in the JWKS, and will be active
     std::optional<std::uint32_t> next_mac_key_id{};          // among mac_keys, and will be active
+    // Nothing of theirs is accepted any more. As evidence, it is still recognised.
+    std::vector<FormerKey> former{};
+    std::vector<FormerMacKey> former_mac_keys{};
   };
 
   // std::invalid_argument if an active or next MAC key is missing or an id occurs twice.
@@ -43,6 +56,10 @@ class Keyring {
   [[nodiscard]] const SigningKey& signing_key() const;
   // By thumbprint, the active key included; null if there is none. Valid as long as this snapshot.
   [[nodiscard]] const VerifyingKey* find_verifying_key(std::string_view id) const;
+
+  // Null if there is none. Valid as long as this snapshot.
+  [[nodiscard]] const FormerKey* find_former_key(std::string_view id) const;
+  [[nodiscard]] const FormerMacKey* find_former_mac_key(std::uint32_t id) const;
 
   // Throws Unavailable as signing_key() does.
   [[nodiscard]] std::uint32_t active_mac_key_id() const;

@@ -115,6 +115,12 @@ bool MasterKey::opens_alone(std::string_view purpose, ByteView sealed) const {
   return opened.has_value();
 }
 
+std::vector<std::string> MasterKey::fingerprints_of_others() const {
+  std::vector<std::string> fingerprints;
+  for (const auto& other : others_) fingerprints.push_back(other.fingerprint());
+  return fingerprints;
+}
+
 std::string MasterKey::fingerprint() const {
   const auto derived = derive_key(key_, "fingerprint", "");
   return to_hex(ByteView(derived).first(kFingerprintBytes));

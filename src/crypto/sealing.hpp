@@ -58,6 +58,7 @@ class MasterKey {
   // From here on open() tries these too.
   void also_open_with(std::vector<MasterKey> others) { others_ = std::move(others); }
   [[nodiscard]] bool has_others() const { return !others_.empty(); }
+  [[nodiscard]] std::vector<std::string> fingerprints_of_others() const;
   // Whether this key opens it without the help of another one: then the others are not needed for it.
   [[nodiscard]] bool opens_alone(std::string_view purpose, ByteView sealed) const;
 

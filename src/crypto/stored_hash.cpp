@@ -167,6 +167,9 @@ Reading<Argon2> read_argon2(std::string_view rest, bool is_argon2id) {
   return read;
 }
 
+// RFC 7914 section 2: N is below 2^(128 r / 8). Others cannot have been computed.
+bool can_be_scrypt(std::uint32_t log_n, std::uint32_t r) { return r >= 4 || log_n < 16 * r; }
+
 std::optional<Fault> beyond_scrypt_limits(std::uint64_t n, std::uint64_t r, std::uint64_t p) {
   // Each below 2^32, and n at most 2^31 (read_scrypt): 128 n r does not overflow before r is known to be small.
   if (r > UINT16_MAX || p > UINT16_MAX) return beyond_limit(scrypt, "KiB of memory", UINT64_MAX);
@@ -186,6 +189,7 @@ Reading<Scrypt> read_scrypt(std::string_view rest) {
   }
   Scrypt read{.n = std::uint64_t{1} << std::min(log_n, 31U), .r = r, .p = p, .salt = {}, .hash = {}};
   if (auto fault = beyond_scrypt_limits(read.n, read.r, read.p)) return std::unexpected(*std::move(fault));
+  if (!can_be_scrypt(log_n, r)) return std::unexpected(malformed(scrypt));
   // A shorter hash is the beginning of a longer one: of another length, something was cut off.
   if (!take_salt_and_hash(rest, from_base64_without_padding, read.salt, read.hash) ||
       (read.hash.size() != 32 && read.hash.size() != 64)) {

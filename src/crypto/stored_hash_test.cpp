@@ -239,6 +239,8 @@ TEST(StoredHash, IsReadUpToTheLimitsOfItsSchemeAndNotBeyond) {
            {"$scrypt$ln=19,r=8,p=1" + scrypt_tail, "too-costly"},
            {"$scrypt$ln=63,r=8,p=1" + scrypt_tail, "too-costly"},
            {"$scrypt$ln=64,r=1,p=1" + scrypt_tail, "too-costly"},
+           {"$scrypt$ln=15,r=1,p=1" + scrypt_tail, "accepted"},
+           {"$scrypt$ln=16,r=1,p=1" + scrypt_tail, "malformed"},  // RFC 7914: cannot have been computed
            {"$scrypt$ln=1,r=4294967295,p=4294967295" + scrypt_tail, "too-costly"},
            {"$scrypt$ln=31,r=65535,p=65535" + scrypt_tail, "too-costly"},
            {"$7$E6....1...." + crypt_tail, "accepted"},  // 64 MiB times 3

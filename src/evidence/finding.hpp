@@ -64,7 +64,8 @@ struct NamedApiKey {
 
 // What one piece of the text is. State:
 //   tokens and keys  "valid"; "used" (a refresh token that has been exchanged); "expired"; "revoked" (its session or
-//                    key has ended, its user is disabled, or their role has changed); "not-ours" (nobody here made it)
+//                    key has ended, its user is disabled, or their role has changed); "distrusted" (made with a key
+//                    that was distrusted: here, or by whoever has it); "not-ours" (nobody here made it)
 //   session ids      as the session; user ids, e-mail addresses: "known"; addresses: "in-use", "unused"; what names
 //                    nothing: "unknown"
 struct Finding {

@@ -134,9 +134,12 @@ Task<Finding> SessionFinder::identify_access_token(Artefact artefact, Time now) 
   auto finding = begin_finding(artefact, "not-ours");
   const auto keyring = parts_.keyring.get();
   std::string key_id;
+  bool is_distrusted = false;
   const auto find_key = [&](std::string_view id) {
     key_id = id;
-    return keyring->find_verifying_key(id);
+    const auto* const former = keyring->find_former_key(id);
+    is_distrusted = former != nullptr && former->is_distrusted;
+    return former != nullptr ? &former->key : keyring->find_verifying_key(id);
   };
   const AccessExpectations whenever{
       .issuer = parts_.issuer, .audience = parts_.audience, .now = Time(Time::duration::min())};
@@ -151,18 +154,27 @@ Task<Finding> SessionFinder::identify_access_token(Artefact artefact, Time now) 
   const bool is_live = finding.session && finding.session->is_live() && finding.user && finding.user->is_active &&
                        claims->token_version >= finding.user->token_version;
   finding.state = is_live ? "valid" : "revoked";
+  if (is_distrusted) finding.state = "distrusted";
   if (now >= claims->expires_at) finding.state = "expired";
   co_return finding;
 }
 
 Task<Finding> SessionFinder::identify_refresh_token(Artefact artefact, Time now) {
   auto finding = begin_finding(artefact, "not-ours");
-  const auto token = parts_.keyring.get()->parse_refresh_token(artefact.text);
+  const auto keyring = parts_.keyring.get();
+  bool is_former = false;
+  bool is_distrusted = false;
+  const auto token = parse_refresh_token(artefact.text, [&](std::uint32_t id) {
+    const auto* const former = keyring->find_former_mac_key(id);
+    is_former = former != nullptr;
+    is_distrusted = is_former && former->is_distrusted;
+    return is_former ? &former->key : keyring->find_mac_key(id);
+  });
   if (!token) co_return finding;
   const auto generation = static_cast<std::int64_t>(token->generation);
   finding.key_id = std::to_string(token->key_id);
   finding.generation = generation;
-  finding.state = "revoked";
+  finding.state = is_distrusted ? "distrusted" : "revoked";
   finding.session = co_await store_.find_session(parts_.database, token->session, now);
   if (!finding.session) co_return finding;
   const auto owner = finding.session->user;
@@ -170,7 +182,7 @@ Task<Finding> SessionFinder::identify_refresh_token(Artefact artefact, Time now)
   finding.expires_at = finding.session->expires_at;
   if (finding.session->state == "expired") {
     finding.state = "expired";
-  } else if (finding.session->is_live() && finding.user && finding.user->is_active) {
+  } else if (!is_former && finding.session->is_live() && finding.user && finding.user->is_active) {
     finding.state = generation < finding.session->generation ? "used" : "valid";
   }
   co_return finding;

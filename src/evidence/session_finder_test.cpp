@@ -120,6 +120,25 @@ TEST_P(SessionFinderTest, the_refresh_token_of_an_expired_session_is_expired) {
   EXPECT_EQ(find("ada@example.com").users.at(0).live.count, 0);
 }
 
+TEST_P(SessionFinderTest, what_a_distrusted_key_has_made_is_still_recognised_and_said_to_be_so) {
+  const auto before = at_work_.keyring.get();
+  const auto id = before->signing_key().id();
+  const auto mac_id = std::to_string(before->active_mac_key_id());
+  const std::vector<std::string> distrusted{id, mac_id};
+  at_work_.keyring.set(std::make_shared<const Keyring>(before->without(distrusted)));
+  const auto found = find_one(access(tokens_));
+  EXPECT_EQ(found.state, "distrusted");
+  EXPECT_EQ(found.key_id, id);
+  ASSERT_TRUE(found.session && found.user);
+  EXPECT_EQ(found.session->id, session_);
+  const auto refreshing = find_one(refresh(tokens_));
+  EXPECT_EQ(refreshing.state, "distrusted");
+  EXPECT_EQ(refreshing.key_id, mac_id);
+  ASSERT_TRUE(refreshing.session);
+  EXPECT_EQ(refreshing.session->id, session_);
+  at_work_.keyring.set(before);
+}
+
 TEST_P(SessionFinderTest, what_is_forged_is_not_believed) {
   auto altered = access(tokens_);
   altered[altered.size() - 10] = altered[altered.size() - 10] == 'A' ? 'B' : 'A';

@@ -35,8 +35,7 @@ Task<FactorState> Enrolment::get(UserId user) {
 
 Task<Result<TotpOffer>> Enrolment::offer_totp(Caller caller, SecretText password, Visitor visitor) {
   if (const auto allowed = parts_.accounts.check_not_frozen(); !allowed) co_return std::unexpected(allowed.error());
-  const auto account =
-      co_await parts_.accounts.confirm_password(caller, std::move(password), "/password", visitor);
+  const auto account = co_await parts_.accounts.confirm_password(caller, std::move(password), "/password", visitor);
   if (!account) co_return std::unexpected(account.error());
   const auto secrets = FactorSecrets::make(parts_.random);
   const auto sealed = secrets.seal(parts_.master_key, caller.user);
@@ -163,7 +162,7 @@ Task<Status> Enrolment::reset(AdministrativeAct act) {
     const auto user = co_await users_.lock(transaction, act.target);
     if (!user) co_return refuse(ErrorCode::not_found);
     if (!acting->may_govern(user->role)) co_return refuse(not_below(act.target));
-    if (act.acting.user == act.target) {
+    if (act.acting.owner() == act.target) {
       co_return refuse(Error{.code = ErrorCode::conflict,
                              .detail = {"Your own second factor goes with a code of it, or another operator takes it."},
                              .target = target_of(act.target)});

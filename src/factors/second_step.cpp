@@ -88,8 +88,7 @@ Task<Result<IssuedTokens>> SecondStep::step_up(Caller caller, std::optional<Secr
     if (!right) co_return std::unexpected(as_field(std::move(right.error())));
     checked = std::move(*right);
   } else {
-    const auto account =
-        co_await parts_.accounts.confirm_password(caller, std::move(*password), "/password", visitor);
+    const auto account = co_await parts_.accounts.confirm_password(caller, std::move(*password), "/password", visitor);
     if (!account) co_return std::unexpected(account.error());
   }
   auto body = [&](sql::Transaction& transaction) -> Task<Result<SessionStanding>> {

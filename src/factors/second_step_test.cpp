@@ -116,18 +116,17 @@ TEST_P(SecondStepTest, a_network_that_makes_tickets_up_is_told_nothing_more) {
     bytes.resize(32, 'x');
     return SecretText("sf_lt_" + to_base64url(as_bytes(bytes)));
   };
+  at_work_.visitor.is_exempt_from_limits = false;
   const auto limit = limit_of(Guessable::login_ticket).per_network.count;
   for (std::size_t i = 0; i < limit; ++i) {
     ASSERT_EQ(refusal_of(log_in(made_up(i), secret("000000"))), ErrorCode::invalid_token) << i;
   }
   EXPECT_EQ(refusal_of(log_in(made_up(limit), secret("000000"))), ErrorCode::too_many_requests);
-  EXPECT_EQ(refusal_of(log_in(ticket(), code())), ErrorCode::too_many_requests);
-  at_work_.clock.advance(std::chrono::minutes(16));
-  at_work_.run(at_work_.feed.catch_up());
-  EXPECT_TRUE(log_in(ticket(), code()));
+  EXPECT_TRUE(log_in(ticket(), code())) << "neighbours go on";
 }
 
 TEST_P(SecondStepTest, wrong_codes_count_for_the_mode_under_attack) {
+  at_work_.visitor.is_exempt_from_limits = false;
   const auto before = at_work_.under_attack.gauge().last_minute().refused;
   EXPECT_EQ(refusal_of(log_in(ticket(), secret("000000"))), ErrorCode::invalid_code);
   EXPECT_EQ(at_work_.under_attack.gauge().last_minute().refused, before + 1);

@@ -49,7 +49,8 @@ class ModeSwitch {
 
   // Gives the state as it is (or would be) then, in force on this node. Setting the mode that is in force changes its
   // reason and its end, if they are given, and nothing else; where nothing changes, nothing is recorded.
-  // Errors: step_up_required (for what restricts less), forbidden (who may no longer do it), invalid_fields (a length out of range, or of `normal`).
+  // Errors: step_up_required (for what restricts less), forbidden (who may no longer do it), invalid_fields (a length
+  // out of range, or of `normal`).
   Task<Result<ModeState>> set(ModeOrder order);
   [[nodiscard]] std::shared_ptr<const ModeState> state() const { return parts_.in_force.state(); }
 

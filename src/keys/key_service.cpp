@@ -19,6 +19,7 @@ constexpr std::chrono::minutes kRetiredAfter{10};
 constexpr sql::Statement kApiKeys{
     "SELECT count(*), min(created_at) FROM api_keys WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > "
     "$1)"};
+constexpr sql::Statement kFactors{"SELECT count(*), min(created_at) FROM totp_factors"};
 constexpr sql::Statement kMasterKey{"SELECT first_used_at FROM master_keys WHERE fingerprint = $1"};
 constexpr sql::Statement kRootSecret{"SELECT created_at FROM root_secret"};
 
@@ -193,6 +194,18 @@ Task<SecretsInventory> KeyService::inventory() {
                                .since = entry.created_at,
                                .note = std::string(name_of(entry.state))});
   }
+  for (const auto& fingerprint : parts_.master_key.fingerprints_of_others()) {
+    const auto other = co_await parts_.database.read(kMasterKey, fingerprint);
+    inventory.items.push_back({.kind = "other-master-key",
+                               .name = fingerprint,
+                               .since = other.empty() ? std::nullopt : other.front().find<Time>(0),
+                               .note = "opens what is not sealed anew yet"});
+  }
+  const auto factors = co_await parts_.database.read(kFactors);
+  inventory.items.push_back({.kind = "second-factors",
+                             .name = std::to_string(factors.front().get<std::int64_t>(0)),
+                             .since = factors.front().find<Time>(1),
+                             .note = "secrets of people's apps; since: the oldest"});
   const auto api_keys = co_await parts_.database.read(kApiKeys, now);
   const auto usable = api_keys.front().get<std::int64_t>(0);
   inventory.items.push_back({.kind = "api-keys",
@@ -207,7 +220,7 @@ Task<SecretsInventory> KeyService::inventory() {
 Task<std::vector<KeyEntry>> KeyService::tend() {
   const auto now = parts_.clock.now();
   const auto go_on = [this](KeyringChange& change) {
-    if (!has_demanded_algorithm_) change.of(KeyPurpose::signing).demand_algorithm();
+    if (is_first_round_) change.of(KeyPurpose::signing).demand_algorithm();
     change.go_on([this](const KeyEntry& key) { return may_retire(key); });
   };
   {
@@ -216,16 +229,14 @@ Task<std::vector<KeyEntry>> KeyService::tend() {
     std::erase_if(done_since_, [&](const auto& seen) { return !is_done(keys, seen.first, now); });
     KeyringChange change(keys, parts_.rules, now, parts_.random);
     go_on(change);
-    if (change.is_nothing()) {
-      has_demanded_algorithm_ = true;
-      co_return std::vector<KeyEntry>();
-    }
+    if (change.is_nothing() && !is_first_round_) co_return std::vector<KeyEntry>();
   }
   auto body = [&](sql::Transaction& transaction) -> Task<Result<std::vector<KeyEntry>>> {
     co_await store_.lock(transaction);
     const auto keys = co_await store_.list(transaction);
     KeyringChange change(keys, parts_.rules, now, parts_.random);
     go_on(change);
+    if (is_first_round_) co_await note_master_key(transaction, now);
     co_await change.write(transaction, store_);
     auto moved = change.moved();
     const Origin nowhere;
@@ -236,8 +247,16 @@ Task<std::vector<KeyEntry>> KeyService::tend() {
     co_return moved;
   };
   auto moved = co_await parts_.database.transact(std::move(body));
-  has_demanded_algorithm_ = true;
+  is_first_round_ = false;
   co_return std::move(moved.value());
+}
+
+Task<void> KeyService::note_master_key(sql::Transaction& transaction, Time now) {
+  const bool is_new = co_await store_.note_master_key(transaction, now);
+  if (!is_new) co_return;
+  const Origin nowhere;
+  const auto target = "master-key:" + parts_.master_key.fingerprint();
+  co_await record(transaction, "master-key.introduced", Actor::system(), target, "", nowhere);
 }
 
 Task<Resealed> KeyService::reseal() {

@@ -60,7 +60,8 @@ struct KeyDistrusted {
 
 // A secret of the service, for a look at how old they are.
 struct SecretItem {
-  std::string kind;  // "master-key", "root-secret", "signing-key", "refresh-mac-key", "api-keys"
+  // "master-key", "root-secret", "signing-key", "refresh-mac-key", "other-master-key", "second-factors", "api-keys"
+  std::string kind;
   std::string name;
   std::optional<Time> since{};
   std::string note;
@@ -120,12 +121,13 @@ class KeyService {
   Task<void> be_in_force();
   Task<void> record(sql::Transaction& transaction, std::string_view action, Actor actor, std::string target,
                     std::string reason, Origin origin);
+  Task<void> note_master_key(sql::Transaction& transaction, Time now);
   [[nodiscard]] bool may_retire(const KeyEntry& key);
 
   Parts parts_;
   KeyStore store_;
   Resealing resealing_;
-  bool has_demanded_algorithm_ = false;
+  bool is_first_round_ = true;
   std::map<std::string, MonotonicTime> done_since_;  // former keys, by when they were first seen to be done
 };
 

@@ -192,6 +192,40 @@ TEST_P(KeyServiceTest, an_unknown_key_is_not_found_and_an_operator_who_was_demot
   EXPECT_EQ(at_work_.number("SELECT count(*) FROM keys WHERE state = 'compromised'"), 0);
 }
 
+TEST_P(KeyServiceTest, a_changed_algorithm_signs_as_soon_as_everybody_knows_the_key_and_that_is_on_record) {
+  const auto former = node_.id_of("active");
+  testing::KeysAtWork changed(at_work_, "ES256");
+  at_work_.run(changed.keys.tend());
+  at_work_.run(changed.watch.look());
+  const auto announced = at_work_.keyring.get();
+  EXPECT_EQ(announced->signing_key().id(), former);
+  EXPECT_NE(announced->jwks().find("ES256"), std::string::npos);
+  at_work_.clock.advance(std::chrono::minutes(5));
+  at_work_.run(changed.keys.tend());
+  at_work_.run(changed.watch.look());
+  const auto now = at_work_.keyring.get();
+  EXPECT_EQ(now->signing_key().algorithm(), SigningAlgorithm::es256);
+  EXPECT_NE(announced->find_verifying_key(now->signing_key().id()), nullptr);
+  EXPECT_NE(now->find_verifying_key(former), nullptr);
+  EXPECT_EQ(now->active_mac_key_id(), announced->active_mac_key_id());
+  EXPECT_THAT(recorded(), ::testing::IsSupersetOf({"key.made", "key.retired", "key.activated", "key.superseded"}));
+}
+
+TEST_P(KeyServiceTest, a_master_key_that_is_new_here_is_on_record_once) {
+  at_work_.run(node_.keys.tend());
+  testing::KeysAtWork again(at_work_);
+  at_work_.run(again.keys.tend());
+  EXPECT_EQ(at_work_.number("SELECT count(*) FROM audit_log WHERE action = 'master-key.introduced'"), 1);
+}
+
+TEST_P(KeyServiceTest, the_store_and_the_feed_tell_the_states_alike) {
+  at_work_.run(node_.feed.catch_up());
+  EXPECT_FALSE(node_.watch.is_behind());
+  ASSERT_TRUE(distrust(node_.id_of("active")));
+  at_work_.run(node_.feed.catch_up());
+  EXPECT_FALSE(node_.watch.is_behind());
+}
+
 TEST_P(KeyServiceTest, nodes_that_tend_at_once_rotate_once) {
   SessionsAtWork at_work(GetParam(), testing::usual_rules(), 4);
   testing::KeysAtWork node(at_work);
@@ -233,14 +267,15 @@ TEST_P(KeyServiceTest, a_key_is_shown_with_its_public_half_alone) {
 }
 
 TEST_P(KeyServiceTest, the_inventory_tells_ages_and_no_secret) {
+  at_work_.run(node_.keys.tend());
   const auto inventory = at_work_.run(node_.keys.inventory());
   std::vector<std::string> kinds;
   for (const auto& item : inventory.items) {
     kinds.push_back(item.kind);
-    EXPECT_EQ(item.since.has_value(), item.kind != "api-keys") << item.kind;
+    EXPECT_EQ(item.since.has_value(), item.kind != "api-keys" && item.kind != "second-factors") << item.kind;
   }
   EXPECT_THAT(kinds, UnorderedElementsAre("master-key", "root-secret", "signing-key", "refresh-mac-key", "signing-key",
-                                          "refresh-mac-key", "api-keys"));
+                                          "refresh-mac-key", "second-factors", "api-keys"));
   EXPECT_EQ(inventory.sealed_otherwise, 0);
 }
 

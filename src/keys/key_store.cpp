@@ -111,8 +111,9 @@ bool KeyStore::is_sealed_with_current(const StoredKey& key) const {
   return sealed && master_key_.opens_alone(sealing_purpose_of(key.entry.purpose, key.entry.id), *sealed);
 }
 
-Task<void> KeyStore::note_master_key(sql::Transaction& transaction, Time now) {
-  co_await transaction.execute(kNoteMasterKey, master_key_.fingerprint(), now);
+Task<bool> KeyStore::note_master_key(sql::Transaction& transaction, Time now) {
+  const auto noted = co_await transaction.execute(kNoteMasterKey, master_key_.fingerprint(), now);
+  co_return noted.affected > 0;
 }
 
 std::string sealing_purpose_of(KeyPurpose purpose, std::string_view id) {

@@ -49,8 +49,8 @@ class KeyStore {
   Task<RootSecret> root_secret(sql::Transaction& transaction, const std::vector<StoredKey>& keys, Time now,
                                Random& random);
 
-  // That this master key seals here, for the inventory.
-  Task<void> note_master_key(sql::Transaction& transaction, Time now);
+  // That this master key seals here, for the inventory. True if it is the first time.
+  Task<bool> note_master_key(sql::Transaction& transaction, Time now);
 
  private:
   [[nodiscard]] bool is_sealed_with_current(const StoredKey& key) const;

@@ -10,8 +10,6 @@
 namespace safawinet {
 namespace {
 
-enum class Occasion { start, look };
-
 SigningKey import_signing_key(const KeyEntry& entry, const Bytes& secret) {
   auto imported = SigningKey::from_pkcs8(secret);
   if (!imported || imported->id() != entry.id) throw WrongMasterKey("the signing key " + entry.id + " is damaged");
@@ -20,17 +18,29 @@ SigningKey import_signing_key(const KeyEntry& entry, const Bytes& secret) {
 
 void add_signing_key(Keyring::Parts& parts, const KeyEntry& entry, const Bytes& secret) {
   auto key = import_signing_key(entry, secret);
-  if (entry.state == KeyState::active) {
-    parts.active = std::move(key);
-  } else if (entry.state == KeyState::next) {
-    parts.next = std::move(key);
-  } else {
-    parts.verifying.push_back(key.verifying_key());
+  switch (entry.state) {
+    case KeyState::active:
+      parts.active = std::move(key);
+      return;
+    case KeyState::next:
+      parts.next = std::move(key);
+      return;
+    case KeyState::verifying:
+      parts.verifying.push_back(key.verifying_key());
+      return;
+    case KeyState::retired:
+    case KeyState::compromised:
+      parts.former.push_back({.key = key.verifying_key(), .is_distrusted = entry.state == KeyState::compromised});
   }
 }
 
 void add_mac_key(Keyring::Parts& parts, const KeyEntry& entry, const Bytes& secret) {
   const auto id = static_cast<std::uint32_t>(std::stoul(entry.id));
+  const bool is_distrusted = entry.state == KeyState::compromised;
+  if (is_distrusted || entry.state == KeyState::retired) {
+    parts.former_mac_keys.push_back({.id = id, .key = MacKey(secret), .is_distrusted = is_distrusted});
+    return;
+  }
   parts.mac_keys.emplace_back(id, MacKey(secret));
   if (entry.state == KeyState::active) parts.active_mac_key_id = id;
   if (entry.state == KeyState::next) parts.next_mac_key_id = id;
@@ -39,7 +49,6 @@ void add_mac_key(Keyring::Parts& parts, const KeyEntry& entry, const Bytes& secr
 std::shared_ptr<const Keyring> assemble(const std::vector<StoredKey>& keys, const KeyStore& store) {
   Keyring::Parts parts;
   for (const auto& key : keys) {
-    if (key.entry.state == KeyState::retired || key.entry.state == KeyState::compromised) continue;
     auto secret = store.open(key);
     if (key.entry.purpose == KeyPurpose::signing) {
       add_signing_key(parts, key.entry, secret);
@@ -51,18 +60,15 @@ std::shared_ptr<const Keyring> assemble(const std::vector<StoredKey>& keys, cons
   return std::make_shared<const Keyring>(std::move(parts));
 }
 
-// `distrusted`: to be so, whatever the database says. One that was promoted without the latest commits may have lost
-// it.
 // What is due waits for KeyService::tend(), which records it.
 Task<LoadedKeyring> load(sql::Database& database, const MasterKey& master_key, const KeyringRules& rules,
-                         Occasion occasion, std::vector<std::string> distrusted, const Clock& clock, Random& random) {
+                         std::vector<std::string> distrusted, const Clock& clock, Random& random) {
   KeyStore store(master_key);
   auto body = [&](sql::Transaction& transaction) -> Task<Result<LoadedKeyring>> {
     co_await store.lock(transaction);
     auto keys = co_await store.list(transaction);
     const auto now = clock.now();
     auto root = co_await store.root_secret(transaction, keys, now, random);
-    if (occasion == Occasion::start) co_await store.note_master_key(transaction, now);
     KeyringChange change(keys, rules, now, random);
     for (const auto& id : distrusted) {
       if (auto* const life = change.find_life_of(id)) life->distrust(id);
@@ -101,7 +107,7 @@ std::vector<std::string> distrusted_in(std::string_view states) {
 
 Task<LoadedKeyring> load_keyring(sql::Database& database, const MasterKey& master_key, const KeyringRules& rules,
                                  const Clock& clock, Random& random) {
-  return load(database, master_key, rules, Occasion::start, {}, clock, random);
+  return load(database, master_key, rules, {}, clock, random);
 }
 
 void KeyringWatch::hear(std::string_view states) {
@@ -129,8 +135,8 @@ Task<void> KeyringWatch::look() {
     distrusted = distrusted_;
     reading = ++readings_;
   }
-  auto loaded = co_await load(parts_.database, parts_.master_key, parts_.rules, Occasion::look, std::move(distrusted),
-                              parts_.clock, parts_.random);
+  auto loaded = co_await load(parts_.database, parts_.master_key, parts_.rules, std::move(distrusted), parts_.clock,
+                              parts_.random);
   const std::lock_guard lock(mutex_);
   if (reading < published_) co_return;  // it may be of an older state than what is published
   published_ = reading;

@@ -26,8 +26,8 @@ struct LoadedKeyring {
   std::shared_ptr<const RootSecret> root;
 };
 
-// The start of a node: reads the keyring, and makes what is missing. Nodes that start at once end up with the same keyring. Throws
-// WrongMasterKey, Unavailable.
+// The start of a node: reads the keyring, and makes what is missing. Nodes that start at once end up with the same
+// keyring. Throws WrongMasterKey, Unavailable.
 Task<LoadedKeyring> load_keyring(sql::Database& database, const MasterKey& master_key, const KeyringRules& rules,
                                  const Clock& clock, Random& random);
 
@@ -63,8 +63,8 @@ class KeyringWatch {
   mutable std::mutex mutex_;  // guards what follows, and makes publications one after another
   std::string loaded_;
   std::string heard_;
-  std::uint64_t readings_ = 0;   // that have begun
-  std::uint64_t published_ = 0;  // the last of them that was published
+  std::uint64_t readings_ = 0;           // that have begun
+  std::uint64_t published_ = 0;          // the last of them that was published
   std::vector<std::string> distrusted_;  // since the start, whatever has become of the database
 };
 

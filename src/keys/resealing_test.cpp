@@ -1,6 +1,9 @@
 #include "keys/resealing.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <set>
 
 #include "keys/testing.hpp"
 
@@ -33,21 +36,54 @@ class ResealingTest : public ::testing::TestWithParam<sql::testing::Engine> {
     at_work_.run(at_work_.database.transact(std::move(body)));
   }
 
+  // The secret of a user's app, as src/factors keeps it.
+  void add_factor(const MasterKey& key) {
+    static constexpr sql::Statement insert{
+        "INSERT INTO totp_factors (user_id, sealed, credential_version, created_at) VALUES ($1, $2, 1, $3)"};
+    const auto user = at_work_.add_user();
+    const auto sealed = to_base64(key.seal("totp-secret/" + user.text(), Bytes(20, 7)));
+    at_work_.run(at_work_.database.write(insert, user, sealed, at_work_.clock.now()));
+  }
+  std::set<std::string> tables_with_sealed_columns() {
+    static constexpr sql::Statement select{
+        "SELECT m.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND c.name = 'sealed'",
+        "SELECT table_name::text FROM information_schema.columns WHERE column_name = 'sealed' "
+        "AND table_schema = current_schema()"};
+    std::set<std::string> tables;
+    for (const auto& row : at_work_.run(at_work_.database.read(select))) tables.insert(row.get<std::string>(0));
+    return tables;
+  }
+
   testing::SessionsAtWork at_work_{GetParam()};
   SecretText former_ = MasterKey::generate_text(at_work_.random);
   SecretText present_ = MasterKey::generate_text(at_work_.random);
 };
 
+TEST_P(ResealingTest, knows_every_table_that_has_something_sealed) {
+  EXPECT_THAT(tables_with_sealed_columns(),
+              ::testing::ElementsAre("keys", "mail_outbox", "root_secret", "totp_factors"));
+}
+
+// What was derived from the master key itself would be derived from the wrong one.
+TEST_P(ResealingTest, an_older_database_is_not_opened_for_the_first_time_with_another_master_key) {
+  load(key_of(former_));
+  at_work_.by_hand("DELETE FROM root_secret");
+  EXPECT_THROW(load(both(present_, former_)), WrongMasterKey);
+  EXPECT_EQ(at_work_.number("SELECT count(*) FROM root_secret"), 0);
+  EXPECT_EQ(load(key_of(former_)).root->derive("audit"), RootSecret::of(key_of(former_)).derive("audit"));
+}
+
 TEST_P(ResealingTest, everything_opens_without_the_former_key_and_is_what_it_was) {
   const auto former = key_of(former_);
   const auto before = load(former);
   mail(former);
+  add_factor(former);
   const auto key = both(present_, former_);
   EXPECT_EQ(load(key).keyring->jwks(), before.keyring->jwks());
   Resealing resealing(at_work_.database, key);
-  EXPECT_EQ(at_work_.run(resealing.count()), 6);
+  EXPECT_EQ(at_work_.run(resealing.count()), 7);
   const auto resealed = at_work_.run(resealing.round());
-  EXPECT_EQ(resealed.values, 6);  // four keys, the root secret, a mail
+  EXPECT_EQ(resealed.values, 7);  // four keys, the root secret, a mail, a second factor
   EXPECT_EQ(resealed.unreadable, 0);
   EXPECT_EQ(at_work_.run(resealing.count()), 0);
   EXPECT_EQ(at_work_.run(resealing.round()).values, 0);

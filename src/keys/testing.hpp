@@ -19,7 +19,8 @@ inline KeyringRules usual_key_rules(std::string algorithm = "EdDSA") {
 
 // A node that has started on the database of `at_work`: its keyring is that of the sessions.
 struct KeysAtWork {
-  explicit KeysAtWork(SessionsAtWork& sessions_at_work) : at_work(sessions_at_work) {}
+  explicit KeysAtWork(SessionsAtWork& sessions_at_work, std::string algorithm = "EdDSA")
+      : at_work(sessions_at_work), rules(usual_key_rules(std::move(algorithm))) {}
 
   LoadedKeyring load(const KeyringRules& wanted = usual_key_rules()) {
     auto loaded =
@@ -38,7 +39,7 @@ struct KeysAtWork {
   }
 
   SessionsAtWork& at_work;
-  KeyringRules rules{usual_key_rules()};
+  KeyringRules rules;
   KeyringWatch watch{{.database = at_work.database,
                       .master_key = at_work.master_key,
                       .rules = rules,

@@ -77,12 +77,14 @@ TEST_F(AccessGuardTest, a_token_from_before_a_mode_lives_no_longer_than_one_of_n
   EXPECT_TRUE(at_work_.guard.authenticate(token));
   at_work_.clock.advance(std::chrono::seconds(90));
   at_work_.run(at_work_.feed.catch_up());
-  at_work_.mode_in_force.set({.mode = CompromiseMode::watch, .reason = {}, .actor = {}, .since = {}, .expires_at = {}}, at_work_.clock.monotonic());
+  at_work_.mode_in_force.set({.mode = CompromiseMode::watch, .reason = {}, .actor = {}, .since = {}, .expires_at = {}},
+                             at_work_.clock.monotonic());
   EXPECT_TRUE(at_work_.guard.authenticate(token));
   EXPECT_EQ(at_work_.guard.inspect(token)->expires_at - at_work_.guard.inspect(token)->issued_at,
             std::chrono::minutes(5));
   at_work_.mode_in_force.set(
-      {.mode = CompromiseMode::contain, .reason = {}, .actor = {}, .since = {}, .expires_at = {}}, at_work_.clock.monotonic());
+      {.mode = CompromiseMode::contain, .reason = {}, .actor = {}, .since = {}, .expires_at = {}},
+      at_work_.clock.monotonic());
   EXPECT_EQ(refusal(token), ErrorCode::unauthenticated);
   EXPECT_FALSE(at_work_.guard.inspect(token));
   const auto fresh = at_work_.sign_in(user_);

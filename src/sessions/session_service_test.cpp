@@ -185,7 +185,8 @@ TEST_P(SessionServiceTest, a_mode_takes_the_grace_away_and_makes_access_tokens_s
   const auto first = at_work_.sign_in(user_);
   EXPECT_EQ(first.expires_in, minutes(10));
   at_work_.mode_in_force.set(
-      {.mode = CompromiseMode::contain, .reason = {}, .actor = {}, .since = {}, .expires_at = {}}, at_work_.clock.monotonic());
+      {.mode = CompromiseMode::contain, .reason = {}, .actor = {}, .since = {}, .expires_at = {}},
+      at_work_.clock.monotonic());
   const auto second = at_work_.refresh(first.refresh_token);
   ASSERT_TRUE(second);
   EXPECT_EQ(second->expires_in, minutes(1));
