@@ -87,7 +87,9 @@ Task<void> KeyringChange::write(sql::Transaction& transaction, KeyStore& store) 
 KeyEntry KeyringChange::make_signing_key(const std::string& algorithm) {
   const auto parsed = parse_signing_algorithm(algorithm);
   if (!parsed) throw std::invalid_argument("no such algorithm: " + algorithm);
-  const auto key = SigningKey::generate(*parsed);
+  auto key = SigningKey::generate(*parsed);
+  // On a command line, such an id would look like an option.
+  while (key.id().starts_with('-')) key = SigningKey::generate(*parsed);
   secrets_.emplace(key.id(), key.pkcs8());
   return {.id = key.id(), .purpose = KeyPurpose::signing, .algorithm = algorithm};
 }

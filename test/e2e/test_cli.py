@@ -323,7 +323,8 @@ def test_users_are_found_shown_and_told_as_json(cli, shared_server):
     assert by_address == cli.json("user", "show", person.id)
     assert by_address["email"] == person.email
     (listed,) = cli.json("user", "list", "--query", person.email)
-    details = {"wrongPasswords": 0, "lockedUntil": None, "hasSecondFactor": False, "backupCodesLeft": 0}
+    details = {"wrongPasswords": 0, "wrongCodes": 0, "lockedUntil": None, "hasSecondFactor": False,
+               "backupCodesLeft": 0}
     assert by_address == listed | details
 
 

@@ -118,16 +118,17 @@ def test_the_page_for_operators_tells_what_is_so(server, tmp_path):
         cli.ok(*words)
     assert mode_of(server) == "contain"
 
-    rows = re.findall(r"^\| `(\w+)` \|[^|]*\| (\d+) minutes? at most \| ([^|]*) \| ([^|]*) \| (\d+) hours \|$",
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\| (\d+) minutes? at most \| ([^|]*) \| ([^|]*) \| ([^|]*) \| (\d+) hours \|$",
                       (REPOSITORY / page).read_text(), re.MULTILINE)
     assert [row[0] for row in rows] == ["watch", "contain", "recover"]
-    for mode, minutes, grace, changes, hours in rows:
+    for mode, minutes, grace, changes, proofs, hours in rows:
         set_mode(server, "normal")
         state = set_mode(server, mode)
         assert state["effects"] == {
             "accessLifetimeSeconds": int(minutes) * 60,
             "refreshGraceSeconds": 0 if grace == "none" else 30,
             "credentialsFrozen": changes == "frozen",
+            "stepUpDemanded": proofs == "count no more",
         }
         since, until = (datetime.datetime.fromisoformat(state[name]) for name in ("since", "expiresAt"))
         assert until - since == datetime.timedelta(hours=int(hours))
@@ -162,6 +163,10 @@ def test_contain_freezes_credentials_and_api_keys_and_says_until_when_and_not_wh
         server.api().verify_email(moved),
         admin.api.post("/v1/admin/api-keys", key),
         admin.api.post(f"/v1/admin/users/{person.id}/send-reset", {}),
+        person.api.post("/v1/users/me/factors/totp", {"password": PASSWORD}),
+        admin.api.request("DELETE", f"/v1/admin/users/{person.id}/factors"),
+        admin.api.post("/v1/admin/users", {"email": new_address(), "password": PASSWORD, "verified": True}),
+        admin.api.post("/v1/admin/users/import", {"users": [{"email": new_address()}]}),
     ]
     for reply in frozen:
         assert (reply.status, reply.problem) == (403, "frozen"), reply

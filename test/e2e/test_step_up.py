@@ -36,6 +36,10 @@ def test_what_grants_reveals_or_destroys_asks_again_after_ten_minutes_and_what_c
     for method, path, body in [
         ("POST", f"/v1/admin/users/{victim.id}/role", {"role": "support"}),
         ("POST", "/v1/admin/users", {"email": "made@example.test"}),
+        ("POST", f"/v1/admin/users/{victim.id}/enable", {}),
+        ("POST", f"/v1/admin/users/{victim.id}/verify", {}),
+        ("POST", "/v1/admin/invitations", {"email": "invited@example.test"}),
+        ("POST", "/v1/admin/under-attack", {"state": "off", "reason": "x"}),
         ("POST", "/v1/admin/api-keys", {"name": "x", "permissions": ["users:read"]}),
         ("GET", "/v1/admin/users/export", None),
         ("GET", "/v1/audit/export", None),
@@ -48,18 +52,23 @@ def test_what_grants_reveals_or_destroys_asks_again_after_ten_minutes_and_what_c
     for method, path, body in [
         ("POST", "/v1/auth/force-logout", {"userId": victim.id}),
         ("POST", f"/v1/admin/users/{victim.id}/disable", {"reason": "x"}),
-        ("POST", f"/v1/admin/users/{victim.id}/enable", {}),
         ("POST", f"/v1/admin/users/{victim.id}/unlock", {}),
+        ("POST", "/v1/admin/under-attack", {"state": "on", "reason": "x"}),
+        ("POST", "/v1/admin/mode", {"mode": "watch", "reason": "x"}),
         ("POST", "/v1/auth/force-logout-all", {}),
     ]:
         assert api.request(method, path, body).status in (200, 204), path
     assert api.request("DELETE", f"/v1/admin/api-keys/{key}").status == 204
+    expect_step_up(api.post("/v1/admin/mode", {"mode": "watch", "expiresIn": 60}))
+    expect_step_up(api.post("/v1/admin/mode", {"mode": "normal"}))
+    assert api.post("/v1/admin/mode", {"mode": "normal", "dryRun": True}).status == 200
 
     reply = api.post("/v1/auth/step-up", {"password": OTHER_PASSWORD})
     assert reply.status == 422 and reply.pointers == {"/password"}
     reply = api.post("/v1/auth/step-up", {"password": PASSWORD})
     assert reply.status == 200 and set(reply.json) == {"accessToken", "tokenType", "expiresIn"}
     proved = api.with_token(reply.json["accessToken"])
+    assert proved.post("/v1/admin/mode", {"mode": "normal"}).status == 200
     assert proved.post(f"/v1/admin/users/{victim.id}/role", {"role": "support"}).status == 200
     later = admin.device.refresh()
     assert claims_of(later.access_token)["auth_time"] == claims_of(proved.token)["auth_time"]
