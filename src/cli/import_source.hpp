@@ -21,8 +21,8 @@ struct ImportRecord {
   std::expected<boost::json::object, std::string> user;  // or why it is none: "is no JSON object"
 };
 
-// Each line is a record. CSV is that of RFC 4180 but for line breaks in quoted values: with them, one quotation mark too
-// many would take all the lines up to the next one. Its first line names the columns, as the members in JSON are
+// Each line is a record. CSV is that of RFC 4180 but for line breaks in quoted values: with them, one quotation mark
+// too many would take all the lines up to the next one. Its first line names the columns, as the members in JSON are
 // called; an empty value is none.
 class ImportSource {
  public:

@@ -64,7 +64,8 @@ TEST_F(ImportSourceTest, CsvHasItsColumnsNamedAndTruthsBecomeTruths) {
   EXPECT_THAT(csv("email,emailVerified,name\r\na@b.c,true,Ada\r\nd@e.f,f,\r\n"),
               ElementsAre(R"(2 {"email":"a@b.c","emailVerified":true,"name":"Ada"})",
                           R"(3 {"email":"d@e.f","emailVerified":false})"));
-  EXPECT_THAT(csv("email,isActive\na@b.c,perhaps\n"), ElementsAre("2: isActive must be one of true, t, 1, false, f, 0"));
+  EXPECT_THAT(csv("email,isActive\na@b.c,perhaps\n"),
+              ElementsAre("2: isActive must be one of true, t, 1, false, f, 0"));
 }
 
 TEST_F(ImportSourceTest, CsvMayHaveCommasAndQuotesInQuotes) {
@@ -73,12 +74,12 @@ TEST_F(ImportSourceTest, CsvMayHaveCommasAndQuotesInQuotes) {
 }
 
 TEST_F(ImportSourceTest, AQuotationMarkTooManyCostsItsOwnLineAndNoOther) {
-  EXPECT_THAT(csv("email,name\na,6\" A\nb,B\nc,\"C\nd,D\ne,\"two\nlines\"\nf,F\n"),
-              ElementsAre("2: has a quotation mark in a value that does not begin with one",
-                          R"(3 {"email":"b","name":"B"})", "4: has a quotation mark that does not end on its line",
-                          R"(5 {"email":"d","name":"D"})", "6: has a quotation mark that does not end on its line",
-                          "7: has a quotation mark in a value that does not begin with one",
-                          R"(8 {"email":"f","name":"F"})"));
+  EXPECT_THAT(
+      csv("email,name\na,6\" A\nb,B\nc,\"C\nd,D\ne,\"two\nlines\"\nf,F\n"),
+      ElementsAre("2: has a quotation mark in a value that does not begin with one", R"(3 {"email":"b","name":"B"})",
+                  "4: has a quotation mark that does not end on its line", R"(5 {"email":"d","name":"D"})",
+                  "6: has a quotation mark that does not end on its line",
+                  "7: has a quotation mark in a value that does not begin with one", R"(8 {"email":"f","name":"F"})"));
 }
 
 TEST_F(ImportSourceTest, CsvThatIsBrokenIsToldLineByLine) {

@@ -342,7 +342,8 @@ void add_import(CLI::App& noun, int& exit_code) {
                   "A new file (mode 0600) for the lines that are refused, as JSON lines; without it, "
                   "FILE.refused.jsonl")
       ->type_name("FILE");
-  auto* resume = verb.add_flag("--resume", options->resumes, "Go on with an import that was stopped, or with lines that were added to its file");
+  auto* resume = verb.add_flag("--resume", options->resumes,
+                               "Go on with an import that was stopped, or with lines that were added to its file");
   verb.add_flag("--dry-run", options->is_dry_run, "Check every line, and change nothing")->excludes(resume);
 }
 
