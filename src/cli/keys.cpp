@@ -275,7 +275,7 @@ void add_renew_master(CLI::App& noun, int& exit_code) {
                         kUsage);
         }
         try {
-          const app::DataFolder folder(settings.storage.data_dir, app::DataFolder::Use::for_a_command);
+          const app::DataFolder folder(settings.storage.data_dir, app::DataFolder::Use::for_a_new_key);
           folder.renew_master_key(desk.random());
         } catch (const app::StartFailure& failure) {
           throw Failure(failure.what(), {}, failure.exit_code());
