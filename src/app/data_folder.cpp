@@ -39,7 +39,8 @@ std::string_view trimmed(std::string_view text) {
 
 DataFolder::DataFolder(std::filesystem::path path, Use use) : path_(std::move(path)) {
   std::error_code error;
-  if (use == Use::for_a_command && !std::filesystem::exists(database_file(), error)) {
+  const bool is_for_a_command = use == Use::for_a_command || use == Use::for_a_new_key;
+  if (is_for_a_command && !std::filesystem::exists(database_file(), error)) {
     const auto why = error ? error.message() : "there is none";
     throw StartFailure(kExitFailed, "no database in the data folder " + path_.string() + " (" + why +
                                         "): go to the server's folder, or name its settings with --config FILE");
@@ -57,6 +58,10 @@ DataFolder::DataFolder(std::filesystem::path path, Use use) : path_(std::move(pa
   if (!lock_.is_open())
     throw StartFailure(kExitFailed, "cannot use the data folder " + path_.string() + ": " + last_error());
   if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (use == Use::for_a_new_key) {
+      throw StartFailure(
+          kExitFailed, "the data folder " + path_.string() + " is in use by a running server: stop it first (SIGTERM)");
+    }
     if (use == Use::for_a_command) {
       throw StartFailure(kExitFailed, "the data folder " + path_.string() +
                                           " is in use by a running server: speak to that, without --local "

@@ -17,8 +17,8 @@ namespace safawinet::app {
 class DataFolder {
  public:
   // With the embedded database the folder is held for this process: a second server on it is refused. For a command it
-  // is held too, but must be there, with its database.
-  enum class Use { alone, for_a_command, shared };
+  // is held too, but must be there, with its database; for a new key no running server can stand in for it.
+  enum class Use { alone, for_a_command, for_a_new_key, shared };
 
   explicit DataFolder(std::filesystem::path path, Use use = Use::alone);
 

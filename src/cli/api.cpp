@@ -21,9 +21,11 @@ std::string hint_for(const Refusal& refusal) {
     case 401:
       return "safawinet context login";
     case 403:
+      if (refusal.type == "frozen") return "safawinet mode show, which says why and until when";
       if (refusal.type == "second-factor-enrolment-required") {
         return "safawinet factor enrol; or, if you have one, safawinet context login";
       }
+      if (refusal.type != "forbidden") return {};
       return "ask somebody with a higher role, or for an API key with that permission";
     case 404:
       return "look for it with safawinet user list, or safawinet session list USER";
@@ -38,8 +40,12 @@ std::string hint_for(const Refusal& refusal) {
   return refusal.status >= 500 && !request.empty() ? "the server's log says why, under the request id " + request : "";
 }
 
+// Fields that options are called otherwise for.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kOptionsOfFields{
+    {{"expiresIn", "--for"}, {"expiresAt", "--expires"}}};
+
 // What a field is called on the command line: "/criteria/ipNetwork" is "ip-network", "/criteria/emails/2" "emails 3",
-// "?reason" "reason".
+// "?reason" "reason", "/expiresIn" "--for".
 std::string typed_name_of(std::string_view pointer) {
   auto name = pointer.substr(std::min(pointer.find_last_of("/?") + 1, pointer.size()));
   std::string number;
@@ -47,6 +53,9 @@ std::string typed_name_of(std::string_view pointer) {
     number = " " + std::to_string(std::stoi(std::string(name)) + 1);
     pointer.remove_suffix(name.size() + 1);
     name = pointer.substr(std::min(pointer.find_last_of("/?") + 1, pointer.size()));
+  }
+  for (const auto& [field, option] : kOptionsOfFields) {
+    if (name == field) return std::string(option);
   }
   std::string out;
   for (const char c : name) {

@@ -60,6 +60,7 @@ void add_order(CLI::App& noun, int& exit_code, const std::string& state, const s
                           print_state(desk, desk.api().post(kPath, body));
                         });
   verb.add_option("--reason", options->reason, "Why, for the record")->type_name("TEXT")->required();
+  if (state == "auto") return;  // until the next order: that is what it means
   verb.add_option("--for", options->lifetime, "For how long, such as 2h; without it, until the next order")
       ->type_name("TIME");
 }

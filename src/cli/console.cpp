@@ -184,6 +184,11 @@ std::size_t Console::width() const {
   return std::max<std::size_t>(size.ws_col, kLeastWidth);
 }
 
+bool Console::has_terminal() {
+  const Descriptor terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
+  return terminal.is_open();
+}
+
 std::string Console::ask(std::string_view question, std::string_view otherwise) {
   end_progress();
   return Terminal(otherwise).ask(question);

@@ -50,6 +50,8 @@ class Console {
   // The columns of the terminal; 0 when stdout is none.
   [[nodiscard]] std::size_t width() const;
 
+  // Whether there is one to ask on, wherever stdin and stdout lead.
+  [[nodiscard]] static bool has_terminal();
   // Asks on the terminal. Throws Failure when there is none; `otherwise` says what to do then.
   std::string ask(std::string_view question, std::string_view otherwise);
   // The same without showing what is typed.

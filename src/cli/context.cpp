@@ -17,6 +17,8 @@
 namespace safawinet::cli {
 namespace {
 
+constexpr int kTriesOfCode = 3;
+
 std::string this_machine() {
   std::array<char, 256> name{};
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "a command line";
@@ -121,13 +123,21 @@ ApiResponse post(HttpClient& client, std::string_view path, const boost::json::o
   return client.send({.method = "POST", .target = std::string(path), .body = SecretText(boost::json::serialize(body))});
 }
 
-// The second step of a login, with the ticket that the first one gave.
-ApiResponse take_second_step(Desk& desk, HttpClient& client, const Refusal& asked, const std::string& given) {
-  const auto code = given.empty() ? desk.console().ask("Code of your authenticator app, or a backup code: ",
-                                                       "say --code CODE: the account has a second factor")
-                                  : given;
-  const InterruptsPutOff until_kept;
-  return post(client, "/v1/auth/login/second-factor", {{"ticket", text_at(asked.problem, "ticket")}, {"code", code}});
+// The second step of a login, with the ticket that the first one gave; what is mistyped on the terminal is asked again.
+// Whoever answers keeps what came, before anything else: so `until_kept` holds again when it returns.
+ApiResponse take_second_step(Desk& desk, HttpClient& client, const Refusal& asked, const std::string& given,
+                             std::optional<InterruptsPutOff>& until_kept) {
+  for (int tries = 1;; ++tries) {
+    until_kept.reset();  // nothing is to be kept before there is an answer to the question
+    const auto code = given.empty() ? desk.console().ask("Code of your authenticator app, or a backup code: ",
+                                                         "say --code CODE: the account has a second factor")
+                                    : given;
+    until_kept.emplace();
+    auto answer =
+        post(client, "/v1/auth/login/second-factor", {{"ticket", text_at(asked.problem, "ticket")}, {"code", code}});
+    if (answer.status != 401 || !given.empty() || tries >= kTriesOfCode) return answer;
+    desk.console().note("That code is wrong, or was used already.");
+  }
 }
 
 struct LoginOptions {
@@ -161,9 +171,7 @@ void log_in(Desk& desk, const LoginOptions& options) {
   auto answer = post(client, "/v1/auth/login", body);
   if (answer.status == 401) throw Failure("wrong address or password");
   if (const auto refusal = refusal_of(answer); refusal.type == "second-factor-required") {
-    until_kept.reset();  // nothing is to be kept before there is an answer to the question
-    answer = take_second_step(desk, client, refusal, code);
-    until_kept.emplace();
+    answer = take_second_step(desk, client, refusal, code, until_kept);
     if (answer.status == 401) throw Failure("the code is wrong, or was used already", "wait for the app's next one");
   }
   if (answer.status != 200) fail_login(refusal_of(answer), email);

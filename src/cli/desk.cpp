@@ -23,7 +23,9 @@ namespace {
 constexpr std::size_t kUsualLimit = 200;
 constexpr std::size_t kPage = 200;
 constexpr std::string_view kConnectionGroup = "Which server";
-constexpr std::array<std::string_view, 6> kNounsOfServers{"user", "factor", "session", "logout", "api-key", "audit"};
+constexpr std::array<std::string_view, 9> kNounsOfServers{"user",  "factor", "session", "logout", "api-key",
+                                                          "audit", "keys",   "mode",    "attack"};
+constexpr std::string_view kLogin = "safawinet context login";
 
 bool is_of_command(char c) { return (c >= 'a' && c <= 'z') || c == '-'; }
 
@@ -83,6 +85,12 @@ CLI::App& add(CLI::App& noun, int& exit_code, const VerbText& text, std::shared_
   return *verb;
 }
 
+CLI::Option* add_context_option(CLI::App& verb, Invocation& invocation) {
+  return verb.add_option("--context", invocation.context, "Another context than the current one")
+      ->type_name("CONTEXT")
+      ->group(std::string(kConnectionGroup));
+}
+
 }  // namespace
 
 struct Desk::Connection {
@@ -129,7 +137,10 @@ std::string Desk::reaching(std::string_view text) const {
     out.append(text.substr(0, *command)).append(how);
     text.remove_prefix(*command);
   }
-  return out.append(text);
+  out.append(text);
+  // A login takes the context as it is, and only where it is not named already.
+  if (!invocation_.context.empty() && out.ends_with(kLogin)) out += " " + invocation_.context;
+  return out;
 }
 
 void Desk::print_json(const boost::json::value& value) {
@@ -157,8 +168,8 @@ void Desk::print_done(std::string_view sentence, const boost::json::value& value
   }
 }
 
-Table Desk::table(std::vector<std::string> titles) {
-  return {std::move(titles), console_.width(), [this](std::string_view text) { console_.write(text); }};
+Table Desk::table(std::vector<std::string> titles, Table::Cells cells) {
+  return {std::move(titles), console_.width(), [this](std::string_view text) { console_.write(text); }, cells};
 }
 
 CLI::App& add_noun(CLI::App& app, const std::string& name, const std::string& description, const std::string& example) {
@@ -171,9 +182,7 @@ CLI::App& add_noun(CLI::App& app, const std::string& name, const std::string& de
 CLI::App& add_verb(CLI::App& noun, int& exit_code, const VerbText& text, Work work) {
   auto invocation = std::make_shared<Invocation>();
   auto& verb = add(noun, exit_code, text, invocation, std::move(work));
-  auto* context = verb.add_option("--context", invocation->context, "Another context than the current one")
-                      ->type_name("CONTEXT")
-                      ->group(std::string(kConnectionGroup));
+  auto* context = add_context_option(verb, *invocation);
   auto* local = verb.add_flag("--local", invocation->is_local,
                               "Work on this machine's database, also while the server is down; recorded as os:<you>")
                     ->group(std::string(kConnectionGroup))
@@ -182,6 +191,13 @@ CLI::App& add_verb(CLI::App& noun, int& exit_code, const VerbText& text, Work wo
       ->type_name("FILE")
       ->group(std::string(kConnectionGroup))
       ->needs(local);
+  return verb;
+}
+
+CLI::App& add_verb_of_a_person(CLI::App& noun, int& exit_code, const VerbText& text, Work work) {
+  auto invocation = std::make_shared<Invocation>();
+  auto& verb = add(noun, exit_code, text, invocation, std::move(work));
+  add_context_option(verb, *invocation);
   return verb;
 }
 

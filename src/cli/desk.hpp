@@ -43,7 +43,7 @@ class Desk {
   Random& random() { return random_; }
   [[nodiscard]] bool is_json() const { return invocation_.is_json; }
   // A text with what reaches the same server behind the commands in it: "safawinet user list" becomes
-  // "safawinet user list --context prod".
+  // "safawinet user list --context prod", "safawinet context login" becomes "safawinet context login prod".
   [[nodiscard]] std::string reaching(std::string_view text) const;
 
   // One value, as JSON on one line.
@@ -52,7 +52,7 @@ class Desk {
   void print_record(const std::vector<std::pair<std::string, std::string>>& members);
   // A sentence about what was done; with --json, `value` instead.
   void print_done(std::string_view sentence, const boost::json::value& value);
-  [[nodiscard]] Table table(std::vector<std::string> titles);
+  [[nodiscard]] Table table(std::vector<std::string> titles, Table::Cells cells = Table::Cells::may_be_cut);
 
  private:
   struct Connection;
@@ -77,6 +77,8 @@ using Work = std::function<void(Desk&)>;
 CLI::App& add_noun(CLI::App& app, const std::string& name, const std::string& description, const std::string& example);
 // A verb that speaks to the API: it gets --context, --local, --config and --json.
 CLI::App& add_verb(CLI::App& noun, int& exit_code, const VerbText& text, Work work);
+// A verb that speaks to it as the person who is logged in, which nobody is with --local: it gets --context and --json.
+CLI::App& add_verb_of_a_person(CLI::App& noun, int& exit_code, const VerbText& text, Work work);
 // A verb that does not: it gets --json only.
 CLI::App& add_verb_of_this_machine(CLI::App& noun, int& exit_code, const VerbText& text, Work work);
 // The foot of a help: "Example:" and the lines.

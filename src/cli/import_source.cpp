@@ -32,15 +32,13 @@ bool is_truth(std::string_view member) {
   return boost::json::serialize(members().at(member)).find("\"boolean\"") != std::string::npos;
 }
 
-boost::json::value truth_of(const std::string& value) {
+std::optional<bool> truth_of(std::string_view value) {
   constexpr auto yes = std::to_array<std::string_view>({"true", "t", "1"});
   constexpr auto no = std::to_array<std::string_view>({"false", "f", "0"});
   if (std::ranges::find(yes, value) != yes.end()) return true;
   if (std::ranges::find(no, value) != no.end()) return false;
-  return boost::json::string(value);  // which the server refuses, with the name of the member
+  return std::nullopt;
 }
-
-bool has_open_quote(std::string_view record) { return std::ranges::count(record, '"') % 2 != 0; }
 
 void drop_return(std::string& line) {
   if (line.ends_with('\r')) line.pop_back();
@@ -113,20 +111,10 @@ void ImportSource::read_columns() {
   }
 }
 
-ImportRecord ImportSource::read_csv(LineReader::Line line) {
+ImportRecord ImportSource::read_csv(LineReader::Line line) const {
   ImportRecord record{.line = place_.line, .user = {}};
   auto text = std::move(line.text);
-  bool is_whole = line.is_whole;
-  while (is_whole && has_open_quote(text)) {
-    auto more = next_line();
-    if (!more) {
-      record.user = std::unexpected("has a quotation mark that does not end");
-      return record;
-    }
-    text.append("\n").append(more->text);
-    is_whole = more->is_whole && text.size() <= kLongestRecord;
-  }
-  if (!is_whole) {
+  if (!line.is_whole) {
     record.user = too_long();
     return record;
   }
@@ -137,23 +125,34 @@ ImportRecord ImportSource::read_csv(LineReader::Line line) {
   }
   const auto values = csv_values(text);
   if (!values) {
-    record.user = std::unexpected("has quotation marks where they may not stand");
+    record.user = std::unexpected(values.error());
   } else if (values->size() != columns_.size()) {
     record.user = std::unexpected("has " + std::to_string(values->size()) + " values, and not " +
                                   std::to_string(columns_.size()));
   } else {
-    boost::json::object user;
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
-      const auto& value = (*values)[i];
-      if (value.empty()) continue;
-      user[columns_[i].name] = columns_[i].is_truth ? truth_of(value) : boost::json::value(boost::json::string(value));
-    }
-    record.user = std::move(user);
+    record.user = user_of(*values);
   }
   return record;
 }
 
-std::optional<std::vector<std::string>> csv_values(std::string_view record) {
+std::expected<boost::json::object, std::string> ImportSource::user_of(const std::vector<std::string>& values) const {
+  boost::json::object user;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    const auto& [name, is_truth] = columns_[i];
+    const auto& value = values[i];
+    if (value.empty()) continue;
+    if (!is_truth) {
+      user[name] = boost::json::string(value);
+    } else if (const auto truth = truth_of(value)) {
+      user[name] = *truth;
+    } else {
+      return std::unexpected(name + " must be one of true, t, 1, false, f, 0");
+    }
+  }
+  return user;
+}
+
+std::expected<std::vector<std::string>, std::string> csv_values(std::string_view record) {
   std::vector<std::string> values;
   for (;;) {
     std::string value;
@@ -161,17 +160,23 @@ std::optional<std::vector<std::string>> csv_values(std::string_view record) {
       record.remove_prefix(1);
       for (;;) {
         const auto end = record.find('"');
-        if (end == std::string_view::npos) return std::nullopt;
+        if (end == std::string_view::npos) {
+          return std::unexpected("has a quotation mark that does not end on its line");
+        }
         value += record.substr(0, end);
         record.remove_prefix(end + 1);
         if (!record.starts_with('"')) break;
         value += '"';
         record.remove_prefix(1);
       }
-      if (!record.empty() && record.front() != ',') return std::nullopt;
+      if (!record.empty() && record.front() != ',') {
+        return std::unexpected("has something behind a quotation mark that ends a value");
+      }
     } else {
       value = record.substr(0, record.find(','));
-      if (value.find('"') != std::string::npos) return std::nullopt;
+      if (value.find('"') != std::string::npos) {
+        return std::unexpected("has a quotation mark in a value that does not begin with one");
+      }
       record.remove_prefix(value.size());
     }
     values.push_back(std::move(value));

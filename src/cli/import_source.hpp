@@ -1,4 +1,4 @@
-// The users in a file of JSON lines or CSV (RFC 4180), one at a time, whatever the size of the file.
+// The users in a file of JSON lines or CSV, one at a time, whatever the size of the file.
 #pragma once
 
 #include <boost/json.hpp>
@@ -17,12 +17,13 @@ namespace safawinet::cli {
 enum class ImportFormat { json_lines, csv };
 
 struct ImportRecord {
-  std::uint64_t line = 0;                                // where it begins, the first line being 1
+  std::uint64_t line = 0;                                // the first line being 1
   std::expected<boost::json::object, std::string> user;  // or why it is none: "is no JSON object"
 };
 
-// A value of CSV may have line breaks in it. Its first line names the columns, as the members in JSON are called; an
-// empty value is none.
+// Each line is a record. CSV is that of RFC 4180 but for line breaks in quoted values: with them, one quotation mark
+// too many would take all the lines up to the next one. Its first line names the columns, as the members in JSON are
+// called; an empty value is none.
 class ImportSource {
  public:
   // "-" is stdin. Throws Failure (exit 2) when it cannot be read, and for columns that users do not have.
@@ -49,7 +50,8 @@ class ImportSource {
   };
   std::optional<LineReader::Line> next_line();
   void read_columns();
-  ImportRecord read_csv(LineReader::Line line);
+  [[nodiscard]] ImportRecord read_csv(LineReader::Line line) const;
+  [[nodiscard]] std::expected<boost::json::object, std::string> user_of(const std::vector<std::string>& values) const;
 
   std::string path_;
   ImportFormat format_;
@@ -58,7 +60,7 @@ class ImportSource {
   Place place_;
 };
 
-// The values of one record; none when quotation marks stand where they may not.
-std::optional<std::vector<std::string>> csv_values(std::string_view record);
+// The values of one record; or what is wrong with its quotation marks: "has a quotation mark that …".
+std::expected<std::vector<std::string>, std::string> csv_values(std::string_view record);
 
 }  // namespace safawinet::cli

@@ -14,9 +14,6 @@ namespace safawinet::cli {
 namespace {
 
 constexpr std::string_view kPath = "/v1/admin/keys";
-constexpr std::size_t kShownOfId = 12;  // characters, where the whole of it is not needed
-
-std::string short_id(const std::string& id) { return id.size() <= kShownOfId ? id : id.substr(0, kShownOfId) + "…"; }
 
 std::string path_of(const std::string& id, std::string_view act = "") {
   const bool is_key_id = !id.empty() && id.size() <= 100 && std::ranges::all_of(id, [](char c) {
@@ -38,7 +35,8 @@ void add_list(CLI::App& noun, int& exit_code) {
                desk.print_json(keys);
                return;
              }
-             auto table = desk.table({"ID", "PURPOSE", "ALGORITHM", "STATE", "SINCE", "UNTIL"});
+             auto table =
+                 desk.table({"ID", "PURPOSE", "ALGORITHM", "STATE", "SINCE", "UNTIL"}, Table::Cells::stay_whole);
              for (const auto& item : keys) {
                const auto& key = object_of(item);
                table.add({text_at(key, "id"), text_at(key, "purpose"), text_at(key, "algorithm"), text_at(key, "state"),
@@ -83,23 +81,46 @@ struct RotateOptions {
   std::shared_ptr<Consent> consent;
 };
 
-boost::json::object find_active(Desk& desk, const std::string& purpose) {
+boost::json::object find_key(Desk& desk, const std::string& purpose, std::string_view state) {
   const auto answer = desk.api().get(kPath);
   for (const auto& item : items_at(object_of(answer), "items")) {
     const auto& key = object_of(item);
-    if (text_at(key, "purpose") == purpose && text_at(key, "state") == "active") return key;
+    if (text_at(key, "purpose") == purpose && text_at(key, "state") == state) return key;
   }
   return {};
 }
 
+// Who may not know a key that was made just now, and what it would meet.
+std::string why_to_wait(const std::string& purpose) {
+  return purpose == "signing" ? "somebody may remember a list of keys without it" : "a node may not know it yet";
+}
+
+// When the next key would follow: what the server says, where it is set already. Otherwise its age decides, against
+// settings that only the server knows.
+std::string turn_of(const boost::json::object& next, const std::string& purpose) {
+  const auto id = text_at(next, "id");
+  const auto until = time_at(next, "until");
+  if (id.empty()) return {};
+  if (!until.empty()) return " It is " + id + ", and becomes active at " + until + ".";
+  const std::string wait = purpose == "signing" ? "keys.jwks_max_age_seconds and half a minute" : "some seconds";
+  return " It is " + id + ", of " + time_at(next, "since") +
+         ": it becomes active at once when that is longer ago than " + wait +
+         ", and else as soon as it is; until then " + why_to_wait(purpose) + ".";
+}
+
 void rotate(Desk& desk, const RotateOptions& options) {
-  const auto active = find_active(desk, options.purpose);
+  const auto active = find_key(desk, options.purpose, "active");
+  const auto next = find_key(desk, options.purpose, "next");
   const auto id = text_at(active, "id");
-  const Plan plan{.preview = "This lets the next " + options.purpose + " key follow " + short_id(id) +
-                             ", which has been active since " + time_at(active, "since") +
-                             ". Nobody is logged out: the former key goes on verifying.",
+  auto seen = active;
+  seen["dryRun"] = true;
+  seen["next"] = next;
+  const Plan plan{.preview = "This lets the next " + options.purpose + " key follow " + id +
+                             ", which has been active since " + time_at(active, "since") + "." +
+                             turn_of(next, options.purpose) +
+                             " Nobody is logged out: the former key goes on verifying.",
                   .question = "Rotate?",
-                  .seen = active};
+                  .seen = seen};
   if (!may_go_on(desk, *options.consent, plan)) return;
   boost::json::object body{{"purpose", options.purpose}};
   if (!id.empty()) body["expectedActive"] = id;
@@ -107,48 +128,73 @@ void rotate(Desk& desk, const RotateOptions& options) {
   const auto answer = desk.api().post(std::string(kPath) + "/rotate", body);
   const auto& rotated = object_of(answer);
   if (!text_at(rotated, "dueAt").empty()) {
-    desk.print_done("The next key, " + short_id(text_at(object_at(rotated, "next"), "id")) + ", becomes active at " +
-                        time_at(rotated, "dueAt") + ": until then somebody may remember a list without it.",
+    desk.print_done("The next key, " + text_at(object_at(rotated, "next"), "id") + ", becomes active at " +
+                        time_at(rotated, "dueAt") + ": until then " + why_to_wait(options.purpose) + ".",
                     rotated);
     return;
   }
-  desk.print_done("The key " + short_id(text_at(object_at(rotated, "active"), "id")) + " is active; " + short_id(id) +
-                      " goes on verifying.",
-                  rotated);
+  desk.print_done(
+      "The key " + text_at(object_at(rotated, "active"), "id") + " is active; " + id + " goes on verifying.", rotated);
 }
 
-std::string preview_of_distrust(const boost::json::object& key, const std::string& revoke) {
-  const auto id = short_id(text_at(key, "id"));
-  std::string text = "This distrusts the " + text_at(key, "purpose") + " key " + id + " (" + text_at(key, "state") +
-                     "): whatever it has made is refused, on every node.";
+bool is_distrusted(const boost::json::object& key) { return text_at(key, "state") == "compromised"; }
+
+std::string effects_of_distrust(const boost::json::object& key, const std::string& revoke) {
+  std::string text = is_distrusted(key) ? "What it has made is refused already, on every node."
+                                        : "Whatever it has made is refused, on every node.";
   if (revoke == "none") text += " Nobody is logged out: clients refresh, and get tokens of the next key.";
   if (revoke == "tokens") text += " All other signing keys too: every access token is refused, and clients refresh.";
   if (revoke == "sessions") text += " Everybody is signed out, you too.";
   return text;
 }
 
+std::string preview_of_distrust(const boost::json::object& key, const std::string& effects) {
+  const auto name = text_at(key, "purpose") + " key " + text_at(key, "id");
+  return (is_distrusted(key) ? "The " + name + " was distrusted already. "
+                             : "This distrusts the " + name + " (" + text_at(key, "state") + "). ") +
+         effects;
+}
+
+// The command that was typed, with what it lacks.
+std::string with_sessions(const RotateOptions& options) {
+  return "safawinet keys rotate --compromised " + shell_word(options.compromised) + " --revoke sessions" +
+         (options.reason.empty() ? "" : " --reason " + shell_word(options.reason)) +
+         (options.consent->is_dry_run ? " --dry-run" : "");
+}
+
 void distrust(Desk& desk, const RotateOptions& options) {
   const auto path = path_of(options.compromised);
   const auto answer = desk.api().get_listed(path, "safawinet keys list");
   const auto& key = object_of(answer);
-  const bool takes_sessions = text_at(key, "purpose") == "refresh-mac" && text_at(key, "state") != "retired" &&
-                              text_at(key, "state") != "compromised";
+  const bool takes_sessions =
+      text_at(key, "purpose") == "refresh-mac" && text_at(key, "state") != "retired" && !is_distrusted(key);
   if (takes_sessions && options.revoke != "sessions") {
     throw Failure("whoever has a key of refresh tokens can continue every session, so they have to end",
-                  "safawinet keys rotate --compromised " + shell_word(options.compromised) + " --revoke sessions",
-                  kUsage);
+                  with_sessions(options), kUsage);
   }
-  const Plan plan{.preview = preview_of_distrust(key, options.revoke), .question = "Distrust it?", .seen = key};
+  if (is_distrusted(key) && options.revoke == "none") {
+    desk.print_done(options.compromised + " was distrusted already; to end more, say --revoke tokens or sessions.",
+                    key);
+    return;
+  }
+  const auto effects = effects_of_distrust(key, options.revoke);
+  auto seen = key;
+  seen["dryRun"] = true;
+  seen["revoke"] = options.revoke;
+  seen["effects"] = effects;
+  const Plan plan{.preview = preview_of_distrust(key, effects),
+                  .question = is_distrusted(key) ? "Go on?" : "Distrust it?",
+                  .seen = seen};
   if (!may_go_on(desk, *options.consent, plan)) return;
   boost::json::object body{{"revoke", options.revoke}};
   if (!options.reason.empty()) body["reason"] = options.reason;
   const auto done = desk.api().post(path_of(options.compromised, "/distrust"), body);
   const auto& distrusted = object_of(done);
   const auto count = items_at(distrusted, "distrusted").size();
-  std::string text = count == 0   ? short_id(options.compromised) + " was distrusted already"
-                     : count == 1 ? "Distrusted " + short_id(options.compromised)
+  std::string text = count == 0   ? options.compromised + " was distrusted already"
+                     : count == 1 ? "Distrusted " + options.compromised
                                   : "Distrusted " + std::to_string(count) + " keys";
-  text += "; the key " + short_id(text_at(object_at(distrusted, "active"), "id")) + " is active.";
+  text += "; the key " + text_at(object_at(distrusted, "active"), "id") + " is active.";
   if (!text_at(distrusted, "sessionsEnded").empty()) {
     text += " Ended " + std::to_string(number_at(distrusted, "sessionsEnded")) + " sessions.";
   }
@@ -171,11 +217,14 @@ void add_rotate(CLI::App& noun, int& exit_code) {
                             distrust(desk, *options);
                           }
                         });
-  verb.add_option("--purpose", options->purpose, "Which kind: signing (access tokens) or refresh-mac (refresh tokens)")
-      ->check(CLI::IsMember({"signing", "refresh-mac"}))
-      ->capture_default_str();
+  auto* purpose =
+      verb.add_option("--purpose", options->purpose,
+                      "Which kind: signing (access tokens) or refresh-mac (refresh tokens); a leaked key tells its own")
+          ->check(CLI::IsMember({"signing", "refresh-mac"}))
+          ->capture_default_str();
   verb.add_option("--compromised", options->compromised, "This key has leaked: refuse whatever it has made")
-      ->type_name("ID");
+      ->type_name("ID")
+      ->excludes(purpose);
   verb.add_option(
           "--revoke", options->revoke,
           "What else ends with a key that has leaked: none, tokens (every access token), sessions (everybody's)")
@@ -197,7 +246,7 @@ void add_secrets(CLI::App& noun, int& exit_code) {
                desk.print_json(inventory);
                return;
              }
-             auto table = desk.table({"SECRET", "NAME", "SINCE", "DAYS", "NOTE"});
+             auto table = desk.table({"SECRET", "NAME", "SINCE", "DAYS", "NOTE"}, Table::Cells::stay_whole);
              for (const auto& item : items_at(inventory, "items")) {
                const auto& secret = object_of(item);
                table.add({text_at(secret, "kind"), text_at(secret, "name"), time_at(secret, "since"),
@@ -226,7 +275,7 @@ void add_renew_master(CLI::App& noun, int& exit_code) {
                         kUsage);
         }
         try {
-          const app::DataFolder folder(settings.storage.data_dir, app::DataFolder::Use::for_a_command);
+          const app::DataFolder folder(settings.storage.data_dir, app::DataFolder::Use::for_a_new_key);
           folder.renew_master_key(desk.random());
         } catch (const app::StartFailure& failure) {
           throw Failure(failure.what(), {}, failure.exit_code());

@@ -19,10 +19,13 @@ std::vector<std::string> mode_names() {
 
 std::string effects_of(const boost::json::object& state) {
   const auto effects = object_at(state, "effects");
-  std::string text = "access tokens are good for " + text_at(effects, "accessLifetimeSeconds") + " s, a used refresh " +
-                     "token for " + text_at(effects, "refreshGraceSeconds") + " s";
-  if (is_set(effects, "credentialsFrozen"))
+  const auto grace = number_at(effects, "refreshGraceSeconds");
+  std::string text = "access tokens are good for " + text_at(effects, "accessLifetimeSeconds") +
+                     " s; a refresh token that was used is " +
+                     (grace > 0 ? "taken again for " + std::to_string(grace) + " s" : "not taken again");
+  if (is_set(effects, "credentialsFrozen")) {
     text += "; no password, address, second factor or API key can be changed or made, and nobody imported";
+  }
   if (is_set(effects, "stepUpDemanded")) text += "; who they are must be proved again after the mode was set";
   return text;
 }

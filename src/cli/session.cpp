@@ -119,14 +119,16 @@ void print_found(Desk& desk, const boost::json::object& answer) {
     return;
   }
   std::vector<std::string> commands;
-  auto table = desk.table({"KIND", "STATE", "USER", "SESSION", "DEVICE", "ADDRESS", "LAST USED"});
+  auto table = desk.table({"KIND", "STATE", "USER", "SESSION", "KEY", "DEVICE", "ADDRESS", "LAST USED"},
+                          Table::Cells::stay_whole);
   for (const auto& item : items) {
     const auto& found = object_of(item);
     const auto user = object_at(found, "user");
     const auto session = object_at(found, "session");
     const auto key = object_at(found, "apiKey");
     table.add({text_at(found, "kind"), text_at(found, "state"), user.empty() ? "" : name_of_user(user),
-               text_at(session, "id"), session.empty() ? text_at(key, "name") : text_at(session, "deviceName"),
+               text_at(session, "id"), text_at(found, "keyId"),
+               session.empty() ? text_at(key, "name") : text_at(session, "deviceName"),
                session.empty() ? text_at(found, "network") : text_at(session, "ipAddress"),
                session.empty() ? "" : time_at(session, "lastUsedAt")});
     for (const auto& one : items_at(found, "revokeWith")) {

@@ -1,6 +1,7 @@
 #include "cli/table.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/ids.hpp"
@@ -15,8 +16,8 @@ constexpr std::size_t kLeastColumns = 11;  // of a cell that is cut: a date and 
 
 }  // namespace
 
-Table::Table(std::vector<std::string> titles, std::size_t width, Write write)
-    : titles_(std::move(titles)), width_(width), write_(std::move(write)) {}
+Table::Table(std::vector<std::string> titles, std::size_t width, Write write, Cells cells)
+    : titles_(std::move(titles)), width_(width), write_(std::move(write)), cells_(cells) {}
 
 void Table::add(std::vector<std::string> cells) {
   cells.resize(titles_.size());
@@ -44,7 +45,9 @@ void Table::fix_widths() {
     }
     columns_.push_back({.columns = widest, .is_of_ids = is_of_ids});
   }
-  if (width_ > 0) {
+  if (width_ > 0 && cells_ == Cells::stay_whole) {
+    is_of_records_ = width_with_cells_of(std::numeric_limits<std::size_t>::max()) > width_;
+  } else if (width_ > 0) {
     leave_out_columns();
     cut_cells();
   }
@@ -98,7 +101,8 @@ void Table::write_line(const std::vector<std::string>& cells) {
   for (std::size_t index = 0; index < cells.size(); ++index) {
     const auto& column = columns_[index];
     if (column.columns == 0) continue;
-    const auto cell = width_ > 0 && !column.is_of_ids ? shortened(cells[index], column.columns) : cells[index];
+    const bool is_cut = width_ > 0 && cells_ == Cells::may_be_cut && !column.is_of_ids;
+    const auto cell = is_cut ? shortened(cells[index], column.columns) : cells[index];
     line.append(missing, ' ');
     line += cell;
     const auto used = width_of(cell);
@@ -114,7 +118,8 @@ void Table::write_record(const std::vector<std::string>& cells) {
   for (std::size_t index = 0; index < cells.size(); ++index) {
     if (cells[index].empty()) continue;
     const auto line = titles_[index] + ": " + cells[index];
-    lines += (columns_[index].is_of_ids ? line : shortened(line, width_)) + "\n";
+    const bool is_whole = cells_ == Cells::stay_whole || columns_[index].is_of_ids;
+    lines += (is_whole ? line : shortened(line, width_)) + "\n";
   }
   write_(lines);
 }

@@ -14,13 +14,15 @@ namespace safawinet::cli {
 //
 // On a terminal that is too narrow, the other cells are cut, the widest first, but ids never, so that they can be
 // pasted. When that is not enough, columns are left out from the right; and when nothing would stand beside the ids,
-// each row is printed as a record of lines.
+// each row is printed as a record of lines. Where every cell is needed whole, that is done as soon as a row does not
+// fit.
 class Table {
  public:
   using Write = std::function<void(std::string_view)>;
+  enum class Cells { may_be_cut, stay_whole };
 
   // `width`: the columns of the terminal; 0: nothing is cut. The least important columns are the last.
-  Table(std::vector<std::string> titles, std::size_t width, Write write);
+  Table(std::vector<std::string> titles, std::size_t width, Write write, Cells cells = Cells::may_be_cut);
 
   // Missing cells are empty.
   void add(std::vector<std::string> cells);
@@ -46,6 +48,7 @@ class Table {
   std::vector<std::string> titles_;
   std::size_t width_;
   Write write_;
+  Cells cells_;
   std::vector<std::vector<std::string>> held_;
   std::vector<Column> columns_;  // empty until their widths are fixed
   bool is_of_records_ = false;

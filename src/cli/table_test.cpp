@@ -79,6 +79,20 @@ TEST_F(TableTest, PrintsRecordsWhereNothingFitsBesideTheId) {
   EXPECT_EQ(printed_, "ID: " + id + "\nDEVICE: Phone of a long name\n\nID: " + id + "\nDEVICE: Tablet\nNAME: Ada\n");
 }
 
+TEST_F(TableTest, CutsNothingWhereCellsStayWhole) {
+  const std::string id(43, 'k');
+  for (const std::size_t width : {40U, 60U, 80U, 100U}) {
+    printed_.clear();
+    auto table = Table(
+        {"ID", "STATE", "SINCE"}, width, [this](std::string_view text) { printed_ += text; }, Table::Cells::stay_whole);
+    table.add({id, "active", "2026-11-28 21:40:39Z"});
+    table.finish();
+    EXPECT_EQ(printed_,
+              width < 80 ? "ID: " + id + "\nSTATE: active\nSINCE: 2026-11-28 21:40:39Z\n"
+                         : "ID" + std::string(43, ' ') + "STATE   SINCE\n" + id + "  active  2026-11-28 21:40:39Z\n");
+  }
+}
+
 TEST_F(TableTest, CutsNothingWhenPiped) {
   auto table = make({"A", "B"}, 0);
   table.add({std::string(500, 'a'), "b"});

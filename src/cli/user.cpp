@@ -273,6 +273,13 @@ std::pair<CLI::App*, std::shared_ptr<Act>> add_act(CLI::App& noun, int& exit_cod
   return {&verb, given};
 }
 
+// Neither an API key nor a command at the machine itself is anybody.
+bool is_of_oneself(Api& api, const boost::json::object& user) {
+  const auto own = api.try_get("/v1/users/me");
+  const auto* answer = std::get_if<boost::json::value>(&own);
+  return answer != nullptr && text_at(object_of(*answer), "id") == text_at(user, "id");
+}
+
 void add_reset_factors(CLI::App& noun, int& exit_code) {
   auto given = std::make_shared<Act>();
   auto& verb = add_verb(
@@ -282,6 +289,9 @@ void add_reset_factors(CLI::App& noun, int& exit_code) {
        .example = "safawinet user reset-factors ada@example.com --reason 'Lost phone, identity checked'"},
       [given](Desk& desk) {
         const auto user = get_user(desk.api(), given->user);
+        if (is_of_oneself(desk.api(), user)) {
+          throw Failure("that is your own second factor: nobody resets their own", "safawinet factor remove");
+        }
         if (!is_set(user, "hasSecondFactor")) {
           desk.print_done(text_at(user, "email") + " has no second factor.", user);
           return;
@@ -365,17 +375,13 @@ void add_acts(CLI::App& noun, int& exit_code) {
           Reason::none);
   add_act(noun, exit_code,
           {.help = {.name = "unlock",
-                    .description = "Forget the wrong passwords, so that a user can try again at once",
+                    .description = "Forget the wrong passwords and codes, so that a user can try again at once",
                     .example = "safawinet user unlock ada@example.com"},
            .path = "unlock",
            .preview = {},
            .question = {},
-           .done = about("Unlocked "),
-           .already =
-               [](const auto& user, const Act&) {
-                 const bool has_any = number_at(user, "wrongPasswords") > 0;
-                 return has_any ? std::string() : "No wrong password counts against " + text_at(user, "email") + ".";
-               },
+           .done = about("Unlocked ", ": no wrong password and no wrong code counts any more."),
+           .already = {},  // a user does not tell of wrong codes
            .hint_if_refused = {}},
           Reason::none);
   add_act(

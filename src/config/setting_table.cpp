@@ -386,7 +386,7 @@ std::vector<Setting> make_table() {
       {.key = "passwords.blocklist_file",
        .kind = text,
        .meaning = "Passwords that may not be set, besides the common ones: a file with one on each line, read at the "
-                  "start. Empty: none.",
+                  "start; a line that begins with `#` is a password, too. Empty: none.",
        .store = [](Settings& s, Value v) { return store_readable_file(s.passwords.blocklist_file, v); }},
       {.key = "passwords.threads",
        .kind = integer,

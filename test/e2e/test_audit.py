@@ -15,7 +15,7 @@ from harness.clock import DAY, Clock
 from harness.people import new_address, registered, signed_up_user, with_role
 from harness.server import ENGINE, EXEMPT, REPOSITORY, eventually, rounds
 
-ACTION = re.compile(r'"((?:access|api-key|audit|key|mode|operation|session|under-attack|users?)\.[a-z]+(?:-[a-z]+)*)"')
+ACTION = re.compile(r'"((?:access|api-key|audit|key|master-key|mode|operation|session|under-attack|users?)\.[a-z]+(?:-[a-z]+)*)"')
 
 
 def verify(api, checkpoints=None):

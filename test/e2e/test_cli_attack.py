@@ -28,10 +28,12 @@ def test_an_order_is_shown_with_its_reason_and_its_end_and_taken_back(cli, share
     ("on", "--reason", ""),
     ("on", "--reason", "x", "--for", "soon"),
     ("on", "--reason", "x", "--for", "1s"),
+    ("auto", "--reason", "x", "--for", "2h"),
     ("panic", "--reason", "x"),
 ])
 def test_an_order_that_is_not_right_is_refused(cli, arguments):
     done = cli.run("attack", *arguments)
     assert done.returncode in (1, 2)
     assert done.stderr and not done.stdout
+    assert "expires-in" not in done.stderr
     assert cli.json("attack", "show", "--json")["isUnderAttack"] is False

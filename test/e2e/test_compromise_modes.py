@@ -62,7 +62,9 @@ def test_the_command_previews_acts_proves_and_records(server, tmp_path):
     assert recorded(server, "mode.set") == []
 
     done = cli.ok("mode", "set", "contain", "--reason", REASON, "--for", "2h", "--yes")
-    assert "contain until" in done and "60 s" in done
+    assert "contain until" in done and "60 s" in done and "used is not taken again" in done
+    said = cli.refused("api-key", "create", "x", "--permission", "users:read", "--context", "here")
+    assert "safawinet mode show --context here" in said and "higher role" not in said
     assert mode_of(server) == "contain"
     shown = cli.json("mode", "show")
     assert (shown["mode"], shown["reason"]) == ("contain", REASON)
@@ -83,6 +85,7 @@ def test_what_is_typed_wrong_changes_nothing(server, tmp_path):
     for wrong in (["panic"], ["contain", "--for", "soon"], ["contain", "--for", "0s"], ["contain", "--for", "31d"],
                   ["normal", "--for", "2h"], []):
         cli.refused("mode", "set", *wrong, "--yes", code=2)
+    assert "--for: must be" in cli.refused("mode", "set", "watch", "--for", "31d", "--yes", code=2)
     assert mode_of(server) == "normal"
     admin = server.admin()
     for body, pointer in (({"mode": "Contain"}, "/mode"), ({}, "/mode"), ({"mode": "contain", "expiresIn": -1}, "/expiresIn"),

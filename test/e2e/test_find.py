@@ -235,7 +235,9 @@ def test_the_command_line_shows_a_table_and_the_commands_that_end_it(tmp_path, s
     ending = next(line.split()[1:] for line in printed.splitlines() if "safawinet session end" in line)
     assert ending == ["session", "end", person.id, session]
     assert person.device.refresh_token not in printed
-    assert cli.json("session", "find", stdin=person.device.access_token)["items"][0]["session"]["id"] == session
+    item = cli.json("session", "find", stdin=person.device.access_token)["items"][0]
+    assert item["session"]["id"] == session
+    assert item["keyId"] in cli.ok("session", "find", stdin=person.device.access_token)
     assert "Nothing" in cli.ok("session", "find", stdin="nothing of it")
     cli.ok(*ending, "--yes")
     assert not person.device.is_signed_in()

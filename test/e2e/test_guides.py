@@ -13,6 +13,7 @@ import pytest
 from jwcrypto import jwk, jwt
 
 from harness.documents import blocks, run_in_one_shell
+from harness.factors import enrolled
 from harness.people import PASSWORD, claims_of, new_address, signed_up_user, verified
 from harness.server import BINARY, EXEMPT, PATIENCE_SECONDS, PUBLIC_URL, Server, environment, eventually
 
@@ -467,11 +468,13 @@ let last = Promise.resolve();
 const locks = { request: (name, work) => (last = last.catch(() => {}).then(work)) };
 Object.defineProperty(globalThis, "navigator", { value: { locks }, configurable: true });
 globalThis.jar = () => kept;
+const codes = process.argv.slice(5);
+globalThis.prompt = () => codes.shift();
 """
 BROWSER_STEPS = """
 const { SignedIn, LoggedOut } = await import(process.argv[3]);
 %s
-const steps = { user: user.email, me: me.email, cookie: jar().slice(0, 31) };
+const steps = { codesLeft: codes.length, user: user.email, me: me.email, cookie: jar().slice(0, 31) };
 const before = await signedIn.accessToken();
 const both = await Promise.all([signedIn.accessToken(before), signedIn.accessToken(before)]);
 steps.renewedOnce = both[0] === both[1] && both[0] !== before;
@@ -484,22 +487,25 @@ console.log(JSON.stringify(steps));
 """
 
 
-def test_the_browser_example_signs_in_refreshes_and_signs_out(start_server, tmp_path):
+@pytest.mark.parametrize("has_factor", [False, True])
+def test_the_browser_example_signs_in_refreshes_and_signs_out(start_server, tmp_path, has_factor):
     origin = "https://app.example.test"
     server = start_server(EXEMPT | {"SAFAWINET__HTTP__CORS_ORIGINS": origin})
-    email = verified(server)
+    person = signed_up_user(server)
+    email = person.email
+    codes = ["mistyped", enrolled(person).backup_codes[0]] if has_factor else []
     module, usage = blocks(BROWSER, "javascript")
     (tmp_path / "signed_in.mjs").write_text(module.text)
     assert "http://127.0.0.1:8080" in usage.text and "ada@example.com" in usage.text and PASSWORD in usage.text
     used = usage.text.replace("127.0.0.1:8080", server.address).replace("ada@example.com", email)
     (tmp_path / "page.mjs").write_text(BROWSER_SHIM + BROWSER_STEPS % used)
     done = subprocess.run(
-        ["node", tmp_path / "page.mjs", origin, tmp_path / "signed_in.mjs", f"http://{server.address}"],
+        ["node", tmp_path / "page.mjs", origin, tmp_path / "signed_in.mjs", f"http://{server.address}", *codes],
         capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
     )
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
-        "user": email, "me": email, "cookie": "__Host-safawinet-refresh=sf_rt_", "renewedOnce": True,
+        "codesLeft": 0, "user": email, "me": email, "cookie": "__Host-safawinet-refresh=sf_rt_", "renewedOnce": True,
         "reloaded": email, "afterLogout": "", "over": True,
     }

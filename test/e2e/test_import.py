@@ -161,7 +161,6 @@ def test_json_lines_are_imported_and_what_was_refused_is_in_a_report(cli, shared
     refused = [json.loads(line) for line in report.read_text().splitlines()]
     assert [one["line"] for one in refused] == [5, 6]
     assert "no JSON" in refused[0]["reason"] and "passwordHash is none of" in refused[1]["reason"]
-    assert not (tmp_path / "users.jsonl.refused.jsonl.cursor").exists()
     for email in (emails[0], emails[-1]):
         assert shared_server.api().login(email, PASSWORD).status == 200
 
@@ -254,11 +253,83 @@ def test_an_import_whose_process_is_killed_loses_nothing(cli, shared_server, tmp
     assert cli.json("user", "show", emails[-1])["email"] == emails[-1]
 
 
+def test_lines_that_were_added_to_an_imported_file_are_brought_in(cli, tmp_path):
+    first, later = new_address("first"), new_address("later")
+    file = write_lines(tmp_path / "users.jsonl", [user(first), user("nobody"), "\n"])
+    assert cli.run("user", "import", file).returncode == 1
+    write_lines(tmp_path / "users.jsonl", [user(first), user("nobody"), "\n", user(later), user("nobody2")])
+    done = cli.run("user", "import", file, "--resume", "--json")
+    summary = json.loads(done.stdout)
+    assert (summary["created"], summary["existing"], summary["refused"]) == (2, 0, 2), done.stderr
+    lines = pathlib.Path(summary["report"]).read_text().splitlines()
+    assert [json.loads(line)["line"] for line in lines] == [2, 5]
+    assert cli.json("user", "show", later)["email"] == later
+    for _ in range(2):
+        again = cli.run("user", "import", file, "--resume")
+        assert again.returncode == 0 and "imported already" in again.stderr
+
+
+def test_a_report_of_a_dry_run_or_of_another_file_is_not_gone_on_with(cli, tmp_path):
+    email = new_address("real")
+    file = write_lines(tmp_path / "users.jsonl", [user("nobody"), user(email)])
+    report = str(tmp_path / "report")
+    cli.refused("user", "import", file, "--dry-run", "--report", report)
+    for more in ([], ["--resume"]):
+        said = cli.refused("user", "import", file, "--report", report, *more, code=2)
+        assert "is the report of a dry run" in said
+    assert cli.run("user", "show", email).returncode == 1
+    (tmp_path / "report.cursor").unlink()
+    assert "how far" in cli.refused("user", "import", file, "--report", report, "--resume", code=2)
+    (tmp_path / "report").unlink()
+    cli.refused("user", "import", file, "--report", report)
+    other = write_lines(tmp_path / "other.jsonl", [user(new_address()), user(new_address())])
+    assert "is not what it was" in cli.refused("user", "import", other, "--report", report, "--resume", code=2)
+    shorter = write_lines(tmp_path / "shorter.jsonl", [user("nobody")])
+    assert "is not what it was" in cli.refused("user", "import", shorter, "--report", report, "--resume", code=2)
+
+
+def test_an_import_that_does_nothing_leaves_nothing_and_offers_nothing(home, shared_server, tmp_path):
+    support = with_role(shared_server, "support")
+    cli = Cli(home).log_in(shared_server, support.email, support.password)
+    file = write_lines(tmp_path / "users.jsonl", ["{\n", user(new_address())])
+    for more in ([], ["--resume"], ["--context", "nowhere"]):
+        said = cli.refused("user", "import", file, *more)
+        assert "--resume" not in said
+    assert sorted(one.name for one in tmp_path.glob("users*")) == ["users.jsonl"]
+
+
+def test_refused_lines_are_told_in_the_order_of_the_file(cli, tmp_path):
+    file = write_lines(tmp_path / "users.jsonl", [user("nobody"), "{not json\n", user("nobody"), "[]\n"])
+    done = cli.run("user", "import", file, "--report", str(tmp_path / "report"))
+    assert re.findall(r"^Line (\d+)", done.stderr, re.MULTILINE) == ["1", "2", "3", "4"]
+    assert [json.loads(line)["line"] for line in (tmp_path / "report").read_text().splitlines()] == [1, 2, 3, 4]
+
+
+def test_one_quotation_mark_too_many_costs_one_line_of_csv(cli, tmp_path):
+    emails = [new_address("quoted") for _ in range(50)]
+    file = tmp_path / "users.csv"
+    rows = [f"{email},true,Name" for email in emails]
+    rows[3] += '"'
+    rows[20] = f'{emails[20]},perhaps,"'
+    rows[30] = f"{emails[30]},yes,Name"
+    file.write_text("email,emailVerified,name\n" + "\n".join(rows) + "\n")
+    done = cli.run("user", "import", str(file), "--json")
+    summary = json.loads(done.stdout)
+    assert (summary["created"], summary["refused"]) == (47, 3), done.stderr
+    reasons = {one["line"]: one["reason"] for one in map(json.loads, pathlib.Path(summary["report"]).read_text().splitlines())}
+    assert "does not begin with one" in reasons[5] and "does not end on its line" in reasons[22]
+    assert reasons[32] == "emailVerified must be one of true, t, 1, false, f, 0"
+
+
 def test_progress_is_shown_on_a_terminal(cli, tmp_path):
     file = write_lines(tmp_path / "users.jsonl", [user(new_address("seen")) for _ in range(300)])
     terminal = cli.on_terminal("user", "import", file)
     terminal.wait_for("(100 %): 300 created, 0 there already, 0 refused")
     assert terminal.end() == 0
+    terminal = cli.on_terminal("user", "import", file, "--dry-run")
+    terminal.wait_for("Checked up to line 300 (100 %): 0 to be created, 300 there already")
+    assert terminal.end() == 0
+    assert "Imported" not in terminal.shown
 
 
 def test_what_is_exported_can_be_imported(cli, shared_server, start_server, tmp_path):

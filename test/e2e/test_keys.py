@@ -411,7 +411,8 @@ def test_the_master_key_of_the_data_folder_is_renewed_by_one_command(start_serve
     def renew():
         return run("keys", "renew-master", settings=server.settings, folder=tmp_path)
 
-    assert "in use by a running server" in renew().stderr
+    said = renew().stderr
+    assert "in use by a running server: stop it first" in said and "--local" not in said and "context" not in said
 
     server.stop()
     former = (folder / "master.key").read_text()
@@ -442,15 +443,28 @@ def test_keys_on_the_command_line(start_server, tmp_path):
     assert f'"kid":"{signing}"' in cli.ok("keys", "show", signing)
     assert "no such key" in cli.refused("keys", "show", "../users", code=2)
 
-    assert "Nobody is logged out" in cli.ok("keys", "rotate", "--dry-run")
+    said = cli.ok("keys", "rotate", "--dry-run")
+    (following,) = [key["id"] for key in listed if key["purpose"] == "signing" and key["state"] == "next"]
+    assert "Nobody is logged out" in said and f"It is {following}, of 2" in said and "becomes active" in said
+    assert cli.json("keys", "rotate", "--dry-run")["next"]["id"] == following
     assert cli.json("keys", "list") == listed
     assert "becomes active at" in cli.ok("keys", "rotate", "--yes")
+    assert f"It is {following}, and becomes active at 2" in cli.ok("keys", "rotate", "--dry-run")
+    assert "a node may not know it" in cli.ok("keys", "rotate", "--purpose", "refresh-mac", "--dry-run")
     assert "goes with --compromised" in cli.refused("keys", "rotate", "--revoke", "tokens", code=2)
 
-    assert "have to end" in cli.refused("keys", "rotate", "--compromised", "1", "--yes", code=2)
+    said = cli.refused("keys", "rotate", "--compromised", "1", "--reason", "in a log", "--dry-run", code=2)
+    assert "have to end" in said
+    assert "safawinet keys rotate --compromised 1 --revoke sessions --reason 'in a log' --dry-run\n" in said
+    assert "--purpose" in cli.refused("keys", "rotate", "--purpose", "refresh-mac", "--compromised", signing, code=2)
+    seen = cli.json("keys", "rotate", "--compromised", signing, "--revoke", "sessions", "--dry-run")
+    assert (seen["dryRun"], seen["id"], seen["revoke"]) == (True, signing, "sessions")
+    assert "Everybody is signed out" in seen["effects"]
     done = cli.ok("keys", "rotate", "--compromised", signing, "--reason", "in a log", "--yes")
-    assert done.startswith(f"Distrusted {signing[:12]}…; the key ")
+    assert done.startswith(f"Distrusted {signing}; the key ")
     assert "was distrusted already" in cli.ok("keys", "rotate", "--compromised", signing, "--yes")
+    said = cli.ok("keys", "rotate", "--compromised", signing, "--revoke", "tokens", "--dry-run")
+    assert f"The signing key {signing} was distrusted already. " in said
     states = {key["id"]: key["state"] for key in cli.json("keys", "list")}
     assert states[signing] == "compromised"
 
@@ -458,3 +472,16 @@ def test_keys_on_the_command_line(start_server, tmp_path):
     for word in ("master-key", "root-secret", "signing-key", "refresh-mac-key", "api-keys"):
         assert word in secrets
     assert cli.json("keys", "secrets")["sealedOtherwise"] == 0
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_keys_are_named_whole_on_a_narrow_terminal(shared_server, tmp_path, columns):
+    cli = Cli(tmp_path, shared_server).log_in(shared_server)
+    terminal = cli.on_terminal("keys", "list", columns=columns)
+    assert terminal.end() == 0
+    assert "…" not in terminal.shown
+    for key in cli.json("keys", "list"):
+        assert key["id"] in terminal.shown and key["since"][:19].replace("T", " ") in terminal.shown
+    secrets = cli.on_terminal("keys", "secrets", columns=columns)
+    assert secrets.end() == 0
+    assert "…" not in secrets.shown and all(key["id"] in secrets.shown for key in cli.json("keys", "list"))

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from harness.cli import Cli
 from harness.factors import (
     App,
     enrolled,
@@ -339,7 +340,7 @@ def test_neither_secret_nor_codes_nor_tickets_are_in_the_log_or_the_database(sha
 # --- administrators must
 
 
-def test_where_administrators_must_have_one_they_can_only_enrol_until_they_do(start_server):
+def test_where_administrators_must_have_one_they_can_only_enrol_until_they_do(start_server, tmp_path):
     server = start_server(EXEMPT | {"SAFAWINET__ACCOUNTS__SECOND_FACTOR_REQUIRED_FROM": "admin"})
     admin, support = with_role(server, "admin"), with_role(server, "support")
     reply = admin.api.get("/v1/admin/users")
@@ -347,6 +348,10 @@ def test_where_administrators_must_have_one_they_can_only_enrol_until_they_do(st
     assert admin.api.force_logout(userId=support.id).problem == "second-factor-enrolment-required"
     assert support.api.get("/v1/admin/users").status == 200
     assert admin.api.me().status == admin.api.sessions().status == admin.api.get("/v1/users/me/factors").status == 200
+
+    cli = Cli(tmp_path).log_in(server, admin.email, admin.password)
+    said = cli.refused("user", "list", "--context", "here")
+    assert "safawinet factor enrol --context here; or, if you have one, safawinet context login here\n" in said
 
     enrolled(admin)
     assert admin.api.get("/v1/admin/users").status == 200

@@ -152,15 +152,32 @@ def test_the_command_line_logs_in_with_a_code(home, shared_server):
     assert re.search(r"Second factor +yes, 10 backup codes left", cli.ok("user", "show", admin.email))
     terminal = cli.on_terminal(*login)
     terminal.wait_for("Password: ").type(PASSWORD + "\n")
-    terminal.wait_for("backup code: ").type(app.backup_codes[0] + "\n")
+    terminal.wait_for("backup code: ").type("mistyped\n")
+    terminal.wait_for("That code is wrong").wait_for("backup code: ", times=2).type(app.backup_codes[0] + "\n")
     assert terminal.end() == 0, terminal.shown
 
 
 def test_the_command_line_enrols_and_removes(home, shared_server):
     admin = with_role(shared_server, "admin")
     cli = Cli(home, shared_server).log_in(shared_server, admin.email, PASSWORD)
+    assert "no terminal" in (said := cli.refused("factor", "enrol", "--password-stdin", stdin=PASSWORD + "\n"))
+    assert "ssh -t" in said and "/v1/users/me/factors/totp" in said
+    terminal = cli.on_terminal("factor", "enrol", "--context", "nowhere")
+    assert terminal.end() == 1 and "Password" not in terminal.shown and "nowhere" in terminal.shown
+    assert "--local" in cli.refused("factor", "enrol", "--local", code=2)
+
+    terminal = cli.on_terminal("factor", "enrol", columns=40)
+    terminal.wait_for("Password: ").type(PASSWORD + "\n").wait_for("The code that the app shows: ")
+    assert "\u2588" not in terminal.shown and "Type this secret into" in terminal.shown
+    for times in (2, 3):
+        terminal.type("000000\n").wait_for("The code that the app shows: ", times=times)
+    terminal.type("000000\n")
+    assert terminal.end() == 2, terminal.shown
+
     terminal = cli.on_terminal("factor", "enrol")
     terminal.wait_for("Password: ").type(PASSWORD + "\n").wait_for("The code that the app shows: ")
+    assert "\u2588" in terminal.shown
+    terminal.type("000000\n").wait_for("The code that the app shows: ", times=2)
     app = App(re.search(r"\b([A-Z2-7]{32})\b", terminal.shown).group(1), [])
     terminal.type(app.code() + "\n")
     assert terminal.end() == 0, terminal.shown
@@ -181,6 +198,26 @@ def test_an_operator_takes_a_factor_away_from_the_command_line(home, shared_serv
     cli.ok("user", "reset-factors", person.email, "--reason", "Lost phone", "--yes")
     assert log_in(shared_server, person.email, PASSWORD).is_signed_in()
     assert "has no second factor" in cli.ok("user", "reset-factors", person.email, "--reason", "Lost phone", "--yes")
+
+
+def test_nobody_resets_their_own_factor_from_the_command_line(home, shared_server):
+    admin = with_role(shared_server, "superadmin")
+    app = enrolled(admin)
+    cli = Cli(home, shared_server).add_context(shared_server)
+    cli.ok("context", "login", "--email", admin.email, "--password-stdin", "--code", app.code(), stdin=PASSWORD + "\n")
+    said = cli.refused("user", "reset-factors", admin.email, "--reason", "x", "--dry-run")
+    assert "your own second factor" in said and "safawinet factor remove" in said
+
+
+def test_who_is_locked_out_of_the_second_factor_is_unlocked_from_the_command_line(home, shared_server, person):
+    app = enrolled(person)
+    one = ticket(shared_server, person.email)
+    for code in wrong_codes(app.secret, 6):
+        second_step(shared_server, one, code)
+    assert second_step(shared_server, one, app.code()).status == 429
+    cli = Cli(home, shared_server).log_in(shared_server)
+    assert "no wrong code counts" in cli.ok("user", "unlock", person.email)
+    assert second_step(shared_server, ticket(shared_server, person.email), app.code()).status == 200
 
 
 def test_the_command_line_asks_again_and_goes_on(home, server, clock):

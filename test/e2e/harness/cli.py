@@ -46,9 +46,9 @@ class Terminal:
         self.shown += data.decode(errors="replace")
         return bool(data)
 
-    def wait_for(self, text: str) -> "Terminal":
+    def wait_for(self, text: str, times: int = 1) -> "Terminal":
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while text not in self.shown:
+        while self.shown.count(text) < times:
             assert time.monotonic() < deadline and self._read(0.1), f"never showed {text!r}:\n{self.shown}"
         return self
 
