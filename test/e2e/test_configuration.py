@@ -168,6 +168,13 @@ def test_files_with_secrets_are_private_and_looser_ones_are_refused(tmp_path):
     assert refused.returncode != 0
     assert "master.key" in refused.stderr
     key.chmod(0o600)
+    other = server.data / "other-master.key"
+    other.write_text(base64.b64encode(os.urandom(32)).decode())
+    other.chmod(0o640)
+    refused = run("serve", folder=server.folder, settings=server.settings)
+    assert refused.returncode != 0
+    assert f"chmod 600 {other}" in refused.stderr
+    other.chmod(0o600)
     server.start()
     person.device.api.address = server.address
     assert person.device.is_signed_in()

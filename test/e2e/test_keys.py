@@ -1,6 +1,7 @@
 """The life of the keys: rotated with nobody logged out, distrusted everywhere at once, sealed with another master key."""
 
 import base64
+import http.client
 import json
 import os
 import pathlib
@@ -364,10 +365,30 @@ def test_a_node_that_is_killed_while_it_rotates_leaves_exactly_one_active_key(tm
         nodes.close()
 
 
-def ask_and_forget(api) -> None:
+@pytest.mark.embedded_only
+@pytest.mark.release_only
+def test_a_server_that_is_killed_while_it_rotates_or_distrusts_leaves_exactly_one_active_key(start_server):
+    server = start_server(EXEMPT | {"SAFAWINET__KEYS__JWKS_MAX_AGE_SECONDS": "0"})
+    for number in range(10):
+        server.sql("UPDATE keys SET state_since = '2026-01-01T00:00:00.000000Z' WHERE state = 'next'")
+        api = server.admin()
+        ((active,),) = server.sql("SELECT id FROM keys WHERE purpose = 'signing' AND state = 'active'")
+        path = f"{KEYS}/{active}/distrust" if number % 2 else f"{KEYS}/rotate"
+        asking = threading.Thread(target=lambda api=api, path=path: ask_and_forget(api, path))
+        asking.start()
+        time.sleep(0.001 * number)
+        server.kill()
+        asking.join()
+        server.start()
+        counts = server.sql("SELECT purpose, state, count(*) FROM keys WHERE state IN ('active', 'next') GROUP BY 1, 2")
+        assert sorted(row[2] for row in counts) == [1, 1, 1, 1], counts
+        assert server.admin().me().status == 200
+
+
+def ask_and_forget(api, path: str = f"{KEYS}/rotate") -> None:
     try:
-        api.post(f"{KEYS}/rotate", {})
-    except OSError:
+        api.post(path, {"reason": "killed meanwhile"})
+    except (OSError, http.client.HTTPException):
         pass
 
 
