@@ -2,6 +2,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 
+#include <array>
 #include <utility>
 
 #include "access/standing.hpp"
@@ -615,21 +616,22 @@ Task<Result<UserWithCredentials>> AccountService::confirm_password(const Caller&
   auto account = co_await store_.find_with_credentials(parts_.database, user);
   if (!account) co_return refuse(ErrorCode::unauthenticated);
   const auto email = EmailAddress::parse(account->user.email);
-  // Counted for the session, wherever it is: who has stolen one gets ten tries, and not ten from each of their
-  // networks.
-  const Guess guess{.secret = Guessable::password,
-                    .account = email ? email->key() : account->user.email,
-                    .network = "session:" + caller.session.text(),
-                    .is_from_known_device = true,
-                    .is_exempt_from_networks_count = true};
-  const auto may_try = co_await parts_.attempts.may_try(guess);
-  if (!may_try) co_return std::unexpected(may_try.error());
+  // Of the session, too: whoever has stolen it gets ten tries, and not ten from each of their networks.
+  const std::array<Guess, 2> guesses{
+      Guess{.secret = Guessable::password, .account = "session:" + caller.session.text()},
+      password_guess(email ? email->key() : account->user.email, visitor, true)};  // known: it is signed in
+  for (const auto& counted : guesses) {
+    const auto may_try = co_await parts_.attempts.may_try(counted);
+    if (!may_try) co_return std::unexpected(may_try.error());
+  }
   const auto verified = co_await parts_.passwords.verify(visitor.hash_client(true), std::move(password),
                                                          account->credentials.password_hash);
   if (!verified) co_return std::unexpected(verified.error());
   const auto verdict = verified->matches ? Attempts::Verdict::right : Attempts::Verdict::wrong;
-  const auto may_tell = co_await parts_.attempts.may_tell(guess, verdict);
-  if (!may_tell) co_return std::unexpected(may_tell.error());
+  for (const auto& counted : guesses) {
+    const auto may_tell = co_await parts_.attempts.may_tell(counted, verdict);
+    if (!may_tell) co_return std::unexpected(may_tell.error());
+  }
   if (!verified->matches) {
     co_await record_refusal("user.confirmation-refused", Actor::user(user), user, "wrong credentials", visitor);
     co_return wrong_password(pointer);

@@ -128,7 +128,7 @@ class AccountService {
   Task<void> remember_origin(sql::Transaction& transaction, UserId user, const Visitor& visitor);
   // Whether credentials may be changed at the moment. Errors: frozen.
   [[nodiscard]] Status check_not_frozen() const { return parts_.mode.check_change_of_credentials(parts_.clock.now()); }
-  // The password of a signed-in user, counted as an attempt of this session. Errors: invalid_fields at `pointer`,
+  // The password of a signed-in user, counted as an attempt, also of this session. Errors: invalid_fields at `pointer`,
   // unauthenticated (deleted).
   Task<Result<UserWithCredentials>> confirm_password(const Caller& caller, SecretText password, std::string pointer,
                                                      const Visitor& visitor);

@@ -23,7 +23,7 @@ struct Guess {
   Guessable secret = Guessable::password;
   std::string account;  // one spelling for each account, known or not; of a secret that names none: a hash of what was
                         // presented
-  std::string network{};                       // of the client: "192.0.2.0/24"; or the session of who is signed in
+  std::string network{};                       // of the client: "192.0.2.0/24"
   bool is_from_known_device = false;           // this account was logged in to from there before, or is signed in
   bool is_exempt_from_networks_count = false;  // limits.exempt_networks
 };
