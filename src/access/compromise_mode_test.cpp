@@ -85,8 +85,7 @@ TEST(CompromiseModeTest, a_mode_restricts_less_that_leaves_anything_open) {
   const auto less = [](CompromiseMode one, CompromiseMode other) {
     return restricts_less(effects_of(one), effects_of(other));
   };
-  for (std::size_t i = 0; i < kCompromiseModes.size(); ++i)
-    EXPECT_FALSE(less(kCompromiseModes[i], kCompromiseModes[i]));
+  for (const auto mode : kCompromiseModes) EXPECT_FALSE(less(mode, mode));
   EXPECT_TRUE(less(CompromiseMode::normal, CompromiseMode::watch));
   EXPECT_TRUE(less(CompromiseMode::recover, CompromiseMode::contain));
   EXPECT_TRUE(less(CompromiseMode::watch, CompromiseMode::recover));
