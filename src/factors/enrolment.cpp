@@ -103,13 +103,8 @@ Task<Status> Enrolment::remove_totp(Caller caller, SecretText password, SecretTe
   if (!confirmed) co_return std::unexpected(confirmed.error());
   const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
-    const auto user = co_await lock_unless_frozen(transaction, caller.user);
+    const auto user = co_await begin_change(transaction, *confirmed, now);
     if (!user) co_return std::unexpected(user.error());
-    const auto version = confirmed->account.credentials.version;
-    const bool is_raised = co_await users_.raise_credential_version(transaction, user->id, version, now);
-    if (!is_raised) co_return changed_meanwhile();
-    const bool is_used = co_await parts_.codes.use(transaction, confirmed->code);
-    if (!is_used) co_return refuse(as_field(Error{.code = ErrorCode::invalid_code}));
     co_await store_.remove(transaction, user->id);
     co_await parts_.sessions.forget_second_factor(transaction, caller.session);
     const Change change{.action = "user.second-factor-removed",
@@ -131,13 +126,8 @@ Task<Result<std::vector<SecretText>>> Enrolment::renew_backup_codes(Caller calle
   if (!confirmed) co_return std::unexpected(confirmed.error());
   const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<std::vector<SecretText>>> {
-    const auto user = co_await lock_unless_frozen(transaction, caller.user);
+    const auto user = co_await begin_change(transaction, *confirmed, now);
     if (!user) co_return std::unexpected(user.error());
-    const auto version = confirmed->account.credentials.version;
-    const bool is_raised = co_await users_.raise_credential_version(transaction, user->id, version, now);
-    if (!is_raised) co_return changed_meanwhile();
-    const bool is_used = co_await parts_.codes.use(transaction, confirmed->code);
-    if (!is_used) co_return refuse(as_field(Error{.code = ErrorCode::invalid_code}));
     auto codes = co_await make_codes(transaction, user->id, confirmed->code.sealed);
     const Change change{.action = "user.backup-codes-renewed",
                         .what_happened = "The backup codes of your account were made anew",
@@ -187,6 +177,17 @@ Task<Result<User>> Enrolment::lock_unless_frozen(sql::Transaction& transaction, 
   if (!allowed) co_return std::unexpected(allowed.error());
   auto user = co_await users_.lock(transaction, id);
   if (!user) co_return refuse(ErrorCode::unauthenticated);  // deleted at this moment
+  co_return std::move(*user);
+}
+
+Task<Result<User>> Enrolment::begin_change(sql::Transaction& transaction, const Confirmed& confirmed, Time now) {
+  auto user = co_await lock_unless_frozen(transaction, confirmed.account.user.id);
+  if (!user) co_return std::unexpected(std::move(user.error()));
+  const auto version = confirmed.account.credentials.version;
+  const bool is_raised = co_await users_.raise_credential_version(transaction, user->id, version, now);
+  if (!is_raised) co_return changed_meanwhile();
+  const bool is_used = co_await parts_.codes.use(transaction, confirmed.code);
+  if (!is_used) co_return refuse(as_field(Error{.code = ErrorCode::invalid_code}));
   co_return std::move(*user);
 }
 

@@ -91,6 +91,9 @@ class Enrolment {
   // Password and code of a caller, both counted.
   // At the beginning of each transaction. Errors: frozen, unauthenticated (deleted).
   Task<Result<User>> lock_unless_frozen(sql::Transaction& transaction, UserId id);
+  // The same, and raises the version of the credentials and uses the code up. Errors besides: conflict (changed
+  // meanwhile), invalid_fields (the code).
+  Task<Result<User>> begin_change(sql::Transaction& transaction, const Confirmed& confirmed, Time now);
   Task<Result<Confirmed>> confirm_both(const Caller& caller, SecretText password, SecretText code,
                                        const Visitor& visitor);
   // What all changes share, after the row of the user was locked.
