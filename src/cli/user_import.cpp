@@ -226,8 +226,9 @@ class Import {
     for (const auto& [line, email, reason] : refused) {
       ++refused_;
       if (refused_ <= kRefusalsShown) {
-        desk_.console().note("Line " + std::to_string(line) + (email.empty() ? "" : " (" + email + ")") + ": " +
-                             reason);
+        std::string note = "Line " + std::to_string(line);
+        if (!email.empty()) note.append(" (").append(email).append(")");
+        desk_.console().note(note.append(": ").append(reason));
       }
       if (!report_) continue;
       boost::json::object entry{{"line", line}};
