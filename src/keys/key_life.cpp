@@ -1,27 +1,15 @@
 #include "keys/key_life.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace safawinet {
 namespace {
 
 // In this order no two keys are active, or next, at any time.
-int order_of_writing(KeyState state) {
-  switch (state) {
-    case KeyState::compromised:
-      return 0;
-    case KeyState::retired:
-      return 1;
-    case KeyState::verifying:
-      return 2;
-    case KeyState::active:
-      return 3;
-    case KeyState::next:
-      return 4;
-  }
-  std::unreachable();
-}
+constexpr std::array kOrderOfWriting{KeyState::compromised, KeyState::retired, KeyState::verifying, KeyState::active,
+                                     KeyState::next};
 
 }  // namespace
 
@@ -123,10 +111,11 @@ KeyEntry* KeyLife::find_in(KeyState state) {
 
 std::vector<KeyEntry> KeyLife::changed() const {
   std::vector<KeyEntry> changed;
-  for (std::size_t i = 0; i < before_.size(); ++i) {
-    if (keys_[i] != before_[i]) changed.push_back(keys_[i]);
+  for (const auto state : kOrderOfWriting) {
+    for (std::size_t i = 0; i < before_.size(); ++i) {
+      if (keys_[i].state == state && keys_[i] != before_[i]) changed.push_back(keys_[i]);
+    }
   }
-  std::ranges::stable_sort(changed, {}, [](const KeyEntry& key) { return order_of_writing(key.state); });
   return changed;
 }
 
