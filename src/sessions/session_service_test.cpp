@@ -147,7 +147,7 @@ TEST_P(SessionServiceTest, a_successor_is_derived_with_the_key_of_its_predecesso
   const auto tokens = at_work_.sign_in(user_);
   const auto first = at_work_.refresh(tokens.refresh_token).value();
   const auto former = at_work_.keyring.get();
-  auto parts = Keyring::Parts{.active = SigningKey::from_pkcs8(former->signing_key().pkcs8()).value(),
+  auto parts = Keyring::Parts{.active = SigningKey::from_pkcs8(former->signing_key().pkcs8()),
                               .verifying = {},
                               .mac_keys = {{1, *former->find_mac_key(1)}, {2, MacKey(Bytes(MacKey::kBytes, 7))}},
                               .active_mac_key_id = 2};
