@@ -235,7 +235,7 @@ Task<Status> AccountService::resend_verification(EmailAddress email, Visitor vis
 
 Task<Status> AccountService::forgot_password(EmailAddress email, Visitor visitor) {
   if (const auto allowed = check_not_frozen(); !allowed) co_return std::unexpected(allowed.error());
-  const auto limited = co_await limit_recovery_mail(email, visitor);
+  const auto limited = co_await limit_mail(email, visitor, kRecoveryMailPerAddress);
   if (!limited) co_return limited;
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     const auto user = co_await store_.lock(transaction, email);
@@ -595,17 +595,9 @@ Task<void> AccountService::sweep() {
   co_await parts_.known_origins.sweep();
 }
 
-Task<Status> AccountService::limit_recovery_mail(const EmailAddress& email, const Visitor& visitor) {
+Task<Status> AccountService::limit_mail(const EmailAddress& email, const Visitor& visitor, const RateLimit& limit) {
   if (visitor.is_exempt_from_limits) co_return Status{};
-  const auto own_full = co_await parts_.limits.take(kRecoveryMailPerAddress, email.key());
-  auto limited = co_await limit_mail(email, visitor);
-  if (!own_full) co_return Status{};
-  co_return limited;
-}
-
-Task<Status> AccountService::limit_mail(const EmailAddress& email, const Visitor& visitor) {
-  if (visitor.is_exempt_from_limits) co_return Status{};
-  const auto full = co_await parts_.limits.take(kMailPerAddress, email.key());
+  const auto full = co_await parts_.limits.take(limit, email.key());
   if (full) co_return refuse(Error{.code = ErrorCode::too_many_requests, .retry_after = full});
   co_return Status{};
 }

@@ -144,7 +144,7 @@ class AccountService {
   void count_refused_login(ErrorCode refusal, const Visitor& visitor);
 
   // Takes one of the mails that an address may get; the pipeline has counted by network. Errors: too_many_requests.
-  Task<Status> limit_mail(const EmailAddress& email, const Visitor& visitor);
+  Task<Status> limit_mail(const EmailAddress& email, const Visitor& visitor, const RateLimit& limit = kMailPerAddress);
   // For a transaction of another feature: mails the user a token, in place of an older one of this purpose. `session`:
   // that asks for it.
   Task<void> send_token(sql::Transaction& transaction, const User& user, OneTimePurpose purpose,
@@ -155,8 +155,6 @@ class AccountService {
   Task<void> sweep();
 
  private:
-  // The same for the way back in, of which there is one more when other mails have used those up.
-  Task<Status> limit_recovery_mail(const EmailAddress& email, const Visitor& visitor);
   // The account of a login whose password is right, counted as an attempt. Errors: invalid_credentials.
   struct RightLogin {
     UserWithCredentials account;

@@ -28,7 +28,7 @@ Task<Status> Assistance::send_reset(AdministrativeAct act, bool is_exempt_from_l
     if (!account) co_return refuse(ErrorCode::not_found);
     // What is refused in any case does not count against the user.
     if (!act.acting.may_contain(account->role)) co_return refuse(above_rank(act.target));
-    const auto full = co_await parts_.limits.take(kMailPerAddress, key_of(*account));
+    const auto full = co_await parts_.limits.take(kRecoveryMailPerAddress, key_of(*account));
     if (full) co_return refuse(Error{.code = ErrorCode::too_many_requests, .retry_after = full});
   }
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {

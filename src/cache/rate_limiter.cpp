@@ -1,5 +1,6 @@
 #include "cache/rate_limiter.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace safawinet {
@@ -24,11 +25,14 @@ std::optional<std::chrono::seconds> MemoryRateLimiter::take_now(const RateLimit&
   const std::lock_guard lock(mutex_);
   make_room(now);
   auto& uses = subjects_[key];
-  while (!uses.empty() && uses.front() + limit.window <= now) uses.pop_front();
+  while (!uses.empty() && uses.front().at + limit.window <= now) uses.pop_front();
   if (uses.size() >= limit.count) {
-    return std::chrono::ceil<std::chrono::seconds>(uses.front() + limit.window - now);
+    const bool is_let_through =
+        limit.has_a_place_of_its_own && std::ranges::none_of(uses, &Use::has_a_place_of_its_own);
+    if (!is_let_through) return std::chrono::ceil<std::chrono::seconds>(uses.front().at + limit.window - now);
+    uses.pop_front();
   }
-  uses.push_back(now);
+  uses.push_back({.at = now, .has_a_place_of_its_own = limit.has_a_place_of_its_own});
   expiries_.emplace_back(now + kLongestWindow, key);
   return std::nullopt;
 }
@@ -43,7 +47,7 @@ void MemoryRateLimiter::make_room(MonotonicTime now) {
   while (!expiries_.empty() && (expiries_.front().first <= now || expiries_.size() > kLimitedSubjectsLimit)) {
     const auto found = subjects_.find(expiries_.front().second);
     // Used again since: a later entry of the queue will look after it.
-    if (found != subjects_.end() && (found->second.empty() || found->second.back() + kLongestWindow <= now ||
+    if (found != subjects_.end() && (found->second.empty() || found->second.back().at + kLongestWindow <= now ||
                                      expiries_.size() > kLimitedSubjectsLimit)) {
       subjects_.erase(found);
     }

@@ -18,16 +18,17 @@ namespace safawinet {
 
 // At most `count` in any `window`.
 struct RateLimit {
-  std::string_view name;
+  std::string_view name;  // those of one name are counted together
   std::size_t count;
   std::chrono::seconds window;
+  // One of these is let through in any window although others have used up the count.
+  bool has_a_place_of_its_own = false;
 };
 
 // The one table of limits; what can be guessed has its own (accounts/guessing_limits.hpp).
 inline constexpr RateLimit kMailPerAddress{"mail-address", 5, std::chrono::hours(1)};
-// Of links to choose a new password, also where the former is used up: nobody keeps an owner from the way back in by
-// asking for other mails.
-inline constexpr RateLimit kRecoveryMailPerAddress{"recovery-mail-address", 2, std::chrono::hours(1)};
+// A link to choose a new password: nobody keeps an owner from the way back in by asking for other mails.
+inline constexpr RateLimit kRecoveryMailPerAddress{"mail-address", 5, std::chrono::hours(1), true};
 inline constexpr RateLimit kMailPerNetwork{"mail-network", 30, std::chrono::hours(1)};
 inline constexpr RateLimit kRegistrationsPerNetwork{"registration-network", 100, std::chrono::hours(1)};
 inline constexpr RateLimit kRefusedLoginsPerNetwork{"refused-login", 60, std::chrono::minutes(1)};  // are audit rows
@@ -55,7 +56,8 @@ class RateLimiter {
 
 inline constexpr std::size_t kLimitedSubjectsLimit = 100'000;  // remembered at the most
 
-// Counts in this process, exactly: the times of the last `count` uses of each subject. When the table is full of
+// Counts in this process, exactly: the times of the last `count` uses of each subject, and which of them have a place
+// of their own. When the table is full of
 // subjects that are all in use, the one that has waited longest is forgotten. Threading: any thread.
 class MemoryRateLimiter final : public RateLimiter {
  public:
@@ -68,7 +70,11 @@ class MemoryRateLimiter final : public RateLimiter {
   void give_back(const RateLimit& limit, const std::string& subject);
 
  private:
-  using Uses = std::deque<MonotonicTime>;
+  struct Use {
+    MonotonicTime at;
+    bool has_a_place_of_its_own = false;
+  };
+  using Uses = std::deque<Use>;
   void make_room(MonotonicTime now);
 
   const Clock& clock_;

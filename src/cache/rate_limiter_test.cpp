@@ -8,6 +8,7 @@ namespace safawinet {
 namespace {
 
 constexpr RateLimit kThreeAMinute{"test", 3, std::chrono::minutes(1)};
+constexpr RateLimit kOneOfThree{"test", 3, std::chrono::minutes(1), true};
 
 class RateLimiterTest : public ::testing::Test {
  protected:
@@ -42,6 +43,21 @@ TEST_F(RateLimiterTest, a_refused_one_does_not_count) {
   EXPECT_TRUE(take("a"));
   EXPECT_TRUE(take("a"));
   EXPECT_TRUE(take("a"));
+}
+
+TEST_F(RateLimiterTest, a_use_with_a_place_of_its_own_passes_once_although_others_have_used_up_the_count) {
+  for (int i = 0; i < 5; ++i) take("a");
+  EXPECT_FALSE(limiter_.take_now(kOneOfThree, "a"));
+  EXPECT_TRUE(limiter_.take_now(kOneOfThree, "a"));
+  EXPECT_FALSE(take("a"));
+  clock_.advance(std::chrono::minutes(1));
+  EXPECT_FALSE(limiter_.take_now(kOneOfThree, "a"));
+}
+
+TEST_F(RateLimiterTest, uses_with_a_place_of_their_own_alone_are_as_many_as_others) {
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(limiter_.take_now(kOneOfThree, "a"));
+  EXPECT_TRUE(limiter_.take_now(kOneOfThree, "a"));
+  EXPECT_FALSE(take("a"));
 }
 
 TEST_F(RateLimiterTest, what_is_given_back_does_not_count) {

@@ -111,6 +111,20 @@ TEST_F(RedisRateLimiterTest, nodes_count_together) {
   EXPECT_GT(one->state().latency, 0us);
 }
 
+TEST_F(RedisRateLimiterTest, a_use_with_a_place_of_its_own_passes_once_although_others_have_used_up_the_count) {
+  constexpr RateLimit own_place{"test", 3, std::chrono::minutes(1), true};
+  const RedisServer server;
+  const auto one = node_at(server.port()), other = node_at(server.port());
+  for (int i = 0; i < 4; ++i) one->take("a");
+  EXPECT_TRUE(other->take("a", own_place));
+  EXPECT_FALSE(one->take("a", own_place));
+  EXPECT_FALSE(other->take("a", own_place));
+  EXPECT_FALSE(other->take("a"));
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE((i == 0 ? one : other)->take("b", own_place)) << i;
+  EXPECT_FALSE(one->take("b", own_place)) << "of themselves there are no more than of others";
+  EXPECT_EQ(one->state().errors + other->state().errors, 0U);
+}
+
 TEST_F(RedisRateLimiterTest, exactly_as_many_pass_however_many_ask_at_once) {
   constexpr RateLimit limit{"many", 30, std::chrono::minutes(1)};
   const RedisServer server;
