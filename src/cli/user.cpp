@@ -23,8 +23,8 @@ std::vector<std::string> row_of(const boost::json::object& user) {
 }
 
 // "10, locked until 2026-11-29 06:21:33Z"; empty: there are none, or the answer does not tell.
-std::string lock_of(const boost::json::object& user) {
-  const auto wrong = number_at(user, "wrongPasswords");
+std::string lock_of(const boost::json::object& user, std::string_view counted) {
+  const auto wrong = number_at(user, counted);
   if (wrong == 0) return {};
   const auto until = time_at(user, "lockedUntil");
   return std::to_string(wrong) + (until.empty() ? "" : ", locked until " + until);
@@ -52,7 +52,8 @@ void print_user(Desk& desk, const boost::json::object& user) {
                      {"Active", is_set(user, "isActive") ? "yes" : "no"},
                      {"Disabled because", text_at(user, "disabledReason")},
                      {"Disabled at", time_at(user, "disabledAt")},
-                     {"Wrong passwords", lock_of(user)},
+                     {"Wrong passwords", lock_of(user, "wrongPasswords")},
+                     {"Wrong codes", lock_of(user, "wrongCodes")},
                      {"Second factor", second_factor_of(user)},
                      {"Created", time_at(user, "createdAt")},
                      {"Last login", time_at(user, "lastLoginAt")}});
@@ -381,7 +382,7 @@ void add_acts(CLI::App& noun, int& exit_code) {
            .preview = {},
            .question = {},
            .done = about("Unlocked ", ": no wrong password and no wrong code counts any more."),
-           .already = {},  // a user does not tell of wrong codes
+           .already = {},  // what counts for longer than a quarter of an hour does not show
            .hint_if_refused = {}},
           Reason::none);
   add_act(

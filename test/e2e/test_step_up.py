@@ -216,6 +216,7 @@ def test_who_is_locked_out_of_the_second_factor_is_unlocked_from_the_command_lin
         second_step(shared_server, one, code)
     assert second_step(shared_server, one, app.code()).status == 429
     cli = Cli(home, shared_server).log_in(shared_server)
+    assert re.search(r"Wrong codes +5, locked until 2", cli.ok("user", "show", person.email))
     assert "no wrong code counts" in cli.ok("user", "unlock", person.email)
     assert second_step(shared_server, ticket(shared_server, person.email), app.code()).status == 200
 
