@@ -458,7 +458,8 @@ globalThis.fetch = async (url, options = {}) => {
   const headers = { ...options.headers, Origin: origin };
   if (options.credentials === "include" && kept) headers.Cookie = kept;
   const answer = await plain(url, { ...options, headers });
-  for (const line of answer.headers.getSetCookie()) {
+  const line = answer.headers.get("set-cookie");  // one at the most; Debian's Node.js knows no getSetCookie
+  if (line) {
     const [pair, ...attributes] = line.split("; ");
     kept = attributes.includes("Max-Age=0") ? "" : pair;
   }
