@@ -68,11 +68,11 @@ class ModeInForce {
   void set(ModeState state, MonotonicTime now);
 
  private:
-  std::atomic<CompromiseMode> mode_{CompromiseMode::normal};  // of `state_`: asked for with every request
   struct Seen {
     ModeState state;
     MonotonicTime at;  // first
   };
+  std::atomic<CompromiseMode> mode_{CompromiseMode::normal};  // of `seen_`: asked for with every request
   Published<Seen> seen_{std::make_shared<const Seen>()};
 };
 

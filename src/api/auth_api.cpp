@@ -13,10 +13,6 @@ Result<Answer> answer_or_error(const Status& status) {
   return Answer{};
 }
 
-std::string text_or_empty(std::optional<BoundedText<0, 100>>& text) {
-  return text ? std::move(text->value) : std::string();
-}
-
 // Puts the refresh token where it was asked for; gives what of it belongs into the body.
 Omissible<SecretText> deliver(Call& call, IssuedTokens& tokens, Delivery delivery) {
   if (delivery == Delivery::body) return {std::move(tokens.refresh_token)};

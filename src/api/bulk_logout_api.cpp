@@ -104,7 +104,7 @@ Task<Result<DoneOrBegun<BulkLogoutPreviewAnswer, BulkLogoutAnswer>>> BulkLogoutA
   }
   BulkLogoutOrder order{.request = std::move(request),
                         .confirmation = std::move(*input.confirmation),
-                        .reason = input.reason ? std::move(input.reason->value) : std::string(),
+                        .reason = text_or_empty(input.reason),
                         .origin = call.origin()};
   const auto begun = co_await bulk_logouts_.order(std::move(order));
   if (!begun) co_return std::unexpected(begun.error());

@@ -52,10 +52,6 @@ KeyAnswer to_answer(const KeyEntry& key) {
           .until = key.until};
 }
 
-std::string text_or_empty(std::optional<BoundedText<0, 500>>& text) {
-  return text ? std::move(text->value) : std::string();
-}
-
 }  // namespace
 
 Task<Result<KeyList>> KeysApi::list(Call&) {

@@ -26,7 +26,7 @@ Task<Result<ModeAnswer>> ModeApi::get(Call&) {
 
 Task<Result<ModeAnswer>> ModeApi::set(Call& call, ModeInput input) {
   ModeOrder order{.mode = input.mode,
-                  .reason = input.reason ? std::move(input.reason->value) : std::string(),
+                  .reason = text_or_empty(input.reason),
                   .length = {},
                   .is_preview = input.dry_run.value_or(false),
                   .acting = *call.acting,

@@ -205,11 +205,12 @@ Status Pipeline::has_proved_enough(const Route& route, const Call& call) const {
     return refuse(ErrorCode::second_factor_missing,
                   "POST /v1/users/me/factors/totp enrols one. If you have one, log in with it.");
   }
+  const auto step_up = route.access.step_up();
+  if (step_up == StepUp::never) return {};
   const auto proofs_count_from = parts_.mode.proofs_count_from(parts_.clock);
   // What is frozen says so itself, and to prove more would not help.
   const bool is_guarded = caller.has_second_factor || (proofs_count_from && !parts_.mode.effects().freezes_credentials);
-  const auto step_up = route.access.step_up();
-  if (step_up == StepUp::never || (step_up == StepUp::guarded && !is_guarded)) return {};
+  if (step_up == StepUp::guarded && !is_guarded) return {};
   const bool counts = !proofs_count_from || caller.authenticated_at >= *proofs_count_from;
   if (counts && caller.has_authenticated_lately(parts_.clock.now())) return {};
   return refuse(step_up_required());

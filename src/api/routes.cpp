@@ -84,7 +84,7 @@ std::vector<Route> routes(const Apis& apis) {
 
       // Incidents
       {get, "/v1/admin/mode", mode_read, read, ignored, "The compromise mode that is in force", bind(modes, &ModeApi::get)},
-      {post, "/v1/admin/mode", mode_write, operator_, honoured, "Raise or lower the compromise mode, on every node", bind(modes, &ModeApi::set)},
+      {post, "/v1/admin/mode", mode_write, operator_, honoured, "Raise or lower the compromise mode, on every node; to lower it asks for step-up", bind(modes, &ModeApi::set)},
 
       // API keys
       {get, "/v1/admin/api-keys", api_keys_read, read, ignored, "API keys, the revoked ones too", bind(keys, &ApiKeysApi::list)},
@@ -101,7 +101,7 @@ std::vector<Route> routes(const Apis& apis) {
 
       // Guessing
       {get, "/v1/admin/under-attack", limits_read, read, ignored, "Whether logins are under attack, and who says so", bind(attack, &UnderAttackApi::get)},
-      {post, "/v1/admin/under-attack", limits_write, operator_, honoured, "Lower limits and stricter admission for unknown devices: on, off or auto", bind(attack, &UnderAttackApi::order)},
+      {post, "/v1/admin/under-attack", limits_write, operator_, honoured, "Lower limits and stricter admission for unknown devices: on, off or auto; all but on ask for step-up", bind(attack, &UnderAttackApi::order)},
 
       // The pages behind the links in mails
       {get, "/verify-email", anyone, read, ignored, "The page to confirm an address", bind(pages, &PagesApi::show_verify_email)},

@@ -1,9 +1,11 @@
 // What is sent and received: every body of the API, and how our own types look in JSON.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "accounts/account_service.hpp"
@@ -43,6 +45,12 @@ struct JsonType<Role> {
 };
 
 namespace api {
+
+// Of a member that may be missing.
+template <std::size_t Least, std::size_t Most>
+std::string text_or_empty(std::optional<BoundedText<Least, Most>>& text) {
+  return text ? std::move(text->value) : std::string();
+}
 
 // A language tag (RFC 5646) of the simple forms "en", "de-CH", "zh-Hant-TW".
 struct Locale {

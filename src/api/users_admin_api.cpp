@@ -145,7 +145,7 @@ Task<Result<AdminUserAnswer>> UsersAdminApi::disable(Call& call, DisableInput in
 }
 
 Task<Result<AdminUserAnswer>> UsersAdminApi::enable(Call& call, EnableInput input) {
-  auto act = act_of(call, input.reason ? input.reason->value : std::string());
+  auto act = act_of(call, text_or_empty(input.reason));
   if (!act) co_return std::unexpected(act.error());
   const auto user = co_await parts_.administration.enable(std::move(*act));
   if (!user) co_return std::unexpected(user.error());
@@ -153,7 +153,7 @@ Task<Result<AdminUserAnswer>> UsersAdminApi::enable(Call& call, EnableInput inpu
 }
 
 Task<Result<AdminUserAnswer>> UsersAdminApi::change_role(Call& call, ChangeRoleInput input) {
-  auto act = act_of(call, input.reason ? input.reason->value : std::string());
+  auto act = act_of(call, text_or_empty(input.reason));
   if (!act) co_return std::unexpected(act.error());
   const auto user = co_await parts_.administration.change_role(std::move(*act), input.role);
   if (!user) co_return std::unexpected(user.error());
@@ -162,7 +162,7 @@ Task<Result<AdminUserAnswer>> UsersAdminApi::change_role(Call& call, ChangeRoleI
 
 Task<Result<Created<AdminUserAnswer>>> UsersAdminApi::create(Call& call, CreateUserInput input) {
   NewAccount account{.email = std::move(input.email),
-                     .name = input.name ? std::move(input.name->value) : std::string(),
+                     .name = text_or_empty(input.name),
                      .role = input.role.value_or(Role::customer),
                      .password = std::move(input.password),
                      .is_verified = input.verified.value_or(false)};

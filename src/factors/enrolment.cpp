@@ -98,7 +98,6 @@ Task<Result<std::vector<SecretText>>> Enrolment::confirm_totp(Caller caller, Sec
 }
 
 Task<Status> Enrolment::remove_totp(Caller caller, SecretText password, SecretText code, Visitor visitor) {
-  if (const auto allowed = parts_.accounts.check_not_frozen(); !allowed) co_return std::unexpected(allowed.error());
   const auto confirmed = co_await confirm_both(caller, std::move(password), std::move(code), visitor);
   if (!confirmed) co_return std::unexpected(confirmed.error());
   const auto now = parts_.clock.now();
@@ -121,7 +120,6 @@ Task<Status> Enrolment::remove_totp(Caller caller, SecretText password, SecretTe
 
 Task<Result<std::vector<SecretText>>> Enrolment::renew_backup_codes(Caller caller, SecretText password, SecretText code,
                                                                     Visitor visitor) {
-  if (const auto allowed = parts_.accounts.check_not_frozen(); !allowed) co_return std::unexpected(allowed.error());
   const auto confirmed = co_await confirm_both(caller, std::move(password), std::move(code), visitor);
   if (!confirmed) co_return std::unexpected(confirmed.error());
   const auto now = parts_.clock.now();
@@ -193,6 +191,7 @@ Task<Result<User>> Enrolment::begin_change(sql::Transaction& transaction, const 
 
 Task<Result<Enrolment::Confirmed>> Enrolment::confirm_both(const Caller& caller, SecretText password, SecretText code,
                                                            const Visitor& visitor) {
+  if (const auto allowed = parts_.accounts.check_not_frozen(); !allowed) co_return std::unexpected(allowed.error());
   auto account = co_await parts_.accounts.confirm_password(caller, std::move(password), "/password", visitor);
   if (!account) co_return std::unexpected(account.error());
   if (!account->credentials.has_second_factor) {

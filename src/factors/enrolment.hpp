@@ -94,6 +94,7 @@ class Enrolment {
   // The same, and raises the version of the credentials and uses the code up. Errors besides: conflict (changed
   // meanwhile), invalid_fields (the code).
   Task<Result<User>> begin_change(sql::Transaction& transaction, const Confirmed& confirmed, Time now);
+  // Before anything is computed, that it is not frozen. Errors: frozen, invalid_fields, conflict (there is no factor).
   Task<Result<Confirmed>> confirm_both(const Caller& caller, SecretText password, SecretText code,
                                        const Visitor& visitor);
   // What all changes share, after the row of the user was locked.
