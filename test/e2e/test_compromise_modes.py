@@ -23,7 +23,7 @@ from harness.people import (
     signed_up_user,
     with_role,
 )
-from harness.server import ENGINE, EXEMPT, REPOSITORY, eventually
+from harness.server import ADMIN_EMAIL, ADMIN_PASSWORD, ENGINE, EXEMPT, REPOSITORY, eventually
 
 MODE = "/v1/admin/mode"
 REASON = "Tokens of Bob's laptop were found in a paste"
@@ -63,6 +63,8 @@ def test_the_command_previews_acts_proves_and_records(server, tmp_path):
 
     done = cli.ok("mode", "set", "contain", "--reason", REASON, "--for", "2h", "--yes")
     assert "contain until" in done and "60 s" in done and "used is not taken again" in done
+    # A login from before the mode is no proof any more, but for one of the same second.
+    cli.ok("context", "login", "--email", ADMIN_EMAIL, "--password-stdin", stdin=ADMIN_PASSWORD + "\n")
     said = cli.refused("api-key", "create", "x", "--permission", "users:read", "--context", "here")
     assert "safawinet mode show --context here" in said and "higher role" not in said
     assert mode_of(server) == "contain"
