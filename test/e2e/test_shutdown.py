@@ -25,6 +25,8 @@ def refuses_connections(server: Server) -> bool:
         connected(server).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:
+        return False  # it was in the queue of the listener, which is closed by the next time
     return False
 
 
