@@ -278,6 +278,15 @@ TEST(AccessToken, WithAMalformedPayloadIsRefused) {
   }
 }
 
+// Nodes of the version before go on while others are replaced.
+TEST(AccessToken, FromBeforeThereWasAnAcrIsAccepted) {
+  const auto payload = replaced(good_payload(), R"("acr":"urn:safawinet:acr:single-factor",)", "");
+  EXPECT_EQ(payload.find("acr"), std::string::npos);
+  const auto verified = verify(sign_parts(good_header(), payload));
+  ASSERT_TRUE(verified) << verified.error().reason;
+  EXPECT_EQ(*verified, example());
+}
+
 TEST(AccessToken, IsNeitherIssuedNorReadBeyondItsLimit) {
   auto claims = example();
   claims.role = std::string(4096, 'r');

@@ -26,7 +26,7 @@ def refuses_connections(server: Server) -> bool:
     except ConnectionRefusedError:
         return True
     except ConnectionResetError:
-        return False  # it was in the queue of the listener, which is closed by the next time
+        pass  # it was in the queue of the listener, which is closed by the next time
     return False
 
 

@@ -1,5 +1,6 @@
 // Access and refresh tokens against hostile text. The first byte of the input chooses what the rest is:
-//   t  a token as a client may send it: what is accepted is spelt exactly as we would spell it
+//   t  a token as a client may send it: what is accepted is spelt exactly as we would spell it (one that an older
+//      version signed is accepted too, and spelt otherwise: a seed of ours is made anew when the spelling changes)
 //   m  edits (position high, position low, new byte) of a valid token of each kind: none of them is accepted
 //   p  a payload, truly signed: what is accepted comes through another issue and verification unchanged
 //   h  a header, truly signed: what is accepted has our three members
