@@ -17,7 +17,8 @@ GRANT USAGE ON SCHEMA public TO safawinet_server;
 GRANT SELECT ON schema_version TO safawinet_server;
 GRANT SELECT, INSERT, UPDATE, DELETE
   ON users, refresh_sessions, one_time_tokens, mail_outbox, idempotent_answers, failed_attempts, network_failures,
-     known_origins, totp_factors, backup_codes, login_tickets
+     known_origins, totp_factors, backup_codes, login_tickets, mail_history, mail_suppressions, mail_feedback, sns_messages,
+     mail_counts, mail_warnings
   TO safawinet_server;
 GRANT SELECT, INSERT, UPDATE ON keys, root_secret, bulk_logouts, api_keys TO safawinet_server;
 GRANT SELECT, INSERT ON master_keys TO safawinet_server;

@@ -43,6 +43,8 @@ constexpr std::array<Line, kPermissions> kTable{{
     {Permission::limits_write,      "limits:write",      Role::admin,      "say whether logins are under attack"},
     {Permission::mode_read,         "mode:read",         Role::support,    "see the compromise mode, and why it is so"},
     {Permission::mode_write,        "mode:write",        Role::admin,      "raise and lower the compromise mode"},
+    {Permission::mail_read,         "mail:read",         Role::support,    "see what became of mail, what waits, and which addresses get none"},
+    {Permission::mail_write,        "mail:write",        Role::admin,      "suppress addresses, record bounces, send and drop waiting mail"},
 }};
 // clang-format on
 

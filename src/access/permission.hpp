@@ -39,8 +39,10 @@ enum class Permission {
   limits_write,
   mode_read,
   mode_write,
+  mail_read,
+  mail_write,
 };
-inline constexpr std::size_t kPermissions = static_cast<std::size_t>(Permission::mode_write) + 1;
+inline constexpr std::size_t kPermissions = static_cast<std::size_t>(Permission::mail_write) + 1;
 
 // "users:read": how API keys, the record and the API's description name it.
 std::string_view name_of(Permission permission);

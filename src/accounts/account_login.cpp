@@ -43,6 +43,10 @@ Task<Result<LoggedIn>> AccountService::log_in(Login login, Visitor visitor) {
   count_login(checked ? std::nullopt : std::optional(checked.error().code), visitor);
   if (!checked) co_return std::unexpected(checked.error());
   auto& [user, credentials] = checked->account;
+  if (!user.is_active) {
+    co_await record_refusal("user.login-refused", Actor::anonymous(), user.id, "held: its mails bounce", visitor);
+    co_return refuse(ErrorCode::account_held);
+  }
   if (!user.email_verified_at) {
     co_await record_refusal("user.login-refused", Actor::anonymous(), user.id, "the address is not verified", visitor);
     co_return refuse(ErrorCode::email_not_verified);
@@ -56,8 +60,9 @@ Task<Result<LoggedIn>> AccountService::log_in(Login login, Visitor visitor) {
     auto asked = co_await ask_for_second_factor(checked->account, std::move(device.name), visitor);
     co_return std::unexpected(std::move(asked));
   }
+  const std::string device_name = device.name;
   SessionService::InLogin remember = [&](sql::Transaction& transaction) {
-    return remember_origin(transaction, user.id, visitor);
+    return remember_origin(transaction, user, device_name, visitor);
   };
   auto tokens = co_await parts_.sessions.start(user.id, credentials.version, std::move(device), visitor.origin,
                                                std::move(remember));
@@ -70,8 +75,25 @@ Task<Result<LoggedIn>> AccountService::log_in(Login login, Visitor visitor) {
   co_return logged_in;
 }
 
-Task<void> AccountService::remember_origin(sql::Transaction& transaction, UserId user, const Visitor& visitor) {
-  co_await parts_.known_origins.remember(transaction, user, visitor.origin.network);
+Task<Result<UserWithCredentials>> AccountService::confirm_held(EmailAddress email, SecretText password,
+                                                               Visitor visitor) {
+  const Login login{.email = std::move(email), .password = std::move(password), .device_name = {}};
+  auto checked = co_await check_login(login, visitor);
+  count_login(checked ? std::nullopt : std::optional(checked.error().code), visitor);
+  if (!checked) co_return std::unexpected(checked.error());
+  if (!is_held_for_bounces(checked->account.user)) {
+    co_return refuse(ErrorCode::conflict, "This account is not held. Log in, and change the address.");
+  }
+  co_return std::move(checked->account);
+}
+
+Task<void> AccountService::remember_origin(sql::Transaction& transaction, const User& user,
+                                           std::string_view device_name, const Visitor& visitor) {
+  const auto& network = visitor.origin.network;
+  const bool is_new = co_await parts_.known_origins.remember(transaction, user.id, network);
+  if (!is_new) co_return;
+  auto letter = parts_.letters.new_device(addressee_of(user), device_name, network, parts_.clock.now());
+  co_await parts_.outbox.enqueue(transaction, std::move(letter));
 }
 
 // For every address the same steps, whether it has an account or not, and whether the device is known or not.
@@ -89,7 +111,9 @@ Task<Result<AccountService::RightLogin>> AccountService::check_login(const Login
   const auto verified = co_await parts_.passwords.verify(visitor.hash_client(is_known_device), login.password, stored);
   if (!verified) co_return std::unexpected(verified.error());
   // A disabled account answers as a wrong password does, and counts as one: else the limit would tell them apart.
-  const bool is_right = verified->matches && account->user.is_active;
+  // One that is held for its bounces is told so: its owner has a way back.
+  const bool is_right =
+      verified->matches && (account->user.is_active || is_held_for_bounces(account->user));
   const auto verdict = is_right ? Attempts::Verdict::right : Attempts::Verdict::wrong;
   const auto may_tell = co_await parts_.attempts.may_tell(guess, verdict);
   if (!may_tell) {

@@ -36,7 +36,7 @@ std::unexpected<Error> invalid_token() {
             .fields = {{"/token", "invalid-token", "is unknown, used, replaced by a newer one, or expired"}}});
 }
 
-Mail letter_with(const Letters& letters, OneTimePurpose purpose, std::string_view to, const SecretText& token) {
+Mail letter_with(const Letters& letters, OneTimePurpose purpose, const Addressee& to, const SecretText& token) {
   switch (purpose) {
     case OneTimePurpose::verify_email:
       return letters.verify_email(to, token);
@@ -51,9 +51,6 @@ Mail letter_with(const Letters& letters, OneTimePurpose purpose, std::string_vie
   }
   std::unreachable();
 }
-
-// A registration that never proved its address, to whoever does.
-bool gives_way(const User& user) { return !user.email_verified_at && user.is_active && user.role == Role::customer; }
 
 }  // namespace
 
@@ -113,7 +110,7 @@ Task<Status> AccountService::register_user(Registration registration, Visitor vi
       co_await send_token(transaction, *known, OneTimePurpose::verify_email);
       co_await record(transaction, "user.registered-again", Actor::anonymous(), known->id, visitor);
     } else {
-      auto letter = parts_.letters.already_registered(known->email);
+      auto letter = parts_.letters.already_registered(addressee_of(*known));
       co_await parts_.outbox.enqueue(transaction, std::move(letter));
       co_await record(transaction, "user.registered-again", Actor::anonymous(), known->id, visitor);
     }
@@ -167,10 +164,14 @@ Task<Result<bool>> AccountService::take_change_of_email(sql::Transaction& transa
     }
   }
   co_await store_.set_email(transaction, user.id, taken->email, now);
+  if (is_held_for_bounces(user)) {
+    co_await store_.enable(transaction, user.id, now);
+    co_await record(transaction, "user.enabled", Actor::user(user.id), user.id, visitor, "has proved another address");
+  }
   co_await store_.raise_credential_version(transaction, user.id, std::nullopt, now);
   co_await store_.delete_tokens_of(transaction, user.id);  // what was mailed to the old address opens nothing any more
   co_await parts_.sessions.end_all_of(transaction, user.id, taken->session, "email-changed", Actor::user(user.id));
-  auto letter = parts_.letters.email_changed(user.email, taken->email, now);
+  auto letter = parts_.letters.email_changed(addressee_of(user), taken->email, now);
   co_await parts_.outbox.enqueue(transaction, std::move(letter));
   co_await record(transaction, "user.email-changed", Actor::user(user.id), user.id, visitor);
   co_return true;
@@ -256,7 +257,7 @@ Task<Status> AccountService::reset_password(SecretText token, SecretText new_pas
     co_await parts_.known_origins.forget(transaction, user.id);
     co_await parts_.known_origins.remember(transaction, user.id, visitor.origin.network);
     co_await parts_.sessions.end_all_of(transaction, user.id, std::nullopt, "password-reset", Actor::user(user.id));
-    auto letter = parts_.letters.password_changed(user.email, now);
+    auto letter = parts_.letters.password_changed(addressee_of(user), now);
     co_await parts_.outbox.enqueue(transaction, std::move(letter));
     co_await record(transaction, "user.password-reset", Actor::user(user.id), user.id, visitor);
     co_return user.role == Role::superadmin;
@@ -300,7 +301,7 @@ Task<Status> AccountService::change_password(Caller caller, SecretText current, 
     co_await parts_.known_origins.remember(transaction, caller.user, visitor.origin.network);
     co_await parts_.sessions.end_all_of(transaction, caller.user, caller.session, "password-changed",
                                         Actor::user(caller.user));
-    auto letter = parts_.letters.password_changed(account->user.email, now);
+    auto letter = parts_.letters.password_changed(addressee_of(account->user), now);
     co_await parts_.outbox.enqueue(transaction, std::move(letter));
     co_await record(transaction, "user.password-changed", Actor::user(caller.user), caller.user, visitor);
     co_return true;
@@ -326,7 +327,7 @@ Task<Status> AccountService::change_email(Caller caller, SecretText password, Em
     const auto holder = co_await store_.find(transaction, new_email.text());
     if (holder && holder->id != caller.user && !gives_way(*holder)) {
       // The answer is the same; only the owner of that address hears of it.
-      auto letter = parts_.letters.already_registered(holder->email);
+      auto letter = parts_.letters.already_registered(addressee_of(*holder));
       co_await parts_.outbox.enqueue(transaction, std::move(letter));
     } else {
       User as_new = *user;
@@ -354,7 +355,7 @@ Task<Status> AccountService::delete_account(Caller caller, SecretText password, 
     co_await parts_.sessions.end_all_of(transaction, caller.user, std::nullopt, "account-deleted",
                                         Actor::user(caller.user));
     co_await store_.delete_user(transaction, caller.user);
-    auto letter = parts_.letters.account_deleted(user->email);
+    auto letter = parts_.letters.account_deleted(addressee_of(*user));
     co_await parts_.outbox.enqueue(transaction, std::move(letter));
     co_await record(transaction, "user.deleted", Actor::user(caller.user), caller.user, visitor);
     co_return true;
@@ -390,7 +391,8 @@ Task<Status> AccountService::invite(Operator acting, EmailAddress email, Visitor
     co_await store_.lock_invitations(transaction, email);
     NewToken row{.hash = token.hash, .purpose = kind.purpose, .email = email.text(), .expires_at = now + kind.lifetime};
     co_await store_.insert_token(transaction, std::nullopt, row, now);
-    auto letter = parts_.letters.invitation(email.text(), token.text);
+    const Addressee invited{.email = email.text()};
+    auto letter = parts_.letters.invitation(invited, token.text);
     co_await parts_.outbox.enqueue(transaction, std::move(letter));
     AuditEntry entry{.action = "user.invited",
                      .outcome = AuditOutcome::done,
@@ -477,7 +479,7 @@ Task<void> AccountService::send_token(sql::Transaction& transaction, const User&
                .expires_at = now + kind.lifetime,
                .session = session};
   co_await store_.insert_token(transaction, user.id, row, now);
-  auto letter = letter_with(parts_.letters, purpose, user.email, token.text);
+  auto letter = letter_with(parts_.letters, purpose, addressee_of(user), token.text);
   co_await parts_.outbox.enqueue(transaction, std::move(letter));
 }
 
@@ -488,7 +490,8 @@ Task<void> AccountService::send_token_in_vain(sql::Transaction& transaction, con
   const auto now = parts_.clock.now();
   NewToken row{.hash = token.hash, .purpose = kind.purpose, .email = email.text(), .expires_at = now + kind.lifetime};
   co_await store_.insert_token_in_vain(transaction, row, now);
-  auto letter = letter_with(parts_.letters, purpose, email.text(), token.text);
+  const Addressee nobody{.email = email.text()};
+  auto letter = letter_with(parts_.letters, purpose, nobody, token.text);
   co_await parts_.outbox.enqueue_in_vain(transaction, std::move(letter));
 }
 

@@ -94,10 +94,15 @@ class AccountService {
   // Proves the address too, and ends all sessions. Errors: invalid_token, invalid_fields.
   Task<Status> reset_password(SecretText token, SecretText new_password, Visitor visitor);
 
-  // Errors: invalid_credentials, email_not_verified (only for the right password), second_factor_required (the same,
+  // Errors: invalid_credentials, email_not_verified (only for the right password), account_held (the same, where its
+  // mails bounce), second_factor_required (the same,
   // where the account has one: `texts` has a ticket for the second step, which ends after five minutes and with
   // whatever ends the sessions of the user).
   Task<Result<LoggedIn>> log_in(Login login, Visitor visitor);
+
+  // The account of a right password that is held because its mails bounce, counted as a login. Errors:
+  // invalid_credentials, conflict (the right password of an account that is not held for that).
+  Task<Result<UserWithCredentials>> confirm_held(EmailAddress email, SecretText password, Visitor visitor);
 
   // Errors: not_found, for a user that has just been deleted.
   Task<Result<User>> get(UserId id);
@@ -124,8 +129,10 @@ class AccountService {
   // Makes a superadmin unless there is one. Errors: invalid_fields (the password policy). True if it was made.
   Task<Result<bool>> ensure_superadmin(EmailAddress email, SecretText password);
 
-  // That this user has logged in from there, in the transaction in which the session begins.
-  Task<void> remember_origin(sql::Transaction& transaction, UserId user, const Visitor& visitor);
+  // That this user has logged in from there, in the transaction in which the session begins. Tells them, if they never
+  // have before.
+  Task<void> remember_origin(sql::Transaction& transaction, const User& user, std::string_view device_name,
+                             const Visitor& visitor);
   // Whether credentials may be changed at the moment. Errors: frozen.
   [[nodiscard]] Status check_not_frozen() const { return parts_.mode.check_change_of_credentials(parts_.clock.now()); }
   // The password of a signed-in user, counted as an attempt, also of this session. Errors: invalid_fields at `pointer`,

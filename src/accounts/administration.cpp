@@ -16,7 +16,7 @@ Error refusal(ErrorCode code, std::string detail, UserId target) {
 }  // namespace
 
 Task<Result<User>> Administration::disable(AdministrativeAct act) {
-  const auto now = clock_.now();
+  const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<User>> {
     co_await lock_rows(transaction, act);
     const auto acting = co_await confirm(transaction, act.acting, Permission::users_write, now);
@@ -25,21 +25,23 @@ Task<Result<User>> Administration::disable(AdministrativeAct act) {
     if (!user || !user->is_active) co_return user;
     const auto kept = co_await keep_a_superadmin(transaction, *user);
     if (!kept) co_return std::unexpected(kept.error());
-    co_await sessions_.end_all_of(transaction, act.target, std::nullopt, "user-disabled", act.acting.actor);
+    co_await parts_.sessions.end_all_of(transaction, act.target, std::nullopt, "user-disabled", act.acting.actor);
     co_await store_.disable(transaction, act.target, act.reason, now);
     co_await record(transaction, "user.disabled", act, act.reason);
+    auto letter = parts_.letters.account_held(addressee_of(*user), now);
+    co_await parts_.outbox.enqueue(transaction, std::move(letter));
     user->is_active = false;
     user->disabled_reason = act.reason;
     user->disabled_at = now;
     co_return user;
   };
-  auto user = co_await database_.transact(std::move(body));
-  if (user) co_await sessions_.made_known();
+  auto user = co_await parts_.database.transact(std::move(body));
+  if (user) co_await parts_.sessions.made_known();
   co_return user;
 }
 
 Task<Result<User>> Administration::enable(AdministrativeAct act) {
-  const auto now = clock_.now();
+  const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<User>> {
     co_await lock_rows(transaction, act);
     const auto acting = co_await confirm(transaction, act.acting, Permission::users_write, now);
@@ -53,11 +55,11 @@ Task<Result<User>> Administration::enable(AdministrativeAct act) {
     user->disabled_at.reset();
     co_return user;
   };
-  co_return co_await database_.transact(std::move(body));
+  co_return co_await parts_.database.transact(std::move(body));
 }
 
 Task<Result<User>> Administration::change_role(AdministrativeAct act, Role role) {
-  const auto now = clock_.now();
+  const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<User>> {
     co_await lock_rows(transaction, act);
     const auto acting = co_await confirm(transaction, act.acting, Permission::roles_write, now);
@@ -77,13 +79,13 @@ Task<Result<User>> Administration::change_role(AdministrativeAct act, Role role)
     user->role = role;
     co_return user;
   };
-  auto user = co_await database_.transact(std::move(body));
-  if (user) co_await sessions_.made_known();
+  auto user = co_await parts_.database.transact(std::move(body));
+  if (user) co_await parts_.sessions.made_known();
   co_return user;
 }
 
 Task<Status> Administration::delete_user(AdministrativeAct act) {
-  const auto now = clock_.now();
+  const auto now = parts_.clock.now();
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     co_await lock_rows(transaction, act);
     const auto acting = co_await confirm(transaction, act.acting, Permission::users_delete, now);
@@ -95,14 +97,14 @@ Task<Status> Administration::delete_user(AdministrativeAct act) {
     }
     const auto kept = co_await keep_a_superadmin(transaction, *user);
     if (!kept) co_return std::unexpected(kept.error());
-    co_await sessions_.end_all_of(transaction, act.target, std::nullopt, "account-deleted", act.acting.actor);
+    co_await parts_.sessions.end_all_of(transaction, act.target, std::nullopt, "account-deleted", act.acting.actor);
     co_await store_.delete_user(transaction, act.target);
     co_await record(transaction, "user.deleted", act, act.reason);
     co_return true;
   };
-  const auto outcome = co_await database_.transact(std::move(body));
+  const auto outcome = co_await parts_.database.transact(std::move(body));
   if (!outcome) co_return std::unexpected(outcome.error());
-  co_await sessions_.made_known();
+  co_await parts_.sessions.made_known();
   co_return Status{};
 }
 
@@ -138,7 +140,7 @@ Task<void> Administration::record(sql::Transaction& transaction, std::string_vie
                    .target = target_of(act.target),
                    .reason = std::move(reason),
                    .origin = act.origin};
-  co_await audit_.record(transaction, std::move(entry));
+  co_await parts_.audit.record(transaction, std::move(entry));
 }
 
 }  // namespace safawinet

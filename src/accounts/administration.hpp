@@ -9,6 +9,8 @@
 #include "audit/audit_log.hpp"
 #include "base/clock.hpp"
 #include "base/error.hpp"
+#include "mail/letters.hpp"
+#include "mail/outbox.hpp"
 #include "sessions/session_service.hpp"
 #include "sql/database.hpp"
 
@@ -28,10 +30,17 @@ struct AdministrativeAct {
 // not_found, conflict (the last superadmin), Unavailable.
 class Administration {
  public:
-  Administration(sql::Database& database, SessionService& sessions, AuditLog& audit, const Clock& clock)
-      : database_(database), sessions_(sessions), audit_(audit), clock_(clock) {}
+  struct Parts {
+    sql::Database& database;
+    SessionService& sessions;
+    AuditLog& audit;
+    Outbox& outbox;
+    const Letters& letters;
+    const Clock& clock;
+  };
+  explicit Administration(Parts parts) : parts_(parts) {}
 
-  // Ends all sessions, on every node by the time it returns or within the bound of propagation.
+  // Ends all sessions, on every node by the time it returns or within the bound of propagation. The user is told.
   Task<Result<User>> disable(AdministrativeAct act);
   Task<Result<User>> enable(AdministrativeAct act);
   // Access tokens with the former role die as those of ended sessions do; the sessions go on. Nobody gives a role above
@@ -49,10 +58,7 @@ class Administration {
   Task<void> record(sql::Transaction& transaction, std::string_view action, const AdministrativeAct& act,
                     std::string reason);
 
-  sql::Database& database_;
-  SessionService& sessions_;
-  AuditLog& audit_;
-  const Clock& clock_;
+  Parts parts_;
   UserStore store_;
 };
 

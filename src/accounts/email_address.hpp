@@ -7,14 +7,20 @@
 
 namespace safawinet {
 
-// A bare address of ASCII: a dot-atom local part (RFC 5321 section 4.1.2) and a domain of letters, digits and hyphens;
-// no quoted local parts, comments or address literals; at most 254 characters (RFC 5321 section 4.5.3.1). Addresses are
-// the same whatever their case.
+// A bare address: a dot-atom local part (RFC 5321 section 4.1.2) and a domain of letters, digits and hyphens, an
+// international one as xn--; no quoted local parts, comments or address literals; at most 254 bytes (RFC 5321 section
+// 4.5.3.1). Addresses are the same whatever their case.
+//
+// The local part may have letters and digits of other scripts (RFC 6531), all of one script, in the one form that they
+// have when case and compatibility are folded (NFKC_Casefold): so none becomes, or looks like, somebody else's by
+// another spelling.
 class EmailAddress {
  public:
   static std::optional<EmailAddress> parse(std::string_view text);
 
   [[nodiscard]] const std::string& text() const { return text_; }  // as it was written
+  // Whether only servers with SMTPUTF8 can be given it.
+  [[nodiscard]] bool is_international() const;
   // The one spelling by which limits count.
   [[nodiscard]] std::string key() const;
 

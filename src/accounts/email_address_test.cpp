@@ -41,12 +41,37 @@ TEST(EmailAddress, refuses_what_is_none_or_of_a_form_that_we_do_not_take) {
                            "Ada <ada@example.com>",
                            "ada@example.com\n",
                            "ada\r\nBcc: eve@example.com",
-                           "\xC3\xA4@example.com",
                            "ada@\xC3\xA4.example",
                            "ada@example.com,eve@example.com"}) {
     EXPECT_FALSE(EmailAddress::parse(text)) << text;
   }
   EXPECT_FALSE(EmailAddress::parse(std::string_view("ada\0@example.com", 16)));
+}
+
+TEST(EmailAddress, takes_local_parts_of_other_scripts) {
+  for (const auto* text : {"jürgen@example.com", "почта.первая@example.com", "δοκιμή1@example.com", "用户@example.com",
+                           "بريد@example.com", "Jürgen.M+1@example.com"}) {
+    const auto address = EmailAddress::parse(text);
+    ASSERT_TRUE(address) << text;
+    EXPECT_TRUE(address->is_international());
+  }
+  EXPECT_FALSE(EmailAddress::parse("ada@example.com")->is_international());
+}
+
+TEST(EmailAddress, refuses_what_is_or_looks_like_another_spelling_of_somebody_elses) {
+  for (const auto* text : {"аda@example.com",          // a Cyrillic a
+                           "αda@example.com",          // a Greek one
+                           "\u212Aate@example.com",    // the sign of Kelvin, which folds to k
+                           "JÜRGEN@example.com",       // not folded
+                           "ju\u0308rgen@example.com",  // not composed
+                           "ﬁn@example.com",           // a ligature
+                           "a\u200Bda@example.com",    // an invisible space
+                           "a\u202Eda@example.com",    // a turn of direction
+                           "ａda@example.com",         // full width
+                           "ü..x@example.com", ".ü@example.com", "ü.@example.com", "ü x@example.com", "ü\n@example.com",
+                           "\xFF\xFE@example.com", "ü\xC3@example.com", "☃@example.com"}) {
+    EXPECT_FALSE(EmailAddress::parse(text)) << text;
+  }
 }
 
 TEST(EmailAddress, takes_each_part_up_to_its_longest) {

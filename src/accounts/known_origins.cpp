@@ -13,7 +13,8 @@ constexpr Statement kFind{"SELECT 1 FROM known_origins WHERE user_id = $1 AND tr
 constexpr Statement kPut{
     "INSERT INTO known_origins (user_id, trait, first_seen, last_seen) VALUES ($1, $2, $3, $3) "
     "ON CONFLICT (user_id, trait) DO UPDATE SET last_seen = excluded.last_seen "
-    "WHERE known_origins.last_seen < $4 OR known_origins.last_seen > $3"};
+    "WHERE known_origins.last_seen < $4 OR known_origins.last_seen > $3 RETURNING first_seen"};
+constexpr Statement kElsewhere{"SELECT 1 FROM known_origins WHERE user_id = $1 AND trait <> $2 LIMIT 1"};
 constexpr Statement kKeepNewest{
     "DELETE FROM known_origins WHERE user_id = $1 AND trait IN "
     "(SELECT trait FROM known_origins WHERE user_id = $1 ORDER BY last_seen DESC, trait LIMIT 1000 OFFSET $2)"};
@@ -31,13 +32,16 @@ Task<bool> KnownOrigins::knows(std::optional<UserId> user, std::string network) 
   co_return user && !rows.empty();
 }
 
-Task<void> KnownOrigins::remember(sql::Transaction& transaction, UserId user, std::string network) {
-  if (network.empty()) co_return;
+Task<bool> KnownOrigins::remember(sql::Transaction& transaction, UserId user, std::string network) {
+  if (network.empty()) co_return false;
   const auto trait = trait_of(user, network);
   const auto now = clock_.now();
   const auto put = co_await transaction.execute(kPut, user, trait, now, now - kGranularity);
-  if (put.affected == 0) co_return;  // seen a moment ago
+  if (put.empty()) co_return false;  // seen a moment ago
   co_await transaction.execute(kKeepNewest, user, kKnownOriginsPerUser);
+  if (put.front().get<Time>(0) != now) co_return false;
+  const auto elsewhere = co_await transaction.execute(kElsewhere, user, trait);
+  co_return !elsewhere.empty();
 }
 
 Task<void> KnownOrigins::forget(sql::Transaction& transaction, UserId user) {

@@ -28,8 +28,9 @@ class KnownOrigins {
 
   // Without a user: false, at the same cost.
   Task<bool> knows(std::optional<UserId> user, std::string network);
-  // In the transaction of what proves that it is the user.
-  Task<void> remember(sql::Transaction& transaction, UserId user, std::string network);
+  // In the transaction of what proves that it is the user. True if the user is known elsewhere, and never was seen
+  // there.
+  Task<bool> remember(sql::Transaction& transaction, UserId user, std::string network);
   // Before `remember`, where somebody else may have known the password: their networks are strangers again.
   Task<void> forget(sql::Transaction& transaction, UserId user);
   Task<void> sweep();

@@ -70,7 +70,7 @@ constexpr Statement kSetVerified{
     "updated_at = $2 WHERE id = $1"};
 constexpr Statement kDisable{
     "UPDATE users SET is_active = false, disabled_reason = $2, disabled_at = $3, updated_at = $3 WHERE id = $1"};
-constexpr Statement kEnable{"UPDATE users SET is_active = true, updated_at = $2 WHERE id = $1"};
+constexpr Statement kEnable{"UPDATE users SET is_active = true, bounce_count = 0, updated_at = $2 WHERE id = $1"};
 constexpr Statement kSetRole{"UPDATE users SET role = $2, updated_at = $3 WHERE id = $1"};
 constexpr Statement kSetProfile{
     "UPDATE users SET name = coalesce($2, name), locale = coalesce($3, locale), updated_at = $4 WHERE id = $1"};

@@ -87,6 +87,16 @@ Task<Result<LoginAnswer>> AuthApi::log_in_with_code(Call& call, SecondFactorInpu
   co_return to_answer(call, std::move(*logged_in), delivery);
 }
 
+Task<Result<Accepted>> AuthApi::give_new_address(Call& call, NewAddressInput input) {
+  NewAddress request{.email = std::move(input.email),
+                     .password = std::move(input.password),
+                     .new_email = std::move(input.new_email),
+                     .code = std::move(input.code)};
+  const auto given = co_await parts_.readmission.give_new_address(std::move(request), call.visitor());
+  if (!given) co_return std::unexpected(given.error());
+  co_return Accepted{};
+}
+
 Task<Result<RefreshAnswer>> AuthApi::refresh(Call& call, RefreshInput input) {
   const auto delivery = input.refresh_token ? Delivery::body : Delivery::cookie;
   if (delivery == Delivery::cookie) {

@@ -5,6 +5,7 @@
 #include "api/call.hpp"
 #include "api/refresh_cookie.hpp"
 #include "api/types.hpp"
+#include "factors/readmission.hpp"
 #include "factors/second_step.hpp"
 #include "sessions/access_guard.hpp"
 #include "sessions/session_service.hpp"
@@ -18,6 +19,7 @@ class AuthApi {
     SessionService& sessions;
     AccessGuard& guard;
     SecondStep& second_step;
+    Readmission& readmission;
     BrowserOrigins origins;
   };
   explicit AuthApi(Parts parts) : parts_(std::move(parts)) {}
@@ -30,6 +32,8 @@ class AuthApi {
   Task<Result<LoginAnswer>> log_in(Call& call, LoginInput input);
   // The second step, with the ticket of the first.
   Task<Result<LoginAnswer>> log_in_with_code(Call& call, SecondFactorInput input);
+  // For an account that is held because its mails bounce.
+  Task<Result<Accepted>> give_new_address(Call& call, NewAddressInput input);
   // By the refresh token in the body, else by that of the cookie; the successor goes where it came from.
   Task<Result<RefreshAnswer>> refresh(Call& call, RefreshInput input);
   // By the refresh token in the body, else by that of the cookie, else by Bearer; fine when the session has ended

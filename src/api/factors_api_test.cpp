@@ -41,7 +41,8 @@ TEST(StepUpRoutes, AreThoseThatGrantRevealOrDestroyAndNoneThatContains) {
                                    "GET /v1/admin/users/export", "POST /v1/admin/users/import",
                                    "POST /v1/admin/users/{id}/role", "DELETE /v1/admin/users/{id}",
                                    "DELETE /v1/admin/users/{id}/factors", "GET /v1/audit/export",
-                                   "POST /v1/audit/erase", "POST /v1/admin/api-keys"));
+                                   "POST /v1/audit/erase", "POST /v1/admin/api-keys",
+                                   "DELETE /v1/email/suppressions", "DELETE /v1/email/outbox/{id}"));
 }
 
 TEST(StepUpRoutes, ThatChangeOnesOwnCredentialsAreGuarded) {

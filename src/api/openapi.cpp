@@ -51,6 +51,31 @@ json::object path_parameter_schema(std::string_view name) {
   return {{"type", "string"}, {"format", "uuid"}};
 }
 
+template <class AddQuery>
+void add_mail_queries(const Route& route, const AddQuery& add_query) {
+  const json::object address{{"type", "string"}, {"format", "email"}};
+  const json::object reason{{"type", "string"}, {"maxLength", 500}, {"description", "for the record"}};
+  const bool is_get = route.method == http::Method::get;
+  const bool is_delete = route.method == http::Method::delete_;
+  if (route.path == "/v1/email/statistics") {
+    add_query("hours", {{"type", "integer"}, {"minimum", 1}, {"maximum", 336}, {"default", 24}});
+  }
+  if (route.path == "/v1/email/bounces" && is_get) {
+    add_query("email", address);
+    add_query("kind", {{"type", "string"}, {"enum", {"bounce", "complaint"}}});
+  }
+  if (route.path == "/v1/email/suppressions" && is_get) {
+    add_query("query", {{"type", "string"}, {"description", "a part of the address"}});
+  }
+  if (route.path == "/v1/email/suppressions" && is_delete) add_query("email", address);
+  if (route.path.starts_with("/v1/email/") && is_delete) add_query("reason", reason);
+  if (route.path == "/v1/email/outbox") add_query("failing", {{"type", "boolean"}});
+  if (route.path == "/v1/email/preview") {
+    add_query("kind", {{"type", "string"}});
+    add_query("locale", {{"type", "string"}, {"default", "en"}});
+  }
+}
+
 json::array parameters_of(const Route& route) {
   json::array parameters;
   std::string_view path = route.path;
@@ -76,6 +101,7 @@ json::array parameters_of(const Route& route) {
   if (route.method == http::Method::delete_ && route.path.starts_with("/v1/admin/users/")) {
     add_query("reason", {{"type", "string"}, {"maxLength", 500}, {"description", "for the record"}});
   }
+  add_mail_queries(route, add_query);
   if (route.path == "/v1/revocations") {
     add_query("after",
               {{"type", "string"}, {"description", "nextCursor of the previous answer, or the id of an event"}});

@@ -136,10 +136,18 @@ TEST_F(OpenApiTest, keys_and_pages_are_described_where_they_are_honoured) {
   };
   for (const auto& route : routes_) {
     EXPECT_EQ(has_parameter(route, "Idempotency-Key"), route.idempotency_key == IdempotencyKey::honoured) << route.path;
-    const bool is_list = route.path == "/v1/sessions" || route.path == "/v1/admin/users" ||
-                         route.path == "/v1/admin/users/export" || route.path == "/v1/admin/users/{id}/sessions" ||
-                         route.path == "/v1/auth/force-logout-bulk" || route.path == "/v1/audit" ||
-                         route.path == "/v1/admin/api-keys";
+    static const std::set<std::string_view> kLists{"/v1/sessions",
+                                                   "/v1/admin/users",
+                                                   "/v1/admin/users/export",
+                                                   "/v1/admin/users/{id}/sessions",
+                                                   "/v1/admin/users/{id}/mails",
+                                                   "/v1/auth/force-logout-bulk",
+                                                   "/v1/audit",
+                                                   "/v1/admin/api-keys",
+                                                   "/v1/email/bounces",
+                                                   "/v1/email/suppressions",
+                                                   "/v1/email/outbox"};
+    const bool is_list = kLists.contains(route.path);
     EXPECT_EQ(has_parameter(route, "cursor"), is_list && route.method == http::Method::get) << route.path;
   }
 }

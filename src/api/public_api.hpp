@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,6 +23,10 @@ namespace safawinet::api {
 struct ProcessState {
   std::atomic<bool> is_draining{false};
   std::atomic<bool> is_mail_failing{false};
+  // By this node, since its start.
+  std::atomic<std::uint64_t> mails_sent{0};
+  std::atomic<std::uint64_t> mails_tried_in_vain{0};
+  std::atomic<std::uint64_t> mails_ended_unsent{0};
 };
 
 class PublicApi {

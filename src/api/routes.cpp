@@ -15,7 +15,7 @@ constexpr auto guarded = kForUsersGuarded;
 
 // clang-format off
 std::vector<Route> routes(const Apis& apis) {
-  const auto& [auth, users, sessions, users_admin, forced, bulk, finding, resource_servers, audit, modes, keys, keyring, attack, pages, everybody, factors] = apis;
+  const auto& [auth, users, sessions, users_admin, forced, bulk, finding, resource_servers, audit, modes, keys, keyring, attack, pages, everybody, factors, email, email_events] = apis;
   return {
       // Accounts
       {post, "/v1/auth/register", anyone, registration, honoured, "Sign up; the address is proved by mail", bind(auth, &AuthApi::register_user)},
@@ -39,6 +39,7 @@ std::vector<Route> routes(const Apis& apis) {
       // Sessions
       {post, "/v1/auth/login", anyone, login, ignored, "Log in", bind(auth, &AuthApi::log_in), RefreshCookie::set},
       {post, "/v1/auth/login/second-factor", anyone, login, ignored, "The second step of a login, with the ticket of the first", bind(auth, &AuthApi::log_in_with_code), RefreshCookie::set},
+      {post, "/v1/auth/new-address", anyone, mail, ignored, "Give another address for an account that is held because its mails bounce", bind(auth, &AuthApi::give_new_address)},
       {post, "/v1/auth/step-up", user, login, ignored, "Prove again that it is oneself, for what asks for that", bind(factors, &FactorsApi::step_up)},
       {post, "/v1/auth/refresh", anyone, refresh, ignored, "Exchange a refresh token for its successor", bind(auth, &AuthApi::refresh), RefreshCookie::used},
       {post, "/v1/auth/logout", anyone, write, ignored, "End this session, by refresh token or by Bearer", bind(auth, &AuthApi::log_out), RefreshCookie::used},
@@ -102,6 +103,22 @@ std::vector<Route> routes(const Apis& apis) {
       // Guessing
       {get, "/v1/admin/under-attack", limits_read, read, ignored, "Whether logins are under attack, and who says so", bind(attack, &UnderAttackApi::get)},
       {post, "/v1/admin/under-attack", limits_write, operator_, honoured, "Lower limits and stricter admission for unknown devices: on, off or auto; all but on ask for step-up", bind(attack, &UnderAttackApi::order)},
+
+      // Mail
+      {post, "/v1/email/events/ses", anyone, open, ignored, "What Amazon SES tells of mail, by SNS and signed", email_events_endpoint(email_events)},
+      {get, "/v1/email/statistics", mail_read, read, ignored, "How much mail was sent, delivered, bounced and complained about", bind(email, &EmailApi::statistics)},
+      {get, "/v1/email/bounces", mail_read, read, ignored, "Bounces and complaints, newest first", bind(email, &EmailApi::list_bounces)},
+      {post, "/v1/email/bounces", mail_write, operator_, honoured, "Record a bounce or a complaint that one knows of", bind(email, &EmailApi::record_bounce)},
+      {get, "/v1/email/suppressions", mail_read, read, ignored, "Addresses that get no mail", bind(email, &EmailApi::list_suppressions)},
+      {post, "/v1/email/suppressions", mail_write, operator_, honoured, "Send no more mail to an address", bind(email, &EmailApi::suppress)},
+      {delete_, "/v1/email/suppressions", lately(mail_write), operator_, ignored, "Send mail to an address again", bind(email, &EmailApi::lift_suppression)},
+      {get, "/v1/email/outbox", mail_read, read, ignored, "Mail that waits to be sent, oldest first", bind(email, &EmailApi::list_outbox)},
+      {post, "/v1/email/outbox/{id}/retry", mail_write, operator_, honoured, "Try now to send a mail that waits", bind(email, &EmailApi::retry)},
+      {delete_, "/v1/email/outbox/{id}", lately(mail_write), operator_, ignored, "Do not send a mail that waits", bind(email, &EmailApi::drop)},
+      {get, "/v1/email/mails/{id}", mail_read, read, ignored, "What became of one mail", bind(email, &EmailApi::get_mail)},
+      {get, "/v1/admin/users/{id}/mails", mail_read, read, ignored, "What became of the mails to one user, newest first", bind(email, &EmailApi::history_of_user)},
+      {get, "/v1/email/preview", mail_read, read, ignored, "A kind of mail as it would be sent", bind(email, &EmailApi::preview)},
+      {post, "/v1/email/test", mail_write, mail, honoured, "Send a sample, to see whether mail arrives", bind(email, &EmailApi::send_test)},
 
       // The pages behind the links in mails
       {get, "/verify-email", anyone, read, ignored, "The page to confirm an address", bind(pages, &PagesApi::show_verify_email)},

@@ -7,6 +7,8 @@
 #include "api/audit_api.hpp"
 #include "api/auth_api.hpp"
 #include "api/bulk_logout_api.hpp"
+#include "api/email_api.hpp"
+#include "api/email_events_api.hpp"
 #include "api/factors_api.hpp"
 #include "api/find_api.hpp"
 #include "api/forced_logout_api.hpp"
@@ -41,6 +43,8 @@ struct Apis {
   PagesApi* pages = nullptr;
   PublicApi* open = nullptr;
   FactorsApi* factors = nullptr;
+  EmailApi* email = nullptr;
+  EmailEventsApi* email_events = nullptr;
 };
 
 std::vector<Route> routes(const Apis& apis);

@@ -122,7 +122,9 @@ struct ApiAtWork : FactorsAtWork {
                             .under_attack = &under_attack_api,
                             .pages = &pages_api,
                             .open = &public_api,
-                            .factors = &factors_api});
+                            .factors = &factors_api,
+                            .email = &email_api,
+                            .email_events = &email_events_api});
     all.insert(all.end(), further.begin(), further.end());
     return all;
   }
@@ -138,14 +140,50 @@ struct ApiAtWork : FactorsAtWork {
   api::PipelineOptions options;
   std::vector<api::Route> further;
   api::ProcessState process;
+  Log mail_log{LogLevel::error};
+  Readmission readmission{{.database = database,
+                           .accounts = accounts,
+                           .codes = factor_codes,
+                           .audit = audit,
+                           .outbox = outbox,
+                           .letters = letters,
+                           .clock = clock}};
   api::AuthApi auth_api{{.accounts = accounts,
                          .sessions = sessions,
                          .guard = guard,
                          .second_step = second_step,
+                         .readmission = readmission,
                          .origins = api::BrowserOrigins({"https://app.example.com", rules.issuer})}};
+  Bounces bounces{{.database = database,
+                   .sessions = sessions,
+                   .audit = audit,
+                   .log = mail_log,
+                   .clock = clock,
+                   .random = random},
+                  BounceRules{}};
+  MailDesk mail_desk{{.database = database,
+                      .audit = audit,
+                      .outbox = outbox,
+                      .letters = letters,
+                      .master_key = master_key,
+                      .clock = clock}};
+  ReputationGuard reputation_guard{database, mail_hold, clock, true};
+  aws::SnsVerifier sns_verifier{{}, {}, mail_pool, clock};
+  api::EmailApi email_api{{.bounces = bounces,
+                           .desk = mail_desk,
+                           .guard = reputation_guard,
+                           .accounts = accounts,
+                           .letters = letters,
+                           .clock = clock}};
+  api::EmailEventsApi email_events_api{{.verifier = sns_verifier, .bounces = bounces, .log = mail_log}};
   api::UsersApi users_api{accounts};
   api::SessionsApi sessions_api{sessions};
-  Administration administration{database, sessions, audit, clock};
+  Administration administration{Administration::Parts{.database = database,
+                                                     .sessions = sessions,
+                                                     .audit = audit,
+                                                     .outbox = outbox,
+                                                     .letters = letters,
+                                                     .clock = clock}};
   Assistance assistance{{.database = database,
                          .accounts = accounts,
                          .sessions = sessions,

@@ -106,6 +106,14 @@ struct LoginInput {
 };
 BOOST_DESCRIBE_STRUCT(LoginInput, (), (email, password, device_name, delivery))
 
+struct NewAddressInput {
+  EmailAddress email;
+  SecretText password;
+  EmailAddress new_email;
+  std::optional<SecretText> code;
+};
+BOOST_DESCRIBE_STRUCT(NewAddressInput, (), (email, password, new_email, code))
+
 // Without the token in the body, it is the one of the cookie that is meant.
 struct RefreshInput {
   std::optional<SecretText> refresh_token;

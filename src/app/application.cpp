@@ -134,6 +134,8 @@ void Application::Parts::make_operations() {
                                        .under_attack = *services.under_attack,
                                        .audit = *services.audit,
                                        .mode = services.mode_in_force,
+                                       .process = services.process,
+                                       .mail_hold = services.mail_hold,
                                        .server = *server});
   operations_pipeline.emplace(services.make_pipeline(std::move(operations), *operations_metrics));
 }

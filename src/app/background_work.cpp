@@ -22,6 +22,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLogFlushInterval{20};
 constexpr milliseconds kMailLongestWait{1'000};  // a mail to be tried again is due by the clock, without any commit
 constexpr milliseconds kBulkLogoutLongestWait{1'000};  // a node may have died with one, without any commit
+constexpr milliseconds kReputationInterval{30'000};
 constexpr milliseconds kProbeInterval{5'000};
 constexpr milliseconds kProbeIntervalWhenIll{500};
 constexpr milliseconds kKeyringInterval{20};
@@ -57,7 +58,8 @@ void BackgroundWork::start(Workers& workers) {
   spawn(workers.background(), watch_attacks());
   spawn(workers.background(), end_mode());
   spawn(workers.background(), flush_log());
-  spawn(workers.mail(), deliver_mail());
+  for (auto& lane : parts_.mail) spawn(workers.mail(), deliver_mail(*lane));
+  spawn(workers.mail(), watch_reputation());
   spawn(workers.mail(), end_sessions_in_bulk());
   spawn(workers.mail(), link_audit());
   spawn(workers.mail(), sign_audit());
@@ -81,25 +83,55 @@ void BackgroundWork::follow_feed(Workers& workers) {
   spawn(workers.background(), parts_.feed.follow(std::move(on_feed_failure)));
 }
 
-Task<void> BackgroundWork::deliver_mail() {
+Task<void> BackgroundWork::deliver_mail(MailWorker& lane) {
   sql::ChangeMark seen;
   for (;;) {
     std::string failure;
     Delivery delivery;
     try {
-      delivery = co_await parts_.mail.deliver_due();
-      co_await parts_.database.wait_for_change(seen, kMailLongestWait);
+      delivery = co_await lane.deliver_due();
     } catch (const std::exception& error) {
       failure = error.what();
     }
+    parts_.process.mails_sent += static_cast<std::uint64_t>(delivery.sent);
+    parts_.process.mails_tried_in_vain += static_cast<std::uint64_t>(delivery.failed);
+    parts_.process.mails_ended_unsent += static_cast<std::uint64_t>(delivery.ended);
     if (delivery.sent > 0) parts_.log.event(LogLevel::info, "mail-sent", {{"mails", std::int64_t{delivery.sent}}});
+    if (delivery.ended > 0) parts_.log.event(LogLevel::warning, "mail-ended", {{"mails", std::int64_t{delivery.ended}}});
     if (delivery.failed > 0) {
-      parts_.log.event(LogLevel::error, "mail-failed", {{"mails", std::int64_t{delivery.failed}}});
+      parts_.log.event(LogLevel::error, "mail-failed",
+                       {{"mails", std::int64_t{delivery.failed}}, {"cause", delivery.last_failure}});
     }
-    if (delivery.sent + delivery.failed > 0) parts_.process.is_mail_failing = delivery.failed > 0;
+    if (!delivery.is_idle()) parts_.process.is_mail_failing = delivery.is_servers_trouble;
+    if (failure.empty() && !delivery.is_idle()) continue;
+    try {
+      if (failure.empty()) co_await parts_.database.wait_for_change(seen, kMailLongestWait);
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
     if (failure.empty()) continue;
     parts_.log.event(LogLevel::error, "mail-worker-failed", {{"cause", failure}});
     co_await pause_for(kPauseAfterFailure);
+  }
+}
+
+Task<void> BackgroundWork::watch_reputation() {
+  bool was_held = false;
+  for (;;) {
+    std::optional<std::string> reason;
+    std::string failure;
+    try {
+      reason = co_await parts_.reputation_guard.look();
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    if (failure.empty() && reason.has_value() != was_held) {
+      was_held = reason.has_value();
+      parts_.log.event(was_held ? LogLevel::error : LogLevel::info, was_held ? "mail-held-back" : "mail-released",
+                       {{"cause", reason.value_or("")}});
+    }
+    if (!failure.empty()) parts_.log.event(LogLevel::error, "reputation-guard-failed", {{"cause", failure}});
+    co_await pause_for(kReputationInterval);
   }
 }
 
@@ -211,6 +243,7 @@ Task<void> BackgroundWork::sweep() {
       has_more = co_await parts_.sessions.sweep();
       co_await parts_.accounts.sweep();
       co_await parts_.idempotency.sweep();
+      co_await parts_.bounces.sweep(parts_.mail_history);
     } catch (const std::exception& error) {
       failure = error.what();
     }

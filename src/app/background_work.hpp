@@ -4,13 +4,15 @@
 #include "accounts/account_service.hpp"
 #include "api/idempotency.hpp"
 #include "api/public_api.hpp"
+#include "app/mail_lanes.hpp"
 #include "audit/audit_chain.hpp"
 #include "audit/audit_checkpoints.hpp"
 #include "base/clock.hpp"
+#include "bounces/bounces.hpp"
+#include "bounces/reputation_guard.hpp"
 #include "incidents/mode_switch.hpp"
 #include "keys/key_service.hpp"
 #include "keys/keyring_watch.hpp"
-#include "mail/outbox.hpp"
 #include "observe/log.hpp"
 #include "runtime/workers.hpp"
 #include "sessions/bulk_logout_service.hpp"
@@ -28,7 +30,10 @@ class BackgroundWork {
     RevocationFeed& feed;
     KeyringWatch& keyring;
     KeyService& keys;
-    MailWorker& mail;
+    MailLanes& mail;
+    Bounces& bounces;
+    ReputationGuard& reputation_guard;
+    std::chrono::days mail_history;
     SessionService& sessions;
     BulkLogoutService& bulk_logouts;
     AccountService& accounts;
@@ -60,7 +65,8 @@ class BackgroundWork {
   Task<void> link_the_rest();
   Task<void> link_the_rest_and_sign();
   void follow_feed(Workers& workers);
-  Task<void> deliver_mail();
+  Task<void> deliver_mail(MailWorker& lane);
+  Task<void> watch_reputation();
   Task<void> probe_database();
   Task<void> watch_keyring();
   Task<void> tend_keys();

@@ -54,6 +54,15 @@ void fill_metrics(Metrics& metrics, MetricsSources sources) {
   metrics.add(counter, "safawinet_audit_refusals_unrecorded_total",
               "Refused logins that are not in the audit log: there were too many of them, or it could not be written.",
               [sources] { return static_cast<double>(sources.audit.unrecorded()); });
+  metrics.add(counter, "safawinet_mails_total",
+              "Mails that this node sent, tried to send in vain, or found that nobody will take.", "outcome", [sources] {
+                const auto& process = sources.process;
+                return Samples{{"sent", static_cast<double>(process.mails_sent)},
+                               {"failed", static_cast<double>(process.mails_tried_in_vain)},
+                               {"ended", static_cast<double>(process.mails_ended_unsent)}};
+              });
+  metrics.add(gauge, "safawinet_mail_held_back", "1 while mail that one can do without is held back.",
+              [sources] { return sources.mail_hold.is_on() ? 1.0 : 0.0; });
   metrics.add(gauge, "safawinet_compromise_mode", "1 for the compromise mode that is in force on this node.", "mode",
               [sources] {
                 const auto in_force = sources.mode.state()->mode;

@@ -4,10 +4,12 @@
 #include "access/compromise_mode.hpp"
 #include "accounts/passwords.hpp"
 #include "accounts/under_attack.hpp"
+#include "api/public_api.hpp"
 #include "api/resource_servers_api.hpp"
 #include "audit/audit_log.hpp"
 #include "cache/rate_limiter.hpp"
 #include "http/server.hpp"
+#include "mail/mail_worker.hpp"
 #include "observe/metrics.hpp"
 #include "runtime/hash_pool.hpp"
 #include "sessions/revocation_feed.hpp"
@@ -27,6 +29,8 @@ struct MetricsSources {
   const UnderAttack& under_attack;
   const AuditLog& audit;
   const ModeInForce& mode;
+  const api::ProcessState& process;
+  const MailHold& mail_hold;
   const http::Server& server;
 };
 

@@ -189,6 +189,8 @@ Services::Services(const config::Settings& from, Purpose what_for)
   }
   workers = std::make_unique<Workers>(purpose == Purpose::serving ? or_cores(settings.workers.count) : 1U);
   database = open_database(settings, workers->all());
+  mail_pool = std::make_unique<BlockingPool>(static_cast<unsigned>(settings.mail.connections));
+  amazon_pool = std::make_unique<BlockingPool>(1);
   hash_pool = std::make_unique<HashPool>(or_cores(settings.passwords.threads), settings.limits.max_wait);
   load_keys();
 }
@@ -199,8 +201,12 @@ Services::~Services() {
 }
 
 void Services::stop() {
+  mail_pool->begin_to_stop();
+  amazon_pool->begin_to_stop();
   workers->stop();
   hash_pool.reset();
+  mail_pool->stop();
+  amazon_pool->stop();
   database.reset();
   if (shared_limits != nullptr) shared_limits->client().abandon_waiting();
   if (feed) feed->abandon_waiting();
@@ -247,13 +253,7 @@ void Services::make(std::uint16_t port) {
                                                     .slow_loop = workers->mail(),
                                                     .file = settings.audit.checkpoint_file});
   outbox.emplace(clock, random, master_key);
-  letters.emplace(public_url);
-  try {
-    transport = std::make_unique<FileTransport>(settings.mail.directory, settings.mail.from);
-  } catch (const std::exception& error) {
-    throw StartFailure(kExitFailed, std::string("cannot use the mail folder (mail.directory): ") + error.what());
-  }
-  mail_worker.emplace(*database, clock, master_key, *transport);
+  letters.emplace(public_url, service_name_of(settings));
   const SessionRules rules{.refresh_grace = settings.sessions.refresh_grace,
                            .idle = settings.sessions.idle,
                            .absolute = settings.sessions.absolute,
@@ -311,6 +311,7 @@ void Services::make(std::uint16_t port) {
                                               .issuer = public_url,
                                               .audience = audience});
   make_accounts();
+  make_mail();
 }
 
 void Services::make_accounts() {
@@ -331,7 +332,12 @@ void Services::make_accounts() {
                             .slow_loop = workers->mail(),
                             .registration = mode_of(settings.accounts.registration),
                             .on_superadmin_password_changed = [this] { folder.delete_first_administrator(); }});
-  administration.emplace(*database, *sessions, *audit, clock);
+  administration.emplace(Administration::Parts{.database = *database,
+                                               .sessions = *sessions,
+                                               .audit = *audit,
+                                               .outbox = *outbox,
+                                               .letters = *letters,
+                                               .clock = clock});
   assistance.emplace(Assistance::Parts{.database = *database,
                                        .accounts = *accounts,
                                        .sessions = *sessions,
@@ -371,7 +377,50 @@ void Services::make_accounts() {
                                         .codes = *factor_codes,
                                         .audit = *audit,
                                         .clock = clock});
+  readmission.emplace(Readmission::Parts{.database = *database,
+                                         .accounts = *accounts,
+                                         .codes = *factor_codes,
+                                         .audit = *audit,
+                                         .outbox = *outbox,
+                                         .letters = *letters,
+                                         .clock = clock});
   revocation_pages.emplace(*database, *feed, clock, MacKey(root->derive("revocation-cursor")));
+}
+
+void Services::make_mail() {
+  const BounceRules rules{.threshold = settings.bounces.threshold,
+                          .holds_accounts = settings.bounces.action == config::BounceAction::hold};
+  const Bounces::Parts bounce_parts{.database = *database,
+                                    .sessions = *sessions,
+                                    .audit = *audit,
+                                    .log = log,
+                                    .clock = clock,
+                                    .random = random};
+  bounces.emplace(bounce_parts, rules);
+  mail_desk.emplace(MailDesk::Parts{.database = *database,
+                                    .audit = *audit,
+                                    .outbox = *outbox,
+                                    .letters = *letters,
+                                    .master_key = master_key,
+                                    .clock = clock});
+  reputation_guard.emplace(*database, mail_hold, clock, settings.bounces.has_guard);
+  aws::SnsTrust trust{.topics = settings.bounces.sns_topics,
+                      .takes_version_1 = settings.bounces.sns_signature_version == config::SignatureVersion::one};
+  sns_verifier.emplace(std::move(trust), settings.tls.ca_file, *amazon_pool, clock);
+  const MailRates rates{.per_second = settings.mail.rate_per_second,
+                        .per_domain_and_minute = settings.mail.rate_per_domain_and_minute};
+  MailWorker::Parts lane_parts{.database = *database,
+                               .master_key = master_key,
+                               .limits = *limits,
+                               .pool = *mail_pool,
+                               .hold = mail_hold,
+                               .clock = clock,
+                               .random = random,
+                               .rates = rates,
+                               .on_refused = [this](RefusedRecipient refused) -> Task<void> {
+                                 return bounces->take_refusal(std::move(refused));
+                               }};
+  if (purpose == Purpose::serving) mail_lanes = make_mail_lanes(settings, lane_parts);
 }
 
 void Services::make_passwords() {
@@ -497,6 +546,7 @@ void Services::make_api() {
                                        .sessions = *sessions,
                                        .guard = *guard,
                                        .second_step = *second_step,
+                                       .readmission = *readmission,
                                        .origins = api::BrowserOrigins(std::move(origins))});
   users_api.emplace(*accounts);
   sessions_api.emplace(*sessions);
@@ -508,6 +558,14 @@ void Services::make_api() {
                                                     .import = *user_import,
                                                     .enrolment = *enrolment});
   factors_api.emplace(*enrolment, *second_step);
+  email_api.emplace(api::EmailApi::Parts{.bounces = *bounces,
+                                         .desk = *mail_desk,
+                                         .guard = *reputation_guard,
+                                         .accounts = *accounts,
+                                         .letters = *letters,
+                                         .clock = clock});
+  email_events_api.emplace(
+      api::EmailEventsApi::Parts{.verifier = *sns_verifier, .bounces = *bounces, .log = log});
   forced_logout_api.emplace(*accounts, *sessions);
   bulk_logout_api.emplace(*bulk_logouts);
   find_api.emplace(*session_finder);
@@ -554,13 +612,18 @@ void Services::make_api() {
                        .under_attack = &*under_attack_api,
                        .pages = &*pages_api,
                        .open = &*public_api,
-                       .factors = &*factors_api};
+                       .factors = &*factors_api,
+                       .email = &*email_api,
+                       .email_events = &*email_events_api};
   pipeline.emplace(make_pipeline(api::routes(apis), *request_metrics));
   background.emplace(BackgroundWork::Parts{.database = *database,
                                            .feed = *feed,
                                            .keyring = *keyring_watch,
                                            .keys = *key_service,
-                                           .mail = *mail_worker,
+                                           .mail = mail_lanes,
+                                           .bounces = *bounces,
+                                           .reputation_guard = *reputation_guard,
+                                           .mail_history = settings.mail.history,
                                            .sessions = *sessions,
                                            .bulk_logouts = *bulk_logouts,
                                            .accounts = *accounts,

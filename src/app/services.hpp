@@ -19,22 +19,28 @@
 #include "api/routes.hpp"
 #include "app/background_work.hpp"
 #include "app/data_folder.hpp"
+#include "app/mail_lanes.hpp"
+#include "aws/sns.hpp"
 #include "base/clock.hpp"
 #include "base/published.hpp"
 #include "base/random.hpp"
+#include "bounces/bounces.hpp"
+#include "bounces/mail_desk.hpp"
+#include "bounces/reputation_guard.hpp"
 #include "cache/redis/redis_rate_limiter.hpp"
 #include "config/settings.hpp"
 #include "evidence/session_finder.hpp"
 #include "factors/enrolment.hpp"
 #include "factors/factor_codes.hpp"
+#include "factors/readmission.hpp"
 #include "factors/second_step.hpp"
 #include "incidents/mode_switch.hpp"
 #include "keys/key_service.hpp"
 #include "keys/keyring_watch.hpp"
 #include "mail/outbox.hpp"
-#include "mail/transport.hpp"
 #include "observe/log.hpp"
 #include "observe/metrics.hpp"
+#include "runtime/blocking_pool.hpp"
 #include "runtime/hash_pool.hpp"
 #include "runtime/workers.hpp"
 #include "sessions/bulk_logout_service.hpp"
@@ -83,6 +89,8 @@ struct Services {
   std::unique_ptr<Workers> workers;
   std::unique_ptr<sql::Database> database;
   std::unique_ptr<HashPool> hash_pool;
+  std::unique_ptr<BlockingPool> mail_pool;    // conversations with mail servers
+  std::unique_ptr<BlockingPool> amazon_pool;  // and with SNS
 
   std::optional<Published<Keyring>> keyring;
   std::shared_ptr<const RootSecret> root;
@@ -96,8 +104,6 @@ struct Services {
   std::optional<AuditCheckpoints> audit_checkpoints;
   std::optional<Outbox> outbox;
   std::optional<Letters> letters;
-  std::unique_ptr<MailTransport> transport;
-  std::optional<MailWorker> mail_worker;
   std::optional<SessionService> sessions;
   std::optional<BulkLogoutService> bulk_logouts;
   std::optional<KeyService> key_service;
@@ -120,6 +126,13 @@ struct Services {
   std::optional<FactorCodes> factor_codes;
   std::optional<Enrolment> enrolment;
   std::optional<SecondStep> second_step;
+  std::optional<Readmission> readmission;
+  std::optional<Bounces> bounces;
+  std::optional<MailDesk> mail_desk;
+  MailHold mail_hold;
+  std::optional<ReputationGuard> reputation_guard;
+  std::optional<aws::SnsVerifier> sns_verifier;
+  MailLanes mail_lanes;
 
   std::optional<api::AuthApi> auth_api;
   std::optional<api::UsersApi> users_api;
@@ -135,6 +148,8 @@ struct Services {
   std::optional<api::UnderAttackApi> under_attack_api;
   std::optional<api::ModeApi> mode_api;
   std::optional<api::FactorsApi> factors_api;
+  std::optional<api::EmailApi> email_api;
+  std::optional<api::EmailEventsApi> email_events_api;
   std::optional<api::PagesApi> pages_api;
   std::optional<api::PublicApi> public_api;
   std::optional<api::Idempotency> idempotency;
@@ -148,6 +163,7 @@ struct Services {
   void make_limits();
   void make_accounts();
   void make_passwords();
+  void make_mail();
   [[nodiscard]] std::filesystem::path hand_over(const EmailAddress& email, const SecretText& password) const;
 };
 

@@ -22,6 +22,7 @@ enum class ErrorCode {
   invalid_token,           // 422: a one-time token that is unknown, used, replaced or expired
   forbidden,               // 403: known, but not allowed
   email_not_verified,      // 403: the right password, but the address was never proved
+  account_held,            // 403: the right password, but its mails bounce, and it waits for another address
   origin_not_allowed,      // 403: a page that may not use the refresh cookie
   frozen,                  // 403: not while the compromise mode is what it is
   invalid_code,            // 401: a wrong code of a second factor, or one that was used already

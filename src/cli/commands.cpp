@@ -44,6 +44,10 @@ void add_commands(CLI::App& app, int& exit_code) {
   add_keys(app, exit_code);
   add_audit(app, exit_code);
   add_attack(app, exit_code);
+  add_mail(app, exit_code);
+  add_bounce(app, exit_code);
+  add_suppression(app, exit_code);
+  add_outbox(app, exit_code);
   add_completion(app, exit_code);
   check_texts(app);
 }

@@ -30,6 +30,10 @@ void add_api_key(CLI::App& app, int& exit_code);
 void add_keys(CLI::App& app, int& exit_code);
 void add_audit(CLI::App& app, int& exit_code);
 void add_attack(CLI::App& app, int& exit_code);
+void add_mail(CLI::App& app, int& exit_code);
+void add_bounce(CLI::App& app, int& exit_code);
+void add_suppression(CLI::App& app, int& exit_code);
+void add_outbox(CLI::App& app, int& exit_code);
 // The shell
 void add_completion(CLI::App& app, int& exit_code);
 

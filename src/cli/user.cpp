@@ -8,6 +8,7 @@
 #include "cli/desk.hpp"
 #include "cli/export_file.hpp"
 #include "cli/failure.hpp"
+#include "cli/mail.hpp"
 #include "cli/text.hpp"
 #include "cli/user_import.hpp"
 
@@ -15,6 +16,7 @@ namespace safawinet::cli {
 namespace {
 
 constexpr std::string_view kPath = "/v1/admin/users";
+constexpr std::size_t kMailsShown = 5;  // by `user show`
 
 std::vector<std::string> row_of(const boost::json::object& user) {
   return {text_at(user, "id"),          text_at(user, "email"),
@@ -59,6 +61,25 @@ void print_user(Desk& desk, const boost::json::object& user) {
                      {"Last login", time_at(user, "lastLoginAt")}});
 }
 
+// With the last mails to the user, for whoever may see them.
+void show_user(Desk& desk, boost::json::object user) {
+  const auto path = std::string(kPath) + "/" + text_at(user, "id") + "/mails";
+  const auto answer = desk.api().try_get(path, {{"limit", std::to_string(kMailsShown)}});
+  const auto* mails = std::get_if<boost::json::value>(&answer);
+  if (mails == nullptr) {
+    print_user(desk, user);
+    return;
+  }
+  const auto& items = items_at(object_of(*mails), "items");
+  if (desk.is_json()) user["mails"] = items;
+  print_user(desk, user);
+  if (desk.is_json() || items.empty()) return;
+  desk.console().write("\nThe last mails:\n");
+  auto table = desk.table(mail_titles());
+  for (const auto& mail : items) table.add(mail_row(object_of(mail)));
+  table.finish();
+}
+
 std::shared_ptr<std::string> add_user_argument(CLI::App& verb) {
   auto user = std::make_shared<std::string>();
   verb.add_option("user", *user, "Id or e-mail address")->type_name("USER")->required();
@@ -100,7 +121,7 @@ void add_show(CLI::App& noun, int& exit_code) {
   auto& verb =
       add_verb(noun, exit_code,
                {.name = "show", .description = "Show one user", .example = "safawinet user show ada@example.com"},
-               [user](Desk& desk) { print_user(desk, get_user(desk.api(), **user)); });
+               [user](Desk& desk) { show_user(desk, get_user(desk.api(), **user)); });
   *user = add_user_argument(verb);
 }
 

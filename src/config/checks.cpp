@@ -158,6 +158,52 @@ Complaint check_sender(std::string_view text) {
   return "must be an e-mail address, alone or as in \"Safawinet <accounts@example.com>\"";
 }
 
+Complaint check_endpoint(std::string_view text) {
+  const auto complaint = check_origin(text);
+  return complaint ? Complaint("must be an origin such as \"https://email-gateway.example.com\" (scheme, host, port)")
+                   : complaint;
+}
+
+Complaint check_host(std::string_view text) {
+  if (is_host_name(text) || parse_address(text)) return std::nullopt;
+  return "must be the name or the address of a host, without a port";
+}
+
+Complaint check_aws_region(std::string_view text) {
+  const bool is_region = text.size() >= 6 && text.size() <= 30 && text.front() != '-' && text.back() != '-' &&
+                         std::ranges::all_of(text, [](char c) {
+                           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+                         });
+  return is_region ? Complaint() : "must be a region such as \"eu-central-1\"";
+}
+
+Complaint check_sns_topic(std::string_view text) {
+  const std::string complaint = "must be the ARN of a topic such as \"arn:aws:sns:eu-central-1:123456789012:bounces\"";
+  std::array<std::string_view, 6> parts;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto end = i + 1 == parts.size() ? text.size() : text.find(':');
+    if (end == std::string_view::npos) return complaint;
+    parts.at(i) = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  const bool has_partition = parts[1] == "aws" || parts[1] == "aws-cn" || parts[1] == "aws-us-gov";
+  const bool has_account =
+      parts[4].size() == 12 && std::ranges::all_of(parts[4], [](char c) { return c >= '0' && c <= '9'; });
+  const bool has_name = !parts[5].empty() && parts[5].size() <= 256 && std::ranges::all_of(parts[5], [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+  const bool is_topic = parts[0] == "arn" && has_partition && parts[2] == "sns" && !check_aws_region(parts[3]) &&
+                        has_account && has_name;
+  return is_topic ? Complaint() : complaint;
+}
+
+Complaint check_way_out(std::string_view text) {
+  const bool is_one_word = text.find_first_of(" <>\"") == std::string_view::npos;
+  const bool is_mail = text.starts_with("mailto:") && !check_email_address(text.substr(7, text.substr(7).find('?')));
+  if (is_one_word && (is_mail || text.starts_with("https://"))) return std::nullopt;
+  return "must be an address such as \"https://example.com/no-more-mail\" or \"mailto:no-more@example.com\"";
+}
+
 Complaint check_readable_file(const std::string& path) {
   if (access(path.c_str(), R_OK) == 0) return std::nullopt;
   return "must be a file that this user may read: " + last_error();

@@ -27,6 +27,16 @@ Complaint check_postgresql_url(std::string_view text);
 Complaint check_email_address(std::string_view text);
 // "Name <address>" or an address.
 Complaint check_sender(std::string_view text);
+// "https://host:port" or "http://…" without a path, for a service that we call.
+Complaint check_endpoint(std::string_view text);
+// A host name or an address, without a port.
+Complaint check_host(std::string_view text);
+// "eu-central-1"
+Complaint check_aws_region(std::string_view text);
+// "arn:aws:sns:eu-central-1:123456789012:name"
+Complaint check_sns_topic(std::string_view text);
+// RFC 2369: "https://…" or "mailto:address".
+Complaint check_way_out(std::string_view text);
 Complaint check_readable_file(const std::string& path);
 
 // 32 bytes in base64 or base64url, as `openssl rand -base64 32` prints them.

@@ -148,9 +148,34 @@ class Loader {
         !settings_.database.feed_url.empty()) {
       add("database.url", "must be set too, since database.feed_url is");
     }
+    check_mail();
     if (are_fine("accounts.admin_email", "accounts.admin_password") && settings_.accounts.admin_email.empty() &&
         !settings_.accounts.admin_password.empty()) {
       add("accounts.admin_email", "must be set too, since accounts.admin_password is");
+    }
+  }
+
+  void check_mail() {
+    const auto& mail = settings_.mail;
+    if (mail.transport == MailTransportKind::smtp && are_fine("mail.smtp_host", "mail.transport") &&
+        mail.smtp_host.empty()) {
+      add("mail.smtp_host", "must be set too, since mail.transport is \"smtp\"");
+    }
+    if (mail.transport == MailTransportKind::ses && are_fine("mail.ses_region", "mail.transport") &&
+        mail.ses_region.empty()) {
+      add("mail.ses_region", "must be set too (AWS_REGION), since mail.transport is \"ses\"");
+    }
+    if (are_fine("mail.smtp_user", "mail.smtp_password") && mail.smtp_user.empty() != mail.smtp_password.empty()) {
+      const bool lacks_user = mail.smtp_user.empty();
+      add(lacks_user ? "mail.smtp_user" : "mail.smtp_password",
+          lacks_user ? "must be set too, since mail.smtp_password is" : "must be set too, since mail.smtp_user is");
+    }
+    // A password in the clear is for this machine alone.
+    const bool is_here = mail.smtp_host == "localhost" || mail.smtp_host == "::1" || mail.smtp_host.starts_with("127.");
+    if (are_fine("mail.smtp_security", "mail.smtp_host") && mail.smtp_security == SmtpSecurityKind::none &&
+        !mail.smtp_user.empty() && !is_here) {
+      add("mail.smtp_security", "must be \"starttls\" or \"tls\", since mail.smtp_user is set: the password would travel in "
+                                "the clear");
     }
   }
 

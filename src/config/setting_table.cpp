@@ -401,9 +401,20 @@ std::vector<Setting> make_table() {
              return kFine;
            }},
 
+      {.key = "mail.transport",
+       .kind = choice,
+       .initial = "file",
+       .choices = {"file", "smtp", "ses"},
+       .meaning = "How mail leaves: as files, by an SMTP server, or by Amazon SES.",
+       .store =
+           [](Settings& s, Value v) {
+             s.mail.transport = as_choice<MailTransportKind>(v);
+             return kFine;
+           }},
       {.key = "mail.directory",
        .kind = text,
-       .meaning = "The folder into which mails are written, one file each. Empty: `mail` in the data folder.",
+       .meaning = "The folder into which mails are written with the transport `file`, one file each. Empty: `mail` in "
+                  "the data folder.",
        .variable = "SAFAWINET_MAIL_DIR",
        .store =
            [](Settings& s, Value v) {
@@ -418,6 +429,186 @@ std::vector<Setting> make_table() {
            [](Settings& s, Value v) {
              s.mail.from = as_text(v);
              return check_sender(as_text(v));
+           }},
+      {.key = "mail.list_unsubscribe",
+       .kind = text,
+       .meaning = "Where recipients can ask for no more mail that they can do without: an https:// address or a mailto: "
+                  "one. Empty: such mail names none.",
+       .store = [](Settings& s, Value v) -> Complaint {
+         s.mail.list_unsubscribe = as_text(v);
+         return as_text(v).empty() ? kFine : check_way_out(as_text(v));
+       }},
+      {.key = "mail.connections",
+       .kind = integer,
+       .initial = "2",
+       .unit = "connections",
+       .minimum = 1,
+       .maximum = 64,
+       .meaning = "Connections of a node to the mail server, each of which sends one mail at a time.",
+       .store =
+           [](Settings& s, Value v) {
+             s.mail.connections = as_count(v);
+             return kFine;
+           }},
+      {.key = "mail.rate_per_second",
+       .kind = integer,
+       .initial = "0",
+       .unit = "mails",
+       .minimum = 0,
+       .maximum = 100'000,
+       .meaning = "How many mails leave in a second: of all nodes with a shared cache, else of each. 0: as many as can.",
+       .store =
+           [](Settings& s, Value v) {
+             s.mail.rate_per_second = as_count(v);
+             return kFine;
+           }},
+      {.key = "mail.rate_per_domain_and_minute",
+       .kind = integer,
+       .initial = "0",
+       .unit = "mails",
+       .minimum = 0,
+       .maximum = 100'000,
+       .meaning = "How many mails leave in a minute for the addresses of one domain; the others wait. 0: as many as can.",
+       .store =
+           [](Settings& s, Value v) {
+             s.mail.rate_per_domain_and_minute = as_count(v);
+             return kFine;
+           }},
+      {.key = "mail.history_days",
+       .kind = integer,
+       .initial = "90",
+       .unit = "days",
+       .minimum = 15,
+       .maximum = 3650,
+       .meaning = "How long it is kept what became of a mail: to whom, what kind, how it ended.",
+       .store =
+           [](Settings& s, Value v) {
+             s.mail.history = std::chrono::days(as_number(v));
+             return kFine;
+           }},
+      {.key = "mail.smtp_host",
+       .kind = text,
+       .meaning = "The SMTP server, a name or an address.",
+       .store = [](Settings& s, Value v) -> Complaint {
+         s.mail.smtp_host = as_text(v);
+         return as_text(v).empty() ? kFine : check_host(as_text(v));
+       }},
+      {.key = "mail.smtp_port",
+       .kind = integer,
+       .initial = "0",
+       .unit = "port",
+       .minimum = 0,
+       .maximum = 65535,
+       .meaning = "Its port. 0: 587 with `starttls`, 465 with `tls`, 25 with `none`.",
+       .store =
+           [](Settings& s, Value v) {
+             s.mail.smtp_port = static_cast<std::uint16_t>(as_number(v));
+             return kFine;
+           }},
+      {.key = "mail.smtp_security",
+       .kind = choice,
+       .initial = "starttls",
+       .choices = {"starttls", "tls", "none"},
+       .meaning = "TLS with STARTTLS, which the server must offer; TLS from the first byte; or none, for a server on the "
+                  "same machine.",
+       .store =
+           [](Settings& s, Value v) {
+             s.mail.smtp_security = as_choice<SmtpSecurityKind>(v);
+             return kFine;
+           }},
+      {.key = "mail.smtp_user",
+       .kind = text,
+       .meaning = "The user to log in as. Empty: without.",
+       .variable = "SAFAWINET_SMTP_USER",
+       .store =
+           [](Settings& s, Value v) {
+             s.mail.smtp_user = as_text(v);
+             return kFine;
+           }},
+      {.key = "mail.smtp_password",
+       .kind = text,
+       .meaning = "The user's password.",
+       .variable = "SAFAWINET_SMTP_PASSWORD",
+       .is_secret = true,
+       .store =
+           [](Settings& s, Value v) {
+             s.mail.smtp_password = SecretText(as_text(v));
+             return kFine;
+           }},
+      {.key = "mail.ses_region",
+       .kind = text,
+       .meaning = "The AWS region of SES, such as `eu-central-1`. Credentials come from where Amazon's tools look for "
+                  "them: the environment, the container, the machine.",
+       .variable = "AWS_REGION",
+       .store = [](Settings& s, Value v) -> Complaint {
+         s.mail.ses_region = as_text(v);
+         return as_text(v).empty() ? kFine : check_aws_region(as_text(v));
+       }},
+      {.key = "mail.ses_endpoint",
+       .kind = text,
+       .meaning = "Where SES is called, for a private gateway. Empty: Amazon's own address of the region.",
+       .store = [](Settings& s, Value v) -> Complaint {
+         s.mail.ses_endpoint = as_text(v);
+         return as_text(v).empty() ? kFine : check_endpoint(as_text(v));
+       }},
+      {.key = "mail.ses_configuration_set",
+       .kind = text,
+       .meaning = "The configuration set of SES that publishes what becomes of mails. Empty: that of the identity.",
+       .store =
+           [](Settings& s, Value v) {
+             s.mail.ses_configuration_set = as_text(v);
+             return kFine;
+           }},
+
+      {.key = "bounces.sns_topics",
+       .kind = list,
+       .meaning = "The ARNs of the SNS topics by which SES tells of bounces, complaints and deliveries; of no other "
+                  "topic anything is taken. Empty: of none.",
+       .store = [](Settings& s, Value v) { return store_checked_list(s.bounces.sns_topics, v, check_sns_topic); }},
+      {.key = "bounces.sns_signature_version",
+       .kind = choice,
+       .initial = "2",
+       .choices = {"2", "1"},
+       .meaning = "The least version of the signature of a notification: 2 (SHA-256), or 1 (SHA-1) too.",
+       .store =
+           [](Settings& s, Value v) {
+             s.bounces.sns_signature_version = as_choice<SignatureVersion>(v);
+             return kFine;
+           }},
+      {.key = "bounces.threshold",
+       .kind = integer,
+       .initial = "5",
+       .unit = "bounces",
+       .minimum = 0,
+       .maximum = 1000,
+       .meaning = "After how many bounces without a delivery in between an account is held, or its address suppressed. "
+                  "0: never.",
+       .store =
+           [](Settings& s, Value v) {
+             s.bounces.threshold = as_number(v);
+             return kFine;
+           }},
+      {.key = "bounces.action",
+       .kind = choice,
+       .initial = "hold",
+       .choices = {"hold", "suppress"},
+       .meaning = "What happens then: the account is held until its owner, who knows the password, has proved another "
+                  "address; or its address gets no more mail, and nothing else.",
+       .store =
+           [](Settings& s, Value v) {
+             s.bounces.action = as_choice<BounceAction>(v);
+             return kFine;
+           }},
+      {.key = "bounces.guard",
+       .kind = choice,
+       .initial = "on",
+       .choices = {"on", "off"},
+       .meaning = "Whether mail that is not about the security of an account is held back while bounces or complaints "
+                  "come near the rates at which SES stops a sender.",
+       .store =
+           [](Settings& s, Value v) {
+             s.bounces.has_guard = as_number(v) == 0;
+             return kFine;
            }},
 
       {.key = "revocation.lease_milliseconds",

@@ -31,6 +31,10 @@ enum class UnderAttackMode { automatic, on, off };
 enum class SecondFactorRequired { from_none, from_support, from_admin, from_superadmin };
 enum class SigningAlgorithm { eddsa, es256, rs256 };
 enum class LogLevel { debug, info, warning, error };
+enum class MailTransportKind { file, smtp, ses };
+enum class SmtpSecurityKind { starttls, tls, none };
+enum class SignatureVersion { two, one };
+enum class BounceAction { hold, suppress };
 
 // A value as it was written: text, a whole number, or a list.
 using SettingValue = std::variant<std::string, std::int64_t, std::vector<std::string>>;
@@ -126,8 +130,30 @@ struct PasswordSettings {
 };
 
 struct MailSettings {
+  MailTransportKind transport = MailTransportKind::file;
   std::filesystem::path directory;
-  std::string from;  // "Name <address>" or an address
+  std::string from;              // "Name <address>" or an address
+  std::string list_unsubscribe;  // a URL or mailto: for mail that one can do without; empty: none
+  std::size_t connections = 0;
+  std::size_t rate_per_second = 0;             // 0: as much as the connections can
+  std::size_t rate_per_domain_and_minute = 0;  // the same
+  std::chrono::days history{};
+  std::string smtp_host;
+  std::uint16_t smtp_port = 0;  // 0: the usual one of smtp_security
+  SmtpSecurityKind smtp_security = SmtpSecurityKind::starttls;
+  std::string smtp_user;  // empty: no AUTH
+  SecretText smtp_password;
+  std::string ses_region;
+  std::string ses_endpoint;           // an origin; empty: Amazon's own
+  std::string ses_configuration_set;  // empty: none is named
+};
+
+struct BounceSettings {
+  std::vector<std::string> sns_topics;  // ARNs; empty: no notification is taken
+  SignatureVersion sns_signature_version = SignatureVersion::two;  // the least
+  std::int64_t threshold = 0;           // 0: none
+  BounceAction action = BounceAction::hold;
+  bool has_guard = true;
 };
 
 struct RevocationSettings {
@@ -166,6 +192,7 @@ struct Settings {
   KeySettings keys;
   PasswordSettings passwords;
   MailSettings mail;
+  BounceSettings bounces;
   RevocationSettings revocation;
   AuditSettings audit;
   LimitSettings limits;

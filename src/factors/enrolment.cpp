@@ -86,7 +86,7 @@ Task<Result<std::vector<SecretText>>> Enrolment::confirm_totp(Caller caller, Sec
     const auto proved = co_await parts_.sessions.prove_again(transaction, caller.session, user->id, checked->methods());
     if (!proved) co_return std::unexpected(proved.error());
     const Change change{.action = "user.second-factor-added",
-                        .what_happened = "A second factor was added to your account",
+                        .what_happened = FactorChange::added,
                         .ending = "second-factor-added"};
     co_await conclude(transaction, *user, caller.session, Actor::user(user->id), change, {}, visitor.origin);
     co_return codes;
@@ -107,7 +107,7 @@ Task<Status> Enrolment::remove_totp(Caller caller, SecretText password, SecretTe
     co_await store_.remove(transaction, user->id);
     co_await parts_.sessions.forget_second_factor(transaction, caller.session);
     const Change change{.action = "user.second-factor-removed",
-                        .what_happened = "The second factor of your account was removed",
+                        .what_happened = FactorChange::removed,
                         .ending = "second-factor-removed"};
     co_await conclude(transaction, *user, caller.session, Actor::user(user->id), change, {}, visitor.origin);
     co_return true;
@@ -128,7 +128,7 @@ Task<Result<std::vector<SecretText>>> Enrolment::renew_backup_codes(Caller calle
     if (!user) co_return std::unexpected(user.error());
     auto codes = co_await make_codes(transaction, user->id, confirmed->code.sealed);
     const Change change{.action = "user.backup-codes-renewed",
-                        .what_happened = "The backup codes of your account were made anew",
+                        .what_happened = FactorChange::codes_renewed,
                         .ending = "backup-codes-renewed"};
     co_await conclude(transaction, *user, caller.session, Actor::user(user->id), change, {}, visitor.origin);
     co_return codes;
@@ -159,7 +159,7 @@ Task<Status> Enrolment::reset(AdministrativeAct act) {
     if (!had_one) co_return false;
     co_await users_.raise_credential_version(transaction, user->id, std::nullopt, now);
     const Change change{.action = "user.second-factor-reset",
-                        .what_happened = "The second factor of your account was taken away by an administrator",
+                        .what_happened = FactorChange::taken_away,
                         .ending = "second-factor-reset"};
     co_await conclude(transaction, *user, std::nullopt, act.acting.actor, change, act.reason, act.origin);
     co_return true;
@@ -207,7 +207,7 @@ Task<void> Enrolment::conclude(sql::Transaction& transaction, const User& user, 
                                Actor actor, const Change& change, std::string reason, const Origin& origin) {
   co_await users_.delete_tokens_of(transaction, user.id);
   co_await parts_.sessions.end_all_of(transaction, user.id, except, std::string(change.ending), actor);
-  auto letter = parts_.letters.second_factor_changed(user.email, change.what_happened, parts_.clock.now());
+  auto letter = parts_.letters.second_factor_changed(addressee_of(user), change.what_happened, parts_.clock.now());
   co_await parts_.outbox.enqueue(transaction, std::move(letter));
   AuditEntry entry{.action = change.action,
                    .outcome = AuditOutcome::done,

@@ -84,7 +84,7 @@ class Enrolment {
  private:
   struct Change {
     std::string_view action;
-    std::string_view what_happened;  // for the letter
+    FactorChange what_happened;  // for the letter
     std::string_view ending;         // why sessions end
   };
   struct Confirmed;

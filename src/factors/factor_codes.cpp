@@ -108,7 +108,7 @@ Task<void> FactorCodes::warn_owner(UserId user) {
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     const auto owner = co_await users_.find(transaction, user);
     if (!owner) co_return false;
-    auto letter = parts_.letters.codes_guessed(owner->email, parts_.clock.now());
+    auto letter = parts_.letters.codes_guessed(addressee_of(*owner), parts_.clock.now());
     co_await parts_.outbox.enqueue(transaction, std::move(letter));
     co_return true;
   };

@@ -57,7 +57,7 @@ Task<Result<LoggedIn>> SecondStep::log_in(SecretText ticket, SecretText code, Vi
     if (!is_used) co_return refuse(ErrorCode::invalid_code);
     auto standing = co_await parts_.sessions.start_in(transaction, user->id, proof, device, visitor.origin);
     if (!standing) co_return invalid_ticket();
-    co_await parts_.accounts.remember_origin(transaction, user->id, visitor);
+    co_await parts_.accounts.remember_origin(transaction, *user, first_step->device_name, visitor);
     user->last_login_at = standing->created_at;
     Begun begun{std::move(*user), std::move(*standing)};
     co_return begun;

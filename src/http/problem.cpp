@@ -58,6 +58,8 @@ const ProblemType& problem_type(ErrorCode code) {
   static constexpr ProblemType kSecondFactor{403, "second-factor-required", "A code of the second factor is needed."};
   static constexpr ProblemType kNoSecondFactor{403, "second-factor-enrolment-required",
                                                "Your role asks for a second factor: enrol one first."};
+  static constexpr ProblemType kHeld{403, "account-held",
+                                     "Mails to this account's address come back: give another address."};
   static constexpr ProblemType kStepUp{401, "step-up-required", "Prove again that it is you."};
   static constexpr ProblemType kNotFound{404, "not-found", "There is no such thing here."};
   static constexpr ProblemType kMethod{405, "method-not-allowed", "The method is not allowed here."};
@@ -82,6 +84,8 @@ const ProblemType& problem_type(ErrorCode code) {
       return kForbidden;
     case ErrorCode::email_not_verified:
       return kNotVerified;
+    case ErrorCode::account_held:
+      return kHeld;
     case ErrorCode::origin_not_allowed:
       return kOrigin;
     case ErrorCode::frozen:

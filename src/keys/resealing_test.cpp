@@ -29,7 +29,7 @@ class ResealingTest : public ::testing::TestWithParam<sql::testing::Engine> {
   void mail(const MasterKey& key) {
     Outbox outbox(at_work_.clock, at_work_.random, key);
     auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
-      auto letter = at_work_.letters.already_registered("ada@example.com");
+      auto letter = at_work_.letters.already_registered({.email = "ada@example.com"});
       co_await outbox.enqueue(transaction, std::move(letter));
       co_return true;
     };
@@ -92,7 +92,7 @@ TEST_P(ResealingTest, everything_opens_without_the_former_key_and_is_what_it_was
   const auto after = load(present);
   EXPECT_EQ(after.keyring->jwks(), before.keyring->jwks());
   EXPECT_EQ(after.root->derive("audit"), before.root->derive("audit"));
-  MailWorker worker(at_work_.database, at_work_.clock, present, at_work_.mailbox);
+  auto worker = at_work_.make_mail_worker(present);
   EXPECT_EQ(at_work_.run(worker.deliver_due()).sent, 1);
   EXPECT_THROW(load(key_of(former_)), WrongMasterKey);
 }

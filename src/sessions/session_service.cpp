@@ -169,10 +169,11 @@ Task<Result<SessionsEnded>> SessionService::force_logout(ForcedLogout command) {
   auto body = [&](sql::Transaction& transaction) -> Task<Result<SessionsEnded>> {
     const auto acting = co_await confirm(transaction, command.acting, permission, now);
     if (!acting) co_return std::unexpected(acting.error());
+    std::optional<SessionAccount> account;
     if (command.user) {
-      const auto role = co_await store_.find_role(transaction, *command.user);
-      if (!role) co_return refuse(ErrorCode::not_found);
-      if (!acting->may_contain(*role)) co_return refuse(above_rank(*command.user));
+      account = co_await store_.find_account(transaction, *command.user);
+      if (!account) co_return refuse(ErrorCode::not_found);
+      if (!acting->may_contain(account->role)) co_return refuse(above_rank(*command.user));
     }
     SessionsEnded ended{.sessions = 0, .spared = {}, .revocation_sequence = 0, .epoch = {}};
     // Before the look at the session to be spared: another global logout may be about to end it.
@@ -190,6 +191,10 @@ Task<Result<SessionsEnded>> SessionService::force_logout(ForcedLogout command) {
       ended.epoch = co_await store_.raise_epoch(transaction);
     }
     co_await store_.forget_reason(transaction);
+    if (account && ended.sessions > 0) {
+      auto letter = parts_.letters.forced_logout(account->owner, now);
+      co_await parts_.outbox.enqueue(transaction, std::move(letter));
+    }
     ended.revocation_sequence = co_await store_.newest_revocation(transaction);
     AuditEntry entry{.action = command.user ? "session.force-logout" : "session.force-logout-all",
                      .outcome = AuditOutcome::done,
@@ -348,7 +353,7 @@ Task<void> SessionService::end_for_reuse(const SessionState& state, Time now, co
                      .reason = "an old refresh token of session:" + standing.id.text() + " was presented",
                      .origin = origin};
     co_await parts_.audit.record(transaction, std::move(entry));
-    auto letter = parts_.letters.session_ended_for_reuse(state.email, state.device_name, now);
+    auto letter = parts_.letters.session_ended_for_reuse(state.owner, state.device_name, now);
     co_await parts_.outbox.enqueue(transaction, std::move(letter));
     co_return true;
   };

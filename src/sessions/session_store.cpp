@@ -55,7 +55,7 @@ constexpr Statement kRotate{
     "s.amr, coalesce(s.authenticated_at, s.created_at), held.number"};
 constexpr Statement kFind{
     "SELECT s.user_id, s.generation, s.epoch, s.created_at, s.expires_at, u.role, u.token_version, s.rotated_at, "
-    "s.device_name, u.email, u.is_active, e.epoch, s.amr, coalesce(s.authenticated_at, s.created_at) "
+    "s.device_name, u.email, u.is_active, e.epoch, s.amr, coalesce(s.authenticated_at, s.created_at), u.locale "
     "FROM refresh_sessions s JOIN users u ON u.id = s.user_id CROSS JOIN session_epoch e WHERE s.id = $1"};
 constexpr Statement kSetProved{
     "UPDATE refresh_sessions SET amr = $3, authenticated_at = $4 "
@@ -70,7 +70,7 @@ constexpr Statement kList{
     "SELECT id, device_name, user_agent, ip_address, created_at, rotated_at, expires_at FROM refresh_sessions "
     "WHERE user_id = $1 AND expires_at > $2 AND epoch = (SELECT epoch FROM session_epoch) AND id < $3 "
     "ORDER BY id DESC LIMIT $4"};
-constexpr sql::Statement kRole{"SELECT role FROM users WHERE id = $1"};
+constexpr sql::Statement kAccount{"SELECT role, email, locale FROM users WHERE id = $1"};
 constexpr Statement kOwner{
     "SELECT user_id FROM refresh_sessions WHERE id = $1 AND epoch = (SELECT epoch FROM session_epoch)"};
 
@@ -213,7 +213,9 @@ Task<std::optional<SessionState>> SessionStore::find(sql::Database& database, Se
                                       .authenticated_at = row.get<Time>(13)},
                          .rotated_at = row.get<Time>(7),
                          .device_name = row.get<std::string>(8),
-                         .email = row.get<std::string>(9),
+                         .owner = {.email = row.get<std::string>(9),
+                                   .locale = row.get<std::string>(14),
+                                   .user = row.get<UserId>(0)},
                          .is_user_active = row.get<bool>(10),
                          .current_epoch = row.get<std::int64_t>(11)};
 }
@@ -268,9 +270,16 @@ Task<std::int64_t> SessionStore::delete_all_of(sql::Transaction& transaction, Us
   co_return rows.affected;
 }
 
-Task<std::optional<Role>> SessionStore::find_role(sql::Transaction& transaction, UserId user) {
-  const auto rows = co_await transaction.execute(kRole, user);
-  co_return rows.empty() ? std::nullopt : parse_role(rows.front().get<std::string>(0));
+Task<std::optional<SessionAccount>> SessionStore::find_account(sql::Transaction& transaction, UserId user) {
+  const auto rows = co_await transaction.execute(kAccount, user);
+  if (rows.empty()) co_return std::nullopt;
+  const auto& row = rows.front();
+  const auto role = parse_role(row.get<std::string>(0));
+  if (!role) co_return std::nullopt;
+  SessionAccount account{
+      .role = *role,
+      .owner = {.email = row.get<std::string>(1), .locale = row.get<std::string>(2), .user = user}};
+  co_return account;
 }
 
 Task<std::optional<UserId>> SessionStore::find_owner(sql::Transaction& transaction, SessionId id) {

@@ -9,6 +9,7 @@
 
 #include "audit/origin.hpp"
 #include "base/task.hpp"
+#include "mail/addressee.hpp"
 #include "sessions/session.hpp"
 #include "sql/database.hpp"
 
@@ -49,9 +50,15 @@ struct SessionState {
   SessionStanding standing;
   Time rotated_at;
   std::string device_name;
-  std::string email;
+  Addressee owner;
   bool is_user_active = false;
   std::int64_t current_epoch = 0;
+};
+
+// What matters of a user to who ends their sessions.
+struct SessionAccount {
+  Role role = Role::customer;
+  Addressee owner;
 };
 
 struct Deadlines {
@@ -97,7 +104,7 @@ class SessionStore {
   Task<std::int64_t> delete_one(sql::Transaction& transaction, SessionId id, UserId user);
   Task<std::int64_t> delete_all_of(sql::Transaction& transaction, UserId user, std::optional<SessionId> except);
   // None: there is no such user.
-  Task<std::optional<Role>> find_role(sql::Transaction& transaction, UserId user);
+  Task<std::optional<SessionAccount>> find_account(sql::Transaction& transaction, UserId user);
   // The user whose session this is; none if it has ended.
   Task<std::optional<UserId>> find_owner(sql::Transaction& transaction, SessionId id);
 

@@ -187,7 +187,7 @@ TEST_P(SessionStoreContract, a_sessions_state_says_what_decides_whether_it_lives
   EXPECT_EQ(state->standing.id, session.id);
   EXPECT_EQ(state->standing.epoch, 1);
   EXPECT_EQ(state->current_epoch, 2);
-  EXPECT_EQ(state->email, "ada@example.com");
+  EXPECT_EQ(state->owner.email, "ada@example.com");
   EXPECT_EQ(state->device_name, "Firefox on Linux");
   EXPECT_TRUE(state->is_user_active);
 }

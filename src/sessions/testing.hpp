@@ -20,6 +20,7 @@
 #include "base/testing.hpp"
 #include "crypto/keyring.hpp"
 #include "mail/letters.hpp"
+#include "mail/mail_worker.hpp"
 #include "mail/outbox.hpp"
 #include "sessions/access_guard.hpp"
 #include "sessions/revocation_feed.hpp"
@@ -60,9 +61,14 @@ struct NewUser {
 // Keeps what was sent.
 class KeptMail final : public MailTransport {
  public:
-  void send(const Uuid&, const Mail& mail, Time) override { mails.push_back(mail); }
+  explicit KeptMail(std::vector<Mail>& mails) : mails_(mails) {}
+  Handover send(const Uuid&, const Mail& mail, Time) override {
+    mails_.push_back(mail);
+    return {};
+  }
 
-  std::vector<Mail> mails;
+ private:
+  std::vector<Mail>& mails_;
 };
 
 // Its clock starts at the present, since the triggers ask the database what time it is. Threading: one thread; only
@@ -188,8 +194,19 @@ struct SessionsAtWork {
 
   // What was mailed since the last call.
   std::vector<Mail> take_mails() {
-    run(mail_worker.deliver_due());
-    return std::exchange(mailbox.mails, {});
+    while (!run(mail_worker.deliver_due()).is_idle()) continue;
+    return std::exchange(mailbox, {});
+  }
+  // Sends what was sealed with this key into the mailbox.
+  MailWorker make_mail_worker(const MasterKey& sealing) {
+    MailWorker::Parts parts{.database = database,
+                            .master_key = sealing,
+                            .limits = mail_limits,
+                            .pool = mail_pool,
+                            .hold = mail_hold,
+                            .clock = clock,
+                            .random = random};
+    return {std::move(parts), std::make_unique<KeptMail>(mailbox)};
   }
 
   static std::vector<std::unique_ptr<EventLoop>> make_loops(std::size_t count) {
@@ -224,8 +241,11 @@ struct SessionsAtWork {
   AuditLog audit{clock, random, MacKey(root.derive("audit"))};
   Outbox outbox{clock, random, master_key};
   Letters letters{"https://id.example.com"};
-  KeptMail mailbox;
-  MailWorker mail_worker{database, clock, master_key, mailbox};
+  std::vector<Mail> mailbox;
+  MemoryRateLimiter mail_limits{clock};
+  BlockingPool mail_pool{1};
+  MailHold mail_hold;
+  MailWorker mail_worker{make_mail_worker(master_key)};
   Origin origin{.ip_address = "192.0.2.8", .network = "192.0.2.0/24", .user_agent = "curl/8", .request_id = "r-1"};
   SessionRules rules;
   RevocationFeed feed{database, clock, kLease};

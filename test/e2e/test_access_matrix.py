@@ -24,7 +24,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 EVERY_PERMISSION_OF_ADMINS = (
     "users:read users:assist users:write users:delete users:export users:import factors:reset roles:write sessions:read sessions:find "
     "sessions:end sessions:end-bulk sessions:end-all audit:read api-keys:read api-keys:write keys:read keys:rotate "
-    "tokens:introspect revocations:read limits:read limits:write mode:read mode:write"
+    "tokens:introspect revocations:read limits:read limits:write mode:read mode:write mail:read mail:write"
 ).split()
 OF_SUPERADMINS = "audit:erase"
 
@@ -166,6 +166,17 @@ BODIES = {
     ("POST", "/v1/admin/sessions/find"): lambda cast, who: {"text": "192.0.2.1"},
     ("POST", "/v1/admin/api-keys"): lambda cast, who: {"name": "child", "permissions": ["api-keys:write"]},
     ("POST", "/v1/admin/under-attack"): lambda cast, who: {"state": "auto", "reason": "matrix"},
+    ("POST", "/v1/auth/new-address"): lambda cast, who: {
+        "email": cast.person("target", "customer").email,
+        "password": PASSWORD,
+        "newEmail": new_address("moved"),
+    },
+    ("POST", "/v1/email/bounces"): lambda cast, who: {
+        "email": new_address("bounced"), "type": "permanent", "reason": "matrix"
+    },
+    ("POST", "/v1/email/suppressions"): lambda cast, who: {"email": new_address("suppressed"), "reason": "matrix"},
+    ("POST", "/v1/email/outbox/{id}/retry"): lambda cast, who: {},
+    ("POST", "/v1/email/test"): lambda cast, who: {"email": new_address("tested")},
     ("POST", "/v1/admin/mode"): lambda cast, who: {"mode": "normal"},
     ("POST", "/v1/audit/verify"): lambda cast, who: {},
     ("POST", "/v1/audit/erase"): lambda cast, who: {"userId": id_of(who), "reason": "matrix"},
@@ -182,7 +193,14 @@ NAMED_IN_THE_BODY = [
     ("POST", "/v1/auth/force-logout-bulk"),
     ("POST", "/v1/audit/erase"),
 ]
-NAMES_NOBODY = ["/v1/auth/force-logout-bulk/{id}", "/v1/admin/keys/{kid}", "/v1/admin/keys/{kid}/distrust"]
+NAMES_NOBODY = [
+    "/v1/auth/force-logout-bulk/{id}",
+    "/v1/admin/keys/{kid}",
+    "/v1/admin/keys/{kid}/distrust",
+    "/v1/email/outbox/{id}/retry",
+    "/v1/email/outbox/{id}",
+    "/v1/email/mails/{id}",
+]
 CHANGES_THE_CALLER = [("DELETE", "/v1/users/me"), ("POST", "/v1/users/me/change-password")]
 CHANGES_NOBODY = [("POST", "/v1/auth/force-logout-bulk"), ("POST", "/v1/audit/erase")]
 SIGNS_EVERYBODY_OUT = ("POST", "/v1/auth/force-logout-all")

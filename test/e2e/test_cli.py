@@ -320,7 +320,8 @@ def test_users_are_found_shown_and_told_as_json(cli, shared_server):
     person = signed_up_user(shared_server)
     assert person.email in cli.ok("user", "list", "--query", person.email)
     by_address = cli.json("user", "show", person.email.upper())
-    assert by_address == cli.json("user", "show", person.id)
+    assert by_address.pop("mails")[0]["kind"] == "verify-email"
+    assert by_address == {name: value for name, value in cli.json("user", "show", person.id).items() if name != "mails"}
     assert by_address["email"] == person.email
     (listed,) = cli.json("user", "list", "--query", person.email)
     details = {"wrongPasswords": 0, "wrongCodes": 0, "lockedUntil": None, "hasSecondFactor": False,

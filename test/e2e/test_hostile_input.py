@@ -33,6 +33,13 @@ BODIES = {
     ("POST", "/v1/admin/keys/{kid}/distrust"): {"revoke": "none", "reason": "why"},
     ("POST", "/v1/admin/under-attack"): {"state": "auto", "reason": "why", "expiresIn": 60},
     ("POST", "/v1/admin/users/import"): {"users": [], "dryRun": True},
+    ("POST", "/v1/auth/new-address"): {
+        "email": "hostile@example.test", "password": PASSWORD, "newEmail": "moved@example.test", "code": "000000"
+    },
+    ("POST", "/v1/email/bounces"): {"email": "hostile@example.test", "type": "transient", "reason": "why"},
+    ("POST", "/v1/email/suppressions"): {"email": "hostile@example.test", "scope": "not-security", "reason": "why"},
+    ("POST", "/v1/email/outbox/{id}/retry"): {"reason": "why"},
+    ("POST", "/v1/email/test"): {"email": "hostile@example.test", "kind": "test", "locale": "en"},
     ("POST", "/v1/admin/mode"): {"mode": "contain", "reason": "why", "expiresIn": 60, "dryRun": True},
     ("POST", "/v1/audit/verify"): {"from": 1},
     ("POST", "/v1/audit/erase"): {"userId": SOMEBODY, "reason": "why"},
@@ -75,6 +82,10 @@ REQUIRED = {
     "/v1/admin/keys/{kid}/distrust": set(),
     "/v1/admin/under-attack": {"state", "reason"},
     "/v1/admin/users/import": {"users"},
+    "/v1/auth/new-address": {"email", "password", "newEmail"},
+    "/v1/email/suppressions": {"email", "reason"},
+    "/v1/email/outbox/{id}/retry": set(),
+    "/v1/email/test": {"email"},
     "/v1/admin/mode": {"mode"},
     "/v1/audit/verify": set(),
 }

@@ -1,0 +1,83 @@
+// What operators do to mail: see what waits, send it now, drop it, suppress an address, try whether mail arrives.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "access/operator.hpp"
+#include "audit/audit_log.hpp"
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "crypto/sealing.hpp"
+#include "mail/letters.hpp"
+#include "mail/mail_store.hpp"
+#include "mail/outbox.hpp"
+#include "sql/database.hpp"
+
+namespace safawinet {
+
+// A mail that waits, with its address.
+struct OutboxEntry {
+  WaitingMail waiting;
+  std::string email;  // empty: it cannot be opened with the master key
+};
+
+// One mail, wherever it is.
+struct MailState {
+  std::optional<OutboxEntry> waiting{};
+  std::optional<EndedMail> ended{};
+};
+
+// Acts are one transaction with their audit row. Threading: any event loop. Errors besides those named: forbidden (the
+// operator may no longer do it, or the mail is to somebody above them), Unavailable.
+class MailDesk {
+ public:
+  struct Parts {
+    sql::Database& database;
+    AuditLog& audit;
+    Outbox& outbox;
+    const Letters& letters;
+    const MasterKey& master_key;
+    const Clock& clock;
+  };
+  explicit MailDesk(Parts parts) : parts_(parts) {}
+
+  // Oldest first, behind `after`.
+  Task<std::vector<OutboxEntry>> list_waiting(OutboxFilter filter, std::optional<Uuid> after, std::int64_t limit);
+  Task<MailStore::Backlog> count_waiting();
+  // Errors: not_found.
+  Task<Result<MailState>> find(Uuid id);
+  // Newest first, behind `before`.
+  Task<std::vector<EndedMail>> history_of(UserId user, std::optional<Uuid> before, std::int64_t limit);
+
+  // At once, whatever its waiting time is. Errors: not_found (it waits no more).
+  Task<Status> retry(Operator acting, Uuid id, std::string reason, Origin origin);
+  // Errors: not_found.
+  Task<Status> drop(Operator acting, Uuid id, std::string reason, Origin origin);
+
+  // By a part of the address, in the order of addresses, behind `after`.
+  Task<std::vector<Suppression>> list_suppressions(std::string part, std::optional<std::string> after,
+                                                   std::int64_t limit);
+  // Idempotent; a wider scope than before stays. Gives what holds now.
+  Task<Result<Suppression>> suppress(Operator acting, std::string email, SuppressionScope scope, std::string reason,
+                                     Origin origin);
+  // The account's mail counts as good again, too. Errors: not_found.
+  Task<Status> lift(Operator acting, std::string email, std::string reason, Origin origin);
+
+  // A sample of a kind of mail, to see whether and how it arrives. Gives its id.
+  Task<Result<Uuid>> send_sample(Operator acting, MailKind kind, Addressee to, Origin origin);
+
+ private:
+  // Errors: forbidden (the operator may no longer do it, or the address is of somebody above them).
+  Task<Status> check(sql::Transaction& transaction, const Operator& acting, const std::string& email, Time now);
+  [[nodiscard]] OutboxEntry opened(WaitingMail waiting) const;
+  Task<void> record(sql::Transaction& transaction, std::string_view action, const Operator& acting, std::string target,
+                    std::string reason, const Origin& origin);
+
+  Parts parts_;
+  MailStore store_;
+};
+
+}  // namespace safawinet

@@ -1,0 +1,137 @@
+// The SQL of mail that waits and of what became of it, and nothing else.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/ids.hpp"
+#include "base/task.hpp"
+#include "mail/mail.hpp"
+#include "sql/database.hpp"
+
+namespace safawinet {
+
+struct WaitingMail {
+  Uuid id;
+  std::string sealed;
+  std::string kind;  // as in the database
+  std::int64_t priority = 0;
+  std::optional<UserId> user;
+  std::int64_t attempts = 0;
+  Time created_at;
+  Time next_attempt_at;
+  std::string last_error;  // empty: none
+};
+
+enum class MailOutcome {
+  sent,        // a server has promised to deliver it
+  refused,     // a server has said that it never will
+  given_up,    // nobody could be asked for too long
+  suppressed,  // the address gets no such mail
+  dropped,     // by an operator
+};
+std::string_view name_of(MailOutcome outcome);
+
+struct EndedMail {
+  Uuid id;
+  std::optional<UserId> user;
+  std::string email;
+  std::string kind;
+  std::string outcome;
+  std::int64_t attempts = 0;
+  std::string detail;
+  std::string provider_id;  // empty: none
+  Time created_at;
+  Time ended_at;
+  std::string feedback;  // the newest; empty: none came
+  std::optional<Time> feedback_at;
+};
+
+enum class SuppressionScope { all, not_security };
+std::string_view name_of(SuppressionScope scope);
+
+struct Suppression {
+  std::string email;
+  SuppressionScope scope = SuppressionScope::all;
+  std::string reason;  // as in the database
+  std::string detail;
+  std::string created_by;
+  Time created_at;
+};
+
+// Mails of one or all kinds of priority, to one or all addresses.
+struct OutboxFilter {
+  bool is_failing_only = false;
+};
+
+// Threading: any event loop.
+class MailStore {
+ public:
+  // Takes due mails of a priority for itself until `until`: nobody else is given them before.
+  Task<std::vector<WaitingMail>> claim(sql::Database& database, std::int64_t priority, Time now, Time until,
+                                       std::int64_t limit);
+  Task<void> postpone(sql::Database& database, Uuid id, Time next, std::string_view failure);
+  // Somebody else's turn, or later, for no fault of the mail's.
+  Task<void> give_back(sql::Database& database, Uuid id, Time next);
+  // Deletes the waiting mail; false if it waits no more.
+  Task<bool> take_out(sql::Transaction& transaction, Uuid id);
+  // Of a user that is gone nothing is kept.
+  Task<void> insert_ended(sql::Transaction& transaction, const EndedMail& mail);
+
+  // Oldest first, behind `after`.
+  Task<std::vector<WaitingMail>> list_waiting(sql::Database& database, std::optional<Uuid> after, std::int64_t limit,
+                                              OutboxFilter filter);
+  Task<std::optional<WaitingMail>> find_waiting(sql::Database& database, Uuid id);
+  // How many wait, how many of them have failed, and since when the oldest waits.
+  struct Backlog {
+    std::int64_t waiting = 0;
+    std::int64_t failing = 0;
+    std::optional<Time> oldest;
+  };
+  Task<Backlog> count_waiting(sql::Database& database);
+  // Makes it due now; false if it waits no more.
+  Task<bool> make_due(sql::Transaction& transaction, Uuid id, Time now);
+
+  // Newest first, behind `before`.
+  Task<std::vector<EndedMail>> list_ended_of(sql::Database& database, UserId user, std::optional<Uuid> before,
+                                             std::int64_t limit);
+  Task<std::optional<EndedMail>> find_ended(sql::Database& database, Uuid id);
+  Task<void> delete_ended_before(sql::Database& database, Time before);
+
+  Task<std::optional<Suppression>> find_suppression(sql::Database& database, std::string_view email);
+  // By a part of the address; newest first, behind `before`.
+  Task<std::vector<Suppression>> list_suppressions(sql::Database& database, std::string_view part,
+                                                   std::optional<std::string> after, std::int64_t limit);
+  // A wider scope than before stays.
+  Task<void> suppress(sql::Transaction& transaction, const Suppression& suppression);
+  Task<bool> lift_suppression(sql::Transaction& transaction, std::string_view email);
+  // Only one that a complaint, or bounces, have made.
+  Task<bool> lift_complaint(sql::Transaction& transaction, std::string_view email);
+  Task<bool> lift_bounce(sql::Transaction& transaction, std::string_view email);
+
+  // The account with this address has no bounces and complaints against it any more.
+  Task<void> set_mail_good(sql::Transaction& transaction, std::string_view email);
+
+  // Of the account with this address, as in the database.
+  struct Owner {
+    UserId user;
+    std::string role;
+  };
+  Task<std::optional<Owner>> find_owner(sql::Transaction& transaction, std::string_view email);
+
+  // One more in the quarter of an hour of `now`. `chance` spreads it where many write at once.
+  Task<void> count(sql::Transaction& transaction, std::string_view name, Time now, std::uint8_t chance);
+  struct Count {
+    Time at;
+    std::string name;
+    std::int64_t count = 0;
+  };
+  Task<std::vector<Count>> counts_since(sql::Database& database, Time since);
+  Task<void> delete_counts_before(sql::Database& database, Time before);
+};
+
+}  // namespace safawinet

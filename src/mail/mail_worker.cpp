@@ -1,0 +1,185 @@
+#include "mail/mail_worker.hpp"
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <utility>
+
+#include "base/pause.hpp"
+
+namespace safawinet {
+namespace {
+
+constexpr std::int64_t kClaimedAtOnce = 5;
+// How long mails belong to the lane that claimed them; what cannot be sent before is left to the next one.
+constexpr std::chrono::seconds kLease{60};
+constexpr std::chrono::seconds kFirstRetry{5};
+constexpr std::chrono::seconds kLongestRetry{3600};
+constexpr std::chrono::hours kGivenUpAfter{24};
+// A lane that has to wait for the overall rate waits with the mail in its hands, this long at the most.
+constexpr std::chrono::seconds kLongestTurn{2};
+constexpr std::size_t kDetailLimit = 500;
+
+constexpr std::array<MailPriority, 4> kPriorities{MailPriority::waited_for, MailPriority::security,
+                                                  MailPriority::ordinary, MailPriority::announcement};
+
+std::string domain_of(std::string_view email) {
+  std::string domain(email.substr(email.rfind('@') + 1));
+  std::ranges::transform(domain, domain.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return domain;
+}
+
+bool is_suppressed(const Suppression& suppression, MailKind kind) {
+  return suppression.scope == SuppressionScope::all || !is_security_mail(kind);
+}
+
+}  // namespace
+
+Task<Delivery> MailWorker::deliver_due() {
+  Delivery delivery;
+  for (const auto priority : kPriorities) {
+    if (priority > MailPriority::security && parts_.hold.is_on()) break;
+    const auto now = parts_.clock.now();
+    const Time until = now + kLease;
+    auto mails =
+        co_await store_.claim(parts_.database, static_cast<std::int64_t>(priority), now, until, kClaimedAtOnce);
+    std::ranges::sort(mails, {}, &WaitingMail::id);
+    for (auto& mail : mails) co_await deliver(std::move(mail), until, delivery);
+    // What is more urgent may have come meanwhile.
+    if (!mails.empty()) break;
+  }
+  co_return delivery;
+}
+
+Task<void> MailWorker::deliver(WaitingMail waiting, Time claimed_until, Delivery& delivery) {
+  const auto mail = open_mail(parts_.master_key, waiting.id, waiting.sealed);
+  if (!mail) {
+    const Handover unreadable{.kind = Handover::Kind::later, .detail = "cannot be opened with this master key"};
+    const Mail nobody{.to = {}, .subject = {}, .text = {}};
+    co_await try_again(waiting, nobody, unreadable, delivery);
+    co_return;
+  }
+  const auto suppression = co_await store_.find_suppression(parts_.database, mail->to);
+  if (suppression && is_suppressed(*suppression, mail->kind)) {
+    const Handover unsent{.kind = Handover::Kind::message_refused, .detail = "suppressed: " + suppression->reason};
+    co_await end(waiting, *mail, MailOutcome::suppressed, unsent);
+    ++delivery.ended;
+    co_return;
+  }
+  const auto turn = co_await wait_for_turn(*mail);
+  const auto now = parts_.clock.now();
+  if (turn || now + kLongestSend > claimed_until) {
+    const Time next = now + turn.value_or(std::chrono::seconds(0));
+    co_await store_.give_back(parts_.database, waiting.id, next);
+    co_return;
+  }
+  Handover handover;
+  try {
+    auto send = [&] { return transport_->send(waiting.id, *mail, waiting.created_at); };
+    handover = co_await parts_.pool.run(std::move(send));
+  } catch (const std::exception& failure) {
+    handover = {.kind = Handover::Kind::later, .detail = failure.what(), .is_servers_trouble = true};
+  }
+  delivery.is_servers_trouble = handover.is_servers_trouble;
+  switch (handover.kind) {
+    case Handover::Kind::taken:
+      co_await end(waiting, *mail, MailOutcome::sent, handover);
+      ++delivery.sent;
+      break;
+    case Handover::Kind::later:
+      co_await try_again(waiting, *mail, handover, delivery);
+      break;
+    case Handover::Kind::recipient_refused:
+    case Handover::Kind::message_refused:
+      co_await end(waiting, *mail, MailOutcome::refused, handover);
+      ++delivery.ended;
+      break;
+  }
+}
+
+Task<std::optional<std::chrono::seconds>> MailWorker::wait_for_turn(const Mail& mail) {
+  if (parts_.rates.per_domain_and_minute != 0) {
+    const RateLimit limit{.name = "mail-domain", .count = parts_.rates.per_domain_and_minute, .window = std::chrono::minutes(1)};
+    const auto wait = co_await parts_.limits.take(limit, domain_of(mail.to));
+    if (wait) co_return wait;
+  }
+  if (parts_.rates.per_second == 0) co_return std::nullopt;
+  const RateLimit limit{.name = "mail-all", .count = parts_.rates.per_second, .window = std::chrono::seconds(1)};
+  const auto patience = parts_.clock.monotonic() + kLongestTurn;
+  for (;;) {
+    const auto wait = co_await parts_.limits.take(limit, "all");
+    if (!wait) co_return std::nullopt;
+    if (parts_.clock.monotonic() >= patience) co_return wait;
+    constexpr std::chrono::milliseconds kBetweenTries{20};
+    co_await pause_for(kBetweenTries);
+  }
+}
+
+// The feedback first: should we die in between, it is found to be there already, and nothing is lost.
+Task<void> MailWorker::end(const WaitingMail& waiting, const Mail& mail, MailOutcome outcome,
+                           const Handover& handover) {
+  if (handover.kind == Handover::Kind::recipient_refused && parts_.on_refused) {
+    RefusedRecipient refused{
+        .mail = waiting.id, .user = waiting.user, .email = mail.to, .is_permanent = true, .detail = handover.detail};
+    co_await parts_.on_refused(std::move(refused));
+  }
+  const auto now = parts_.clock.now();
+  const EndedMail ended{.id = waiting.id,
+                        .user = waiting.user,
+                        .email = mail.to,
+                        .kind = waiting.kind,
+                        .outcome = std::string(name_of(outcome)),
+                        .attempts = waiting.attempts + 1,
+                        .detail = handover.detail.substr(0, kDetailLimit),
+                        .provider_id = handover.provider_id,
+                        .created_at = waiting.created_at,
+                        .ended_at = now,
+                        .feedback = {},
+                        .feedback_at = {}};
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+    const bool was_there = co_await store_.take_out(transaction, waiting.id);
+    if (!was_there) co_return true;
+    co_await store_.insert_ended(transaction, ended);
+    co_await store_.count(transaction, ended.outcome, now, chance());
+    co_return true;
+  };
+  co_await parts_.database.transact(std::move(body));
+}
+
+Task<void> MailWorker::try_again(const WaitingMail& waiting, const Mail& mail, const Handover& handover,
+                                 Delivery& delivery) {
+  const auto now = parts_.clock.now();
+  const auto detail = handover.detail.substr(0, kDetailLimit);
+  delivery.last_failure = detail;
+  if (now - waiting.created_at >= kGivenUpAfter) {
+    if (!handover.is_servers_trouble && !mail.to.empty() && parts_.on_refused) {
+      RefusedRecipient refused{
+          .mail = waiting.id, .user = waiting.user, .email = mail.to, .is_permanent = false, .detail = detail};
+      co_await parts_.on_refused(std::move(refused));
+    }
+    const Handover given_up{.kind = Handover::Kind::later, .detail = detail};
+    co_await end(waiting, mail, MailOutcome::given_up, given_up);
+    ++delivery.ended;
+    co_return;
+  }
+  const auto next = next_attempt(waiting.attempts);
+  co_await store_.postpone(parts_.database, waiting.id, next, detail);
+  ++delivery.failed;
+}
+
+// Twice as long each time, up to a tenth sooner or later, so that those that failed together come apart.
+Time MailWorker::next_attempt(std::int64_t attempts) const {
+  const auto doubled = kFirstRetry * (std::int64_t{1} << std::min<std::int64_t>(attempts, 10));
+  const std::chrono::milliseconds delay = std::min(doubled, kLongestRetry);
+  const auto jitter = delay / 10 * (std::int64_t{chance()} - 128) / 128;
+  return parts_.clock.now() + delay + jitter;
+}
+
+std::uint8_t MailWorker::chance() const {
+  std::uint8_t byte = 0;
+  parts_.random.fill(std::as_writable_bytes(std::span(&byte, 1)));
+  return byte;
+}
+
+}  // namespace safawinet

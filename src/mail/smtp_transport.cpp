@@ -1,0 +1,194 @@
+#include "mail/smtp_transport.hpp"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+#include <utility>
+
+#include "fetch/fetch.hpp"
+
+namespace safawinet {
+namespace {
+
+constexpr long kConnectSeconds = 10;
+constexpr std::size_t kReplyLimit = 300;  // bytes of a reply that are kept
+
+struct Reading {
+  std::string_view left;
+};
+
+std::size_t give(char* into, std::size_t size, std::size_t count, void* from) {
+  auto& left = static_cast<Reading*>(from)->left;
+  const auto part = left.substr(0, size * count);
+  std::ranges::copy(part, into);
+  left.remove_prefix(part.size());
+  return part.size();
+}
+
+int look_whether_to_stop(void* asked, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  const auto& has_to_stop = *static_cast<const std::function<bool()>*>(asked);
+  return has_to_stop && has_to_stop() ? 1 : 0;
+}
+
+// Follows the conversation, as libcurl tells it.
+struct Conversation {
+  SmtpStage stage = SmtpStage::greeting;
+  std::string last_reply{};
+  bool takes_utf8 = false;  // it has said SMTPUTF8 (RFC 6531)
+  bool is_over = false;     // what it says now is good-bye
+
+  void say(std::string_view line) {
+    if (line.starts_with("MAIL ")) stage = SmtpStage::sender;
+    if (line.starts_with("RCPT ")) stage = SmtpStage::recipient;
+    if (line.starts_with("DATA")) stage = SmtpStage::data;
+    if (line.starts_with("QUIT")) is_over = true;
+  }
+  void hear(std::string_view line) {
+    if (is_over) return;
+    while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
+    if (line.size() > 4 && line.starts_with("250") && line.substr(4) == "SMTPUTF8") takes_utf8 = true;
+    last_reply.assign(line.substr(0, kReplyLimit));
+    for (char& c : last_reply) {
+      if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7F) c = '?';
+    }
+  }
+};
+
+int follow(CURL*, curl_infotype type, char* bytes, std::size_t size, void* into) {
+  auto& conversation = *static_cast<Conversation*>(into);
+  if (type == CURLINFO_HEADER_OUT) conversation.say({bytes, size});
+  if (type == CURLINFO_HEADER_IN) conversation.hear({bytes, size});
+  return 0;
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// "5.1.1" -> "5.1", "5.7.26" -> "5.7"; empty if there is none.
+std::string_view subject_of(std::string_view enhanced) {
+  if (enhanced.size() < 5 || !is_digit(enhanced[0]) || enhanced[1] != '.' || !is_digit(enhanced[2])) return {};
+  return enhanced[3] == '.' && is_digit(enhanced[4]) ? enhanced.substr(0, 3) : std::string_view();
+}
+
+Handover try_later(std::string_view reply, bool is_servers_trouble) {
+  return {.kind = Handover::Kind::later, .detail = std::string(reply), .is_servers_trouble = is_servers_trouble};
+}
+
+Handover never(Handover::Kind kind, std::string_view reply) { return {.kind = kind, .detail = std::string(reply)}; }
+
+}  // namespace
+
+Handover judge_smtp_reply(SmtpStage stage, std::string_view reply) {
+  using enum Handover::Kind;
+  const bool is_final = reply.starts_with('5');
+  if (stage == SmtpStage::greeting || stage == SmtpStage::sender) return try_later(reply, true);
+  if (!is_final) return try_later(reply, reply.starts_with("421"));
+  const auto rest = reply.size() > 4 ? reply.substr(4) : std::string_view();
+  const auto subject = subject_of(rest);
+  if (subject == "5.2") {
+    // The mailbox is full, or takes nothing so large: it may be otherwise tomorrow.
+    const bool is_full = rest.starts_with("5.2.2") || rest.starts_with("5.2.3");
+    return is_full ? try_later(reply, false) : never(recipient_refused, reply);
+  }
+  if (subject == "5.1") {
+    // 5.1.7 and 5.1.8 are about the sender.
+    const bool is_senders = rest.starts_with("5.1.7") || rest.starts_with("5.1.8");
+    return is_senders ? try_later(reply, true) : never(recipient_refused, reply);
+  }
+  if (!subject.empty() || stage == SmtpStage::data) return never(message_refused, reply);
+  if (reply.starts_with("552")) return try_later(reply, false);
+  const bool is_about_mailbox = reply.starts_with("550") || reply.starts_with("551") || reply.starts_with("553");
+  return never(is_about_mailbox ? recipient_refused : message_refused, reply);
+}
+
+struct SmtpTransport::Handle {
+  explicit Handle(std::function<bool()> asked) : curl(curl_easy_init()), has_to_stop(std::move(asked)) {
+    if (curl == nullptr) throw std::runtime_error("libcurl cannot be used");
+  }
+  ~Handle() { curl_easy_cleanup(curl); }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+
+  CURL* curl;
+  std::function<bool()> has_to_stop;
+  bool takes_utf8 = false;  // the server at the other end of the connection that is open
+  std::array<char, CURL_ERROR_SIZE> error{};
+};
+
+SmtpTransport::SmtpTransport(SmtpRelay relay, Sender from, std::string list_unsubscribe,
+                             std::function<bool()> has_to_stop)
+    : relay_(std::move(relay)),
+      from_(std::move(from)),
+      list_unsubscribe_(std::move(list_unsubscribe)),
+      handle_(std::make_unique<Handle>(std::move(has_to_stop))) {
+  auto* const curl = handle_->curl;
+  const bool is_implicit = relay_.security == SmtpSecurity::tls;
+  const bool is_address = relay_.host.find(':') != std::string::npos;
+  const std::string host = is_address ? "[" + relay_.host + "]" : relay_.host;
+  // The path is the name that we greet with (RFC 5321 section 4.1.1.1).
+  const std::string url = std::string(is_implicit ? "smtps://" : "smtp://") + host + ":" + std::to_string(relay_.port) +
+                          "/" + std::string(from_.domain());
+  curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, is_implicit ? "smtps" : "smtp");
+  curl_easy_setopt(curl, CURLOPT_PROXY, "");
+  curl_easy_setopt(curl, CURLOPT_USE_SSL, relay_.security == SmtpSecurity::none ? CURLUSESSL_NONE : CURLUSESSL_ALL);
+  curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+  const std::string authorities =
+      relay_.ca_file.empty() ? std::string(kSystemAuthorities) : relay_.ca_file.string();
+  curl_easy_setopt(curl, CURLOPT_CAINFO, authorities.c_str());
+  curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);
+  if (!relay_.user.empty()) {
+    curl_easy_setopt(curl, CURLOPT_USERNAME, relay_.user.c_str());
+    curl_easy_setopt(curl, CURLOPT_PASSWORD, std::string(relay_.password.reveal()).c_str());
+  }
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(kLongestSend.count()));
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+  curl_easy_setopt(curl, CURLOPT_READFUNCTION, give);
+  curl_easy_setopt(curl, CURLOPT_MAIL_FROM, ("<" + from_.address + ">").c_str());
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, handle_->error.data());
+  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_whether_to_stop);
+  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &handle_->has_to_stop);
+  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L);
+  curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, follow);
+}
+
+SmtpTransport::~SmtpTransport() = default;
+
+Handover SmtpTransport::send(const Uuid& id, const Mail& mail, Time date) {
+  auto* const curl = handle_->curl;
+  const auto unsubscribe = is_security_mail(mail.kind) ? std::string_view() : std::string_view(list_unsubscribe_);
+  const std::string message = to_rfc5322(id, mail, from_, date, unsubscribe);
+  Reading reading{.left = message};
+  Conversation conversation{.takes_utf8 = handle_->takes_utf8};
+  const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> recipients(
+      curl_slist_append(nullptr, ("<" + mail.to + ">").c_str()), curl_slist_free_all);
+  curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, recipients.get());
+  curl_easy_setopt(curl, CURLOPT_READDATA, &reading);
+  curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(message.size()));
+  curl_easy_setopt(curl, CURLOPT_DEBUGDATA, &conversation);
+  handle_->error[0] = '\0';
+  const auto code = curl_easy_perform(curl);
+  curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, nullptr);
+  handle_->takes_utf8 = conversation.takes_utf8;
+  if (code == CURLE_OK) return {.kind = Handover::Kind::taken};
+  const auto& reply = conversation.last_reply;
+  const bool is_refusal = reply.starts_with('4') || reply.starts_with('5');
+  // A connection that broke says nothing about the mail, whatever the last reply was.
+  const bool has_broken = code == CURLE_OPERATION_TIMEDOUT || code == CURLE_COULDNT_CONNECT ||
+                          code == CURLE_GOT_NOTHING || code == CURLE_SSL_CONNECT_ERROR ||
+                          code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_USE_SSL_FAILED;
+  const bool is_international = std::ranges::any_of(mail.to, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+  if (is_refusal && !has_broken && is_international && conversation.stage == SmtpStage::recipient &&
+      !conversation.takes_utf8) {
+    return {.kind = Handover::Kind::message_refused, .detail = "the mail server takes no such addresses (no SMTPUTF8)"};
+  }
+  if (is_refusal && !has_broken) return judge_smtp_reply(conversation.stage, reply);
+  const std::string why = handle_->error[0] != '\0' ? handle_->error.data() : curl_easy_strerror(code);
+  throw std::runtime_error("SMTP server " + relay_.host + ": " + why);
+}
+
+}  // namespace safawinet
