@@ -1,5 +1,6 @@
-// How many bounce events a second are taken: signature checked, taken once, durable before they would be answered;
-// beside single inserts into the same database, durable too. One JSON object on stdout.
+// How many permanent bounces of known users a second are taken: signature checked, taken once, durable before they would be
+// answered. Beside it, in turns, the same database with nothing of ours around it: single inserts, and as many rows as a
+// bounce writes in one transaction each; durable too. One JSON object on stdout.
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -64,9 +65,14 @@ std::array<std::uint8_t, 32> key(std::uint8_t value) {
 }
 
 constexpr sql::Statement kInsert{"INSERT INTO sns_messages (message_id, received_at) VALUES ($1, $2)"};
+constexpr sql::Statement kUser{
+    "INSERT INTO users (id, email, name, locale, password_hash, role, email_verified_at, created_at, updated_at) "
+    "VALUES ($1, $2, 'Seeded Person', 'en', '', 'customer', $3, $3, $3)"};
 constexpr sql::Statement kMail{
-    "INSERT INTO mail_history (id, email, kind, outcome, attempts, provider_id, created_at, ended_at) "
-    "VALUES ($1, $2, 'test', 'sent', 1, $3, $4, $4)"};
+    "INSERT INTO mail_history (id, user_id, email, kind, outcome, attempts, provider_id, created_at, ended_at) "
+    "VALUES ($1, $2, $3, 'test', 'sent', 1, $4, $5, $5)"};
+// The message, the feedback, the suppression, and what becomes of the mail, of the user and of the count.
+constexpr int kRowsOfABounce = 6;
 
 class Bench {
  public:
@@ -83,12 +89,19 @@ class Bench {
     make_mails();
     boost::json::array events;
     boost::json::array inserts;
+    boost::json::array transactions;
     const std::size_t part = envelopes_.size() / kRounds;
     for (std::size_t round = 0; round < kRounds; ++round) {
       inserts.emplace_back(per_second(part, [&](std::size_t i) { return insert(round * part + i); }));
+      transactions.emplace_back(per_second(part, [&](std::size_t i) { return insert_rows(round * part + i); }));
       events.emplace_back(per_second(part, [&](std::size_t i) { return take(round * part + i); }));
     }
-    return {{"eventsOfARound", part}, {"atOnce", options_.at_once}, {"insertsPerSecond", inserts}, {"eventsPerSecond", events}};
+    return {{"eventsOfARound", part},
+            {"atOnce", options_.at_once},
+            {"rowsOfABounce", kRowsOfABounce},
+            {"insertsPerSecond", inserts},
+            {"transactionsPerSecond", transactions},
+            {"eventsPerSecond", events}};
   }
 
  private:
@@ -102,21 +115,37 @@ class Bench {
     return std::make_shared<const Keyring>(std::move(parts));
   }
 
-  // The mails that the events are about.
+  // The users to whom the mails went that the events are about.
   void make_mails() {
-    for (const auto& envelope : envelopes_) {
-      const auto message = aws::parse_sns_message(envelope).value();
-      const auto event = parse_ses_event(message.message).value();
-      const auto id = Uuid::version7(clock_.now(), random_);
-      const auto now = clock_.now();
-      run_task(loop_, database_->write(kMail, id, event.recipients.front().email, event.provider_id, now));
-    }
+    per_second(envelopes_.size(), [&](std::size_t i) { return make_mail(i); });
+  }
+
+  Task<void> make_mail(std::size_t i) {
+    const auto message = aws::parse_sns_message(envelopes_[i]).value();
+    const auto event = parse_ses_event(message.message).value();
+    const auto now = clock_.now();
+    const auto user = Uuid::version7(now, random_);
+    const auto mail = Uuid::version7(now, random_);
+    co_await database_->write(kUser, user, event.recipients.front().email, now);
+    co_await database_->write(kMail, mail, user, event.recipients.front().email, event.provider_id, now);
   }
 
   Task<void> insert(std::size_t i) {
     const auto id = "insert-" + std::to_string(i);
     const auto now = clock_.now();
     co_await database_->write(kInsert, id, now);
+  }
+
+  Task<void> insert_rows(std::size_t i) {
+    auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+      for (int row = 0; row < kRowsOfABounce; ++row) {
+        const auto id = "row-" + std::to_string(i) + "-" + std::to_string(row);
+        const auto now = clock_.now();
+        co_await transaction.execute(kInsert, id, now);
+      }
+      co_return true;
+    };
+    co_await database_->transact(std::move(body));
   }
 
   Task<void> take(std::size_t i) {

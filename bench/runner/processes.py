@@ -29,6 +29,7 @@ class Tools:
     bare_beast: Path
     engine_limits: Path
     audit_verify: Path
+    bounce_events: Path
 
     @classmethod
     def in_folder(cls, build: Path, server: Path | None) -> "Tools":
@@ -38,6 +39,7 @@ class Tools:
             (build / "safawinet_bare_beast").resolve(),
             (build / "safawinet_engine_limits").resolve(),
             (build / "safawinet_audit_verify").resolve(),
+            (build / "safawinet_bounce_events").resolve(),
         )
         for program in vars(tools).values():
             if not os.access(program, os.X_OK):

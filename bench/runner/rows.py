@@ -39,12 +39,13 @@ class Plan:
     watched_seconds: float = 30  # in each state in which forced logouts are watched on three nodes
     global_logouts: int = 10
     audit_entries: int = 1_000_000
+    bounces: int = 40_000
 
     @classmethod
     def quick(cls) -> "Plan":
         return cls(
             people=60, sessions=300, repetitions=1, seconds=1.5, logouts=20, starts=3,
-            seeded=20_000, watched_seconds=4, global_logouts=3, audit_entries=20_000,
+            seeded=20_000, watched_seconds=4, global_logouts=3, audit_entries=20_000, bounces=500,
         )  # fmt: skip
 
 

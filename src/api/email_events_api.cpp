@@ -1,5 +1,7 @@
 #include "api/email_events_api.hpp"
 
+#include <boost/json/parse.hpp>
+
 #include <utility>
 
 namespace safawinet::api {
@@ -53,6 +55,33 @@ Task<Result<http::Response>> EmailEventsApi::take(Call& call) {
 Endpoint email_events_endpoint(EmailEventsApi* api) {
   Endpoint endpoint;
   endpoint.handler = [api](Call& call) -> Task<Result<http::Response>> { return api->take(call); };
+  endpoint.message = Schema{"SnsMessage", boost::json::parse(R"({
+    "type": "object",
+    "description": "What Amazon SNS sends to HTTPS endpoints; its Content-Type is text/plain. What else it holds is ignored",
+    "required": ["Type", "MessageId", "TopicArn", "Message", "Timestamp", "SignatureVersion", "Signature", "SigningCertURL"],
+    "properties": {
+      "Type": {"type": "string", "enum": ["Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation"]},
+      "MessageId": {"type": "string"},
+      "TopicArn": {"type": "string", "description": "one of bounces.sns_topics"},
+      "Subject": {"type": "string"},
+      "Message": {"type": "string", "description": "of a notification: the event of SES, as JSON"},
+      "Timestamp": {"type": "string", "format": "date-time"},
+      "SignatureVersion": {"type": "string", "enum": ["1", "2"]},
+      "Signature": {"type": "string", "description": "Base64"},
+      "SigningCertURL": {"type": "string", "format": "uri"},
+      "Token": {"type": "string", "description": "of confirmations"},
+      "SubscribeURL": {"type": "string", "format": "uri", "description": "of confirmations"}
+    }
+  })")
+                                               .as_object()};
+  endpoint.answer = Schema{"SnsMessageTaken", boost::json::parse(R"({
+    "type": "object",
+    "required": ["outcome"],
+    "properties": {
+      "outcome": {"type": "string", "enum": ["acted", "again", "foreign", "ignored", "subscribed", "unsubscribed"]}
+    }
+  })")
+                                                  .as_object()};
   return endpoint;
 }
 

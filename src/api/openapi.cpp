@@ -166,6 +166,10 @@ json::object responses_of(const Route& route) {
     responses["400"] = json::object{{"description", "The form is not right (RFC 6749 section 5.2)"}};
     add("415", "Not a form");
   }
+  if (route.endpoint.message) {
+    add("400", "Unreadable");
+    add("403", "Not signed as it must be, or not from where it must be");
+  }
   if (!route.access.is_public()) {
     add("401", route.access.step_up() != StepUp::never
                    ? "No valid credential, or one that was proved too long ago (RFC 9470)"
@@ -217,6 +221,11 @@ json::object operation_of(const Route& route) {
     operation["requestBody"] = json::object{
         {"required", true}, {"content", json_content("application/x-www-form-urlencoded", route.endpoint.form->name)}};
   }
+  if (const auto& message = route.endpoint.message) {
+    auto content = json_content("text/plain", message->name);
+    content["application/json"] = json::object{{"schema", reference(message->name)}};
+    operation["requestBody"] = json::object{{"required", true}, {"content", std::move(content)}};
+  }
   operation["responses"] = responses_of(route);
   if (!route.access.is_public()) {
     json::array alternatives{json::object{{"accessToken", json::array()}}};
@@ -256,7 +265,7 @@ std::string page_rows(const std::vector<Route>& routes) {
             "</code></td><td>" + std::string(name_of(route.access)) +
             (mark_of(route.access.step_up()).empty() ? "" : ", ") + std::string(mark_of(route.access.step_up())) +
             "</td><td>" + escape_html(route.summary) + "</td><td>";
-    for (const auto* body : {&route.endpoint.body, &route.endpoint.form}) {
+    for (const auto* body : {&route.endpoint.body, &route.endpoint.form, &route.endpoint.message}) {
       if (*body) rows += "<pre>" + escape_html(json::serialize((*body)->schema.at("properties"))) + "</pre>";
     }
     rows += "</td><td>" + std::to_string(route.endpoint.status) + "</td></tr>\n";
@@ -271,7 +280,8 @@ std::string openapi_document(const std::vector<Route>& routes, std::string_view 
   json::object paths;
   for (const auto& route : routes) {
     const auto& endpoint = route.endpoint;
-    for (const auto* described : {&endpoint.body, &endpoint.form, &endpoint.answer, &endpoint.begun}) {
+    for (const auto* described :
+         {&endpoint.body, &endpoint.form, &endpoint.message, &endpoint.answer, &endpoint.begun}) {
       if (*described) schemas[(*described)->name] = (*described)->schema;
     }
     auto& path = paths[route.path];

@@ -15,6 +15,10 @@ constexpr Statement kFindSent{
 constexpr Statement kIsWaiting{"SELECT 1 FROM mail_outbox WHERE id = $1"};
 constexpr Statement kStanding{
     "SELECT id, email, email_status, bounce_count, is_active, role FROM users WHERE email = $1"};
+constexpr Statement kLockStanding{
+    "SELECT id, email, email_status, bounce_count, is_active, role FROM users WHERE email = $1 AND role <> 'superadmin'",
+    "SELECT id, email, email_status, bounce_count, is_active, role FROM users WHERE email = $1 AND role <> 'superadmin' "
+    "FOR UPDATE"};
 constexpr Statement kInsert{
     "INSERT INTO mail_feedback (id, feedback_id, email, mail_id, user_id, kind, type, subtype, detail, source, counted, "
     "at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
@@ -44,6 +48,17 @@ constexpr Statement kList{
     "AND ($3::uuid IS NULL OR id < $3::uuid) ORDER BY id DESC LIMIT $4"};
 constexpr Statement kDelete{"DELETE FROM mail_feedback WHERE created_at < $1"};
 
+std::optional<MailStanding> standing_of(const sql::Rows& rows) {
+  if (rows.empty()) return std::nullopt;
+  const auto& row = rows.front();
+  return MailStanding{.user = row.get<UserId>(0),
+                      .email = row.get<std::string>(1),
+                      .email_status = row.get<std::string>(2),
+                      .bounce_count = row.get<std::int64_t>(3),
+                      .is_active = row.get<bool>(4),
+                      .role = row.get<std::string>(5)};
+}
+
 }  // namespace
 
 Task<bool> BounceStore::take_message(sql::Transaction& transaction, std::string_view message_id, Time now) {
@@ -71,15 +86,13 @@ Task<bool> BounceStore::is_waiting(sql::Transaction& transaction, Uuid mail) {
 
 Task<std::optional<MailStanding>> BounceStore::find_standing(sql::Transaction& transaction, std::string_view email) {
   const auto rows = co_await transaction.execute(kStanding, email);
-  if (rows.empty()) co_return std::nullopt;
-  const auto& row = rows.front();
-  MailStanding standing{.user = row.get<UserId>(0),
-                        .email = row.get<std::string>(1),
-                        .email_status = row.get<std::string>(2),
-                        .bounce_count = row.get<std::int64_t>(3),
-                        .is_active = row.get<bool>(4),
-                        .role = row.get<std::string>(5)};
-  co_return standing;
+  co_return standing_of(rows);
+}
+
+Task<std::optional<MailStanding>> BounceStore::lock_standing_below_superadmin(sql::Transaction& transaction,
+                                                                              std::string_view email) {
+  const auto rows = co_await transaction.execute(kLockStanding, email);
+  co_return standing_of(rows);
 }
 
 Task<bool> BounceStore::insert(sql::Transaction& transaction, const KeptFeedback& kept) {

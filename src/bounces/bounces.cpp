@@ -266,6 +266,8 @@ Task<void> Bounces::suppress(sql::Transaction& transaction, const Feedback& feed
 }
 
 Task<std::optional<MailStanding>> Bounces::lock(sql::Transaction& transaction, const std::string& email) {
+  const auto locked = co_await store_.lock_standing_below_superadmin(transaction, email);
+  if (locked) co_return locked;
   const auto as_seen = co_await store_.find_standing(transaction, email);
   if (!as_seen) co_return std::nullopt;
   if (as_seen->role == name_of(Role::superadmin)) {

@@ -9,6 +9,7 @@ import itertools
 import json
 import pathlib
 import shutil
+import subprocess
 import uuid
 
 import pytest
@@ -16,10 +17,11 @@ import pytest
 from harness.amazon import (
     CERTIFICATE_NAME, CERTIFICATE_URL, REGION, SES_HOST, SNS_HOST, TOPIC, Amazon, SigningCertificate, now,
 )
+from harness.authority import Authority
 from harness.network import Network
 from harness.people import OTHER_PASSWORD, PASSWORD, signed_up_user
 from harness.postgres import clusters
-from harness.server import ENGINE, Server, eventually, rounds
+from harness.server import ENGINE, REPOSITORY, Server, eventually, rounds
 
 _numbers = itertools.count(1)
 PATH = "/v1/email/events/ses"
@@ -129,6 +131,23 @@ def take(server: Server, envelope: dict) -> str:
 
 
 # --- what is true
+
+
+def test_what_another_implementation_of_sns_signs_is_believed_and_nothing_that_was_changed_after(server, amazon, ada):
+    python = REPOSITORY / "build/python/bin/python"
+    if not python.exists():
+        pytest.skip("moto is missing: script/packages test installs it")
+    message = json.dumps(ada.event("Bounce") | {"note": "grüße, سلام \U0001f9ff"}, ensure_ascii=False)
+    signer = pathlib.Path(__file__).parent / "harness/moto_signer.py"
+    done = subprocess.run([python, signer, REGION, TOPIC.rpartition(":")[2]], input=message, capture_output=True,
+                          text=True, check=True, timeout=120)
+    sent = json.loads(done.stdout)
+    envelope = json.loads(sent["body"])
+    amazon.certificates[envelope["SigningCertURL"].rpartition("/")[2]] = sent["certificate"].encode()
+    refused(server, envelope | {"Message": envelope["Message"].replace("Permanent", "Transient")})
+    reply = server.api().request("POST", PATH, body=sent["body"].encode(), headers={"Content-Type": sent["contentType"]})
+    assert (reply.status, reply.json["outcome"]) == (200, "acted")
+    assert ada.standing() == ("bounced", 0, True)
 
 
 @pytest.mark.parametrize("shape", ["eventType", "notificationType"])
@@ -355,6 +374,22 @@ def test_what_is_no_certificate_is_not_believed(server, amazon, ada):
         refused(server, amazon.envelope(ada.event("Bounce"), SigningCertURL=url))
     huge = certificate_under(amazon, amazon.signing.pem + b"x" * 100_000)
     refused(server, amazon.envelope(ada.event("Bounce"), SigningCertURL=huge), (403, 503))
+
+
+def test_a_redirection_is_not_followed(server, amazon, ada):
+    url = certificate_under(amazon, b"")
+    amazon.redirections[url.rpartition("/")[2]] = CERTIFICATE_URL
+    before = len(amazon.requests)
+    refused(server, amazon.envelope(ada.event("Bounce"), SigningCertURL=url), (403, 503))
+    assert len(amazon.requests) - before == 1
+    assert ada.standing()[0] == "ok"
+
+
+def test_a_host_that_another_authority_vouches_for_is_asked_nothing(start, amazon, tmp_path):
+    server = start(SAFAWINET__TLS__CA_FILE=str(Authority(tmp_path / "other").ca_file))
+    before = len(amazon.requests)
+    refused(server, amazon.envelope("{}"), (503,))
+    assert len(amazon.requests) == before
 
 
 def test_certificates_that_are_not_there_are_looked_for_only_so_often(start, amazon):

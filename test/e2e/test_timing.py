@@ -11,7 +11,7 @@ import pytest
 from harness.people import OTHER_PASSWORD, PASSWORD, new_address, signed_up_user
 from harness.server import EXEMPT, rounds
 
-pytestmark = pytest.mark.release_only
+pytestmark = [pytest.mark.release_only, pytest.mark.alone]
 
 PAIRS = rounds(2000)
 TRIES_PER_ACCOUNT = 10

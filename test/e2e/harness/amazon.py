@@ -78,6 +78,7 @@ class Amazon:
         self.files = self.authority.files_for(SNS_HOST, SES_HOST, "localhost")
         self.signing = SigningCertificate()
         self.certificates: dict[str, bytes] = {CERTIFICATE_NAME: self.signing.pem}
+        self.redirections: dict[str, str] = {}  # from which name to which address
         self.requests: list[tuple[str, str]] = []  # method and target
         self.confirmed: list[dict] = []
         self.sent: list[tuple[dict, Mail]] = []  # what SendEmail was told, and the message
@@ -98,7 +99,10 @@ class Amazon:
 
             def do_GET(self):
                 amazon.requests.append(("GET", self.path))
-                self._answer(*amazon._get(self.path))
+                if (name := self.path.removeprefix("/")) in amazon.redirections:
+                    self._answer(302, b"", {"Location": amazon.redirections[name]})
+                else:
+                    self._answer(*amazon._get(self.path))
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"] or 0))

@@ -16,12 +16,14 @@ import itertools
 import os
 import pathlib
 import pwd
+import random
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 
 import psycopg2
 import psycopg2.extensions
@@ -84,10 +86,25 @@ def give_to_its_user(path: pathlib.Path) -> None:
         os.chown(path, owner.pw_uid, owner.pw_gid)
 
 
+@functools.cache
+def _ports() -> Iterator[int]:
+    """Those of this process: test processes that run side by side have different ones (pytest-xdist numbers them gw0, gw1, …),
+    and none is of those that the kernel hands to whoever connects (net.ipv4.ip_local_port_range begins at 32768), which could
+    take the place of a server that a test stops and starts again."""
+    first = 12000 + 2000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return itertools.cycle(random.sample(range(first, first + 2000), 2000))
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    for port in _ports():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("there are always more ports to try")
 
 
 class Clusters:
