@@ -4,8 +4,10 @@
 ALTER TABLE mail_outbox ADD COLUMN kind text NOT NULL DEFAULT 'test';
 ALTER TABLE mail_outbox ADD COLUMN priority smallint NOT NULL DEFAULT 0;  -- 0 is sent first
 ALTER TABLE mail_outbox ADD COLUMN user_id uuid;                          -- whose account it is about; none: nobody's yet
+ALTER TABLE mail_outbox ADD COLUMN claimed_until timestamptz;           -- until then it is being sent; none: it is not
 DROP INDEX mail_outbox_due;
 CREATE INDEX mail_outbox_due ON mail_outbox (priority, next_attempt_at);
+CREATE INDEX mail_outbox_user ON mail_outbox (user_id, id) WHERE user_id IS NOT NULL;
 
 -- What became of mails that wait no more. No contents: who, what kind, and how it ended.
 CREATE TABLE mail_history (
@@ -29,14 +31,14 @@ CREATE INDEX mail_history_created ON mail_history (created_at);
 
 -- Addresses that get no mail, or none but that about the security of their account.
 CREATE TABLE mail_suppressions (
-  email citext PRIMARY KEY,
+  email citext NOT NULL,
   scope text NOT NULL CHECK (scope IN ('all', 'not-security')),
   reason text NOT NULL CHECK (reason IN ('bounce', 'complaint', 'operator')),
   detail text NOT NULL DEFAULT '',
   created_by text NOT NULL,              -- an actor, as in audit_log
-  created_at timestamptz NOT NULL
+  created_at timestamptz NOT NULL,
+  PRIMARY KEY (email, reason)              -- each is lifted by what lifts it; the widest holds
 );
-CREATE INDEX mail_suppressions_created ON mail_suppressions (created_at, email);
 
 -- What came back and counts against an address, once for each feedback id.
 CREATE TABLE mail_feedback (
@@ -87,9 +89,21 @@ CREATE TABLE mail_warnings (
 CREATE FUNCTION on_user_deleted_with_mail() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-  DELETE FROM mail_history WHERE user_id = OLD.id;
+  DELETE FROM mail_history WHERE user_id = OLD.id OR (user_id IS NULL AND email = OLD.email);
   DELETE FROM mail_feedback WHERE user_id = OLD.id;
   RETURN OLD;
 END $$;
 CREATE TRIGGER user_deleted_with_mail BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION on_user_deleted_with_mail();
 ALTER TABLE users ENABLE ALWAYS TRIGGER user_deleted_with_mail;
+
+-- A runbook's "UPDATE users SET is_active = false WHERE bounce_count >= 5" says no reason: the owners have the way back that
+-- those have whom we hold. Other reasons stand there, or come by our own commands, which say them.
+CREATE FUNCTION on_user_held_for_bounces() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.disabled_reason := 'bounces';
+  RETURN NEW;
+END $$;
+CREATE TRIGGER user_held_for_bounces BEFORE UPDATE OF is_active ON users FOR EACH ROW
+  WHEN (OLD.is_active AND NOT NEW.is_active AND NEW.disabled_reason IS NULL AND NEW.bounce_count >= 5)
+  EXECUTE FUNCTION on_user_held_for_bounces();
+ALTER TABLE users ENABLE ALWAYS TRIGGER user_held_for_bounces;

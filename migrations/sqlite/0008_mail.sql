@@ -4,8 +4,10 @@
 ALTER TABLE mail_outbox ADD COLUMN kind TEXT NOT NULL DEFAULT 'test';
 ALTER TABLE mail_outbox ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;  -- 0 is sent first
 ALTER TABLE mail_outbox ADD COLUMN user_id TEXT;                         -- whose account it is about; none: nobody's yet
+ALTER TABLE mail_outbox ADD COLUMN claimed_until TEXT;                  -- until then it is being sent; none: it is not
 DROP INDEX mail_outbox_due;
 CREATE INDEX mail_outbox_due ON mail_outbox (priority, next_attempt_at);
+CREATE INDEX mail_outbox_user ON mail_outbox (user_id, id) WHERE user_id IS NOT NULL;
 
 -- What became of mails that wait no more. No contents: who, what kind, and how it ended.
 CREATE TABLE mail_history (
@@ -29,14 +31,14 @@ CREATE INDEX mail_history_created ON mail_history (created_at);
 
 -- Addresses that get no mail, or none but that about the security of their account.
 CREATE TABLE mail_suppressions (
-  email TEXT PRIMARY KEY COLLATE NOCASE,
+  email TEXT NOT NULL COLLATE NOCASE,
   scope TEXT NOT NULL CHECK (scope IN ('all', 'not-security')),
   reason TEXT NOT NULL CHECK (reason IN ('bounce', 'complaint', 'operator')),
   detail TEXT NOT NULL DEFAULT '',
   created_by TEXT NOT NULL,              -- an actor, as in audit_log
-  created_at TEXT NOT NULL
+  created_at TEXT NOT NULL,
+  PRIMARY KEY (email, reason)              -- each is lifted by what lifts it; the widest holds
 ) WITHOUT ROWID;
-CREATE INDEX mail_suppressions_created ON mail_suppressions (created_at, email);
 
 -- What came back and counts against an address, once for each feedback id.
 CREATE TABLE mail_feedback (
@@ -85,6 +87,18 @@ CREATE TABLE mail_warnings (
 
 -- What is kept of a user's mail goes with the user. What stays of an address are its suppressions: it gets no mail still.
 CREATE TRIGGER user_deleted_with_mail BEFORE DELETE ON users BEGIN
-  DELETE FROM mail_history WHERE user_id = OLD.id;
+  DELETE FROM mail_history WHERE user_id = OLD.id OR (user_id IS NULL AND email = OLD.email);
   DELETE FROM mail_feedback WHERE user_id = OLD.id;
+END;
+
+-- A runbook's "UPDATE users SET is_active = false WHERE bounce_count >= 5" says no reason: the owners have the way back that
+-- those have whom we hold. Other reasons stand there, or come by our own commands, which say them.
+CREATE TRIGGER user_held_for_bounces AFTER UPDATE OF is_active ON users
+WHEN OLD.is_active AND NOT NEW.is_active AND NEW.disabled_reason IS NULL AND NEW.bounce_count >= 5 BEGIN
+  UPDATE users SET disabled_reason = 'bounces' WHERE id = NEW.id;
+END;
+DROP TRIGGER user_enabled;
+CREATE TRIGGER user_enabled AFTER UPDATE OF is_active ON users
+WHEN NEW.is_active AND (NEW.disabled_at IS NOT NULL OR NEW.disabled_reason IS NOT NULL) BEGIN
+  UPDATE users SET disabled_reason = NULL, disabled_at = NULL WHERE id = NEW.id;
 END;

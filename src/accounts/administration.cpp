@@ -22,7 +22,8 @@ Task<Result<User>> Administration::disable(AdministrativeAct act) {
     const auto acting = co_await confirm(transaction, act.acting, Permission::users_write, now);
     if (!acting) co_return std::unexpected(acting.error());
     auto user = co_await lock_governed(transaction, *acting, act.target);
-    if (!user || !user->is_active) co_return user;
+    // Who is held for bounces could come back alone: not any more.
+    if (!user || (!user->is_active && !is_held_for_bounces(*user))) co_return user;
     const auto kept = co_await keep_a_superadmin(transaction, *user);
     if (!kept) co_return std::unexpected(kept.error());
     co_await parts_.sessions.end_all_of(transaction, act.target, std::nullopt, "user-disabled", act.acting.actor);

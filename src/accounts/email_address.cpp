@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "base/ascii.hpp"
+
 namespace safawinet {
 namespace {
 
@@ -19,10 +21,6 @@ bool is_letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && 
 // RFC 5322 section 3.2.3
 bool is_atom_character(char c) {
   return is_letter_or_digit(c) || std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
-}
-
-bool is_ascii(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
 bool is_atom(std::string_view part) { return !part.empty() && std::ranges::all_of(part, is_atom_character); }
@@ -108,8 +106,6 @@ std::optional<EmailAddress> EmailAddress::parse(std::string_view text) {
   if (!is_local_part || !all_parts(text.substr(at + 1), is_label)) return std::nullopt;
   return EmailAddress(std::string(text));
 }
-
-bool EmailAddress::is_international() const { return !is_ascii(text_); }
 
 std::string EmailAddress::key() const {
   std::string key = text_;

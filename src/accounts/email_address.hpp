@@ -19,8 +19,6 @@ class EmailAddress {
   static std::optional<EmailAddress> parse(std::string_view text);
 
   [[nodiscard]] const std::string& text() const { return text_; }  // as it was written
-  // Whether only servers with SMTPUTF8 can be given it.
-  [[nodiscard]] bool is_international() const;
   // The one spelling by which limits count.
   [[nodiscard]] std::string key() const;
 

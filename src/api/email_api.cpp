@@ -48,7 +48,7 @@ SuppressionItem to_item(const Suppression& suppression) {
           .created_at = suppression.created_at};
 }
 
-OutboxItem to_item(const OutboxEntry& entry) {
+OutboxItem to_item(const OutboxEntry& entry, Time now) {
   const auto& waiting = entry.waiting;
   return {.id = MailId{waiting.id},
           .email = entry.email.empty() ? std::nullopt : std::optional(entry.email),
@@ -57,7 +57,8 @@ OutboxItem to_item(const OutboxEntry& entry) {
           .attempts = waiting.attempts,
           .last_error = waiting.last_error,
           .created_at = waiting.created_at,
-          .next_attempt_at = waiting.next_attempt_at};
+          .next_attempt_at = waiting.next_attempt_at,
+          .being_sent = waiting.claimed_until && *waiting.claimed_until > now};
 }
 
 MailItem to_item(const EndedMail& mail) {
@@ -229,7 +230,8 @@ Task<Result<OutboxPage>> EmailApi::list_outbox(Call& call) {
   const auto after = page->before ? std::optional(page->before->uuid) : std::nullopt;
   const auto entries = co_await parts_.desk.list_waiting(filter, after, page->limit + 1);
   OutboxPage answer;
-  for (const auto& entry : entries) answer.items.push_back(to_item(entry));
+  const auto now = parts_.clock.now();
+  for (const auto& entry : entries) answer.items.push_back(to_item(entry, now));
   answer.next_cursor = cut_page(answer.items, page->limit);
   co_return answer;
 }

@@ -151,9 +151,10 @@ struct OutboxItem {
   std::string last_error;
   Time created_at;
   Time next_attempt_at;
+  bool being_sent = false;
 };
 BOOST_DESCRIBE_STRUCT(OutboxItem, (),
-                      (id, email, user_id, kind, attempts, last_error, created_at, next_attempt_at))
+                      (id, email, user_id, kind, attempts, last_error, created_at, next_attempt_at, being_sent))
 
 struct OutboxPage {
   std::vector<OutboxItem> items;

@@ -30,7 +30,7 @@ http::Response answer_of(std::string_view outcome) {
 }  // namespace
 
 Task<Result<http::Response>> EmailEventsApi::take(Call& call) {
-  const auto message = co_await parts_.verifier.verify(call.request.body);
+  const auto message = co_await parts_.verifier.verify(call.request.body, call.client.client_network());
   if (!message) co_return std::unexpected(message.error());
   switch (message->type) {
     case aws::SnsMessage::Type::subscription_confirmation: {

@@ -27,6 +27,9 @@ class EmailEventsApi {
 };
 
 // Its body is JSON as text/plain: it is read as it is.
+inline constexpr std::string_view kSesEventsPath = "/v1/email/events/ses";
+inline constexpr std::size_t kSnsBodyBytes = std::size_t{256} * 1024;  // of other bodies less are taken
+
 Endpoint email_events_endpoint(EmailEventsApi* api);
 
 }  // namespace safawinet::api

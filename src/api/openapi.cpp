@@ -7,8 +7,8 @@
 
 #include "api/pages_api.hpp"
 #include "api/refresh_cookie.hpp"
+#include "base/ascii.hpp"
 #include "base/json.hpp"
-#include "http/characters.hpp"
 
 namespace safawinet::api {
 namespace {
@@ -239,12 +239,6 @@ json::object operation_of(const Route& route) {
   return operation;
 }
 
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), http::to_lower);
-  return out;
-}
-
 // In lists for people.
 std::string_view mark_of(StepUp step_up) {
   switch (step_up) {
@@ -286,7 +280,7 @@ std::string openapi_document(const std::vector<Route>& routes, std::string_view 
     }
     auto& path = paths[route.path];
     if (path.is_null()) path = json::object();
-    path.as_object()[lower_case(name_of(route.method))] = operation_of(route);
+    path.as_object()[to_lower(name_of(route.method))] = operation_of(route);
   }
   const json::object document{
       {"openapi", "3.1.0"},

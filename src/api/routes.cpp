@@ -105,7 +105,7 @@ std::vector<Route> routes(const Apis& apis) {
       {post, "/v1/admin/under-attack", limits_write, operator_, honoured, "Lower limits and stricter admission for unknown devices: on, off or auto; all but on ask for step-up", bind(attack, &UnderAttackApi::order)},
 
       // Mail
-      {post, "/v1/email/events/ses", anyone, open, ignored, "What Amazon SES tells of mail, by SNS and signed", email_events_endpoint(email_events)},
+      {post, kSesEventsPath, anyone, open, ignored, "What Amazon SES tells of mail, by SNS and signed", email_events_endpoint(email_events)},
       {get, "/v1/email/statistics", mail_read, read, ignored, "How much mail was sent, delivered, bounced and complained about", bind(email, &EmailApi::statistics)},
       {get, "/v1/email/bounces", mail_read, read, ignored, "Bounces and complaints, newest first", bind(email, &EmailApi::list_bounces)},
       {post, "/v1/email/bounces", mail_write, operator_, honoured, "Record a bounce or a complaint that one knows of", bind(email, &EmailApi::record_bounce)},

@@ -144,6 +144,9 @@ void Application::Parts::listen() {
   const auto& settings = services.settings;
   auto options = listen_on(settings.http.listen);
   options.max_connections = settings.http.max_connections;
+  options.limits.body_bytes_of = [](std::string_view path) {
+    return path == api::kSesEventsPath ? std::optional(api::kSnsBodyBytes) : std::nullopt;
+  };
   if (settings.tls.is_enabled()) {
     options.tls = http::TlsFiles{settings.tls.certificate_file.string(), settings.tls.private_key_file.string()};
   }

@@ -102,7 +102,7 @@ Task<void> BackgroundWork::deliver_mail(MailWorker& lane) {
       parts_.log.event(LogLevel::error, "mail-failed",
                        {{"mails", std::int64_t{delivery.failed}}, {"cause", delivery.last_failure}});
     }
-    if (!delivery.is_idle()) parts_.process.is_mail_failing = delivery.is_servers_trouble;
+    if (delivery.has_tried()) parts_.process.is_mail_failing = delivery.is_servers_trouble;
     if (failure.empty() && !delivery.is_idle()) continue;
     try {
       if (failure.empty()) co_await parts_.database.wait_for_change(seen, kMailLongestWait);
@@ -243,7 +243,8 @@ Task<void> BackgroundWork::sweep() {
       has_more = co_await parts_.sessions.sweep();
       co_await parts_.accounts.sweep();
       co_await parts_.idempotency.sweep();
-      co_await parts_.bounces.sweep(parts_.mail_history);
+      const bool has_more_mail = co_await parts_.bounces.sweep(parts_.mail_history);
+      has_more = has_more || has_more_mail;
     } catch (const std::exception& error) {
       failure = error.what();
     }

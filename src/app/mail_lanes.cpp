@@ -59,7 +59,7 @@ std::string environment(const char* name) {
 
 std::unique_ptr<MailTransport> make_file_transport(const config::Settings& settings, const Sender& from) {
   try {
-    return std::make_unique<FileTransport>(settings.mail.directory, from);
+    return std::make_unique<FileTransport>(settings.mail.directory, from, settings.mail.list_unsubscribe);
   } catch (const std::exception& error) {
     throw StartFailure(kExitFailed, std::string("cannot use the mail folder (mail.directory): ") + error.what());
   }

@@ -137,12 +137,6 @@ std::string host_of(std::string_view url) {
   return std::string(url.substr(0, url.rfind(':')));
 }
 
-// "Example Accounts <no-reply@example.com>" -> "Example Accounts"; empty for a bare address.
-std::string display_name_of(std::string_view sender) {
-  const auto end = sender.find('<');
-  return std::string(end == std::string_view::npos ? std::string_view() : sender.substr(0, end));
-}
-
 void prepare_schema(const config::Settings& settings, Log& log) {
   const auto on_wait = [&log](std::string_view reason) {
     log.event(LogLevel::warning, "waiting-for-database", {{"cause", reason}});
@@ -411,7 +405,7 @@ void Services::make_mail() {
                         .per_domain_and_minute = settings.mail.rate_per_domain_and_minute};
   MailWorker::Parts lane_parts{.database = *database,
                                .master_key = master_key,
-                               .limits = *limits,
+                               .limits = own_mail_limits ? *own_mail_limits : *limits,
                                .pool = *mail_pool,
                                .hold = mail_hold,
                                .clock = clock,
@@ -425,7 +419,7 @@ void Services::make_mail() {
 
 void Services::make_passwords() {
   PasswordRules rules{.minimum_length = settings.passwords.minimum_length,
-                      .service_names = {host_of(public_url), display_name_of(settings.mail.from)}};
+                      .service_names = {host_of(public_url), Sender::parse(settings.mail.from).name}};
   if (const auto& file = settings.passwords.blocklist_file; !file.empty()) {
     auto list = PasswordBlocklist::read(file);
     if (!list) throw StartFailure(kExitUsage, "passwords.blocklist_file: " + file.string() + " " + list.error());
@@ -459,6 +453,7 @@ void Services::make_limits() {
   const auto& url = settings.cache.redis;
   if (!url || purpose == Purpose::one_command) {
     limits = std::make_unique<MemoryRateLimiter>(clock);
+    own_mail_limits = std::make_unique<MemoryRateLimiter>(clock, kLongestMailWindow);
     return;
   }
   redis::ServerAddress address{.host = url->host,

@@ -4,6 +4,7 @@
 #include <array>
 #include <ctime>
 
+#include "base/ascii.hpp"
 #include "base/encoding.hpp"
 #include "crypto/digest.hpp"
 
@@ -50,8 +51,7 @@ Pairs canonical_fields(const Request& request) {
   Pairs fields = request.fields;
   fields.emplace_back("host", request.host);
   for (auto& [name, value] : fields) {
-    std::ranges::transform(name, name.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    name = to_lower(name);
     std::string trimmed;
     for (const char c : value) {
       if (c != ' ' || (!trimmed.empty() && trimmed.back() != ' ')) trimmed += c;

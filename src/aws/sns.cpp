@@ -18,8 +18,28 @@ constexpr std::size_t kCertificateLimit = std::size_t{16} * 1024;  // bytes
 constexpr std::chrono::milliseconds kFetchPatience{5'000};
 constexpr int kRsaBitsAtLeast = 2048;
 // Whoever knows the name of a topic can make us look for certificates that are not there.
-constexpr std::size_t kFailedFetches = 10;
+constexpr std::size_t kFailedFetches = 100;
+constexpr std::ptrdiff_t kFailedFetchesOfANetwork = 10;
 constexpr std::chrono::minutes kFailedFetchesWindow{1};
+// And could keep us busy with a host that is slow.
+constexpr int kWaitingAtMost = 64;
+constexpr std::chrono::seconds kLongestWait{10};
+constexpr std::chrono::seconds kFailureRemembered{5};  // of one address, for those who wait for it meanwhile
+
+// One more who waits, as long as it lives.
+class Waiting {
+ public:
+  explicit Waiting(std::atomic<int>& count) : count_(count), place_(++count) {}
+  ~Waiting() { --count_; }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+  [[nodiscard]] bool is_one_too_many() const { return place_ > kWaitingAtMost; }
+
+ private:
+  std::atomic<int>& count_;
+  int place_;
+};
 
 std::expected<std::string, std::string> text_of(const boost::json::object& object, std::string_view name) {
   const auto* value = object.if_contains(name);
@@ -158,7 +178,7 @@ std::string confirmation_url_of(const SnsMessage& message) {
 SnsVerifier::SnsVerifier(SnsTrust trust, std::filesystem::path ca_file, BlockingPool& pool, const Clock& clock)
     : trust_(std::move(trust)), pool_(pool), clock_(clock), fetcher_(std::move(ca_file), [this] { return pool_.is_stopping(); }) {}
 
-Task<Result<SnsMessage>> SnsVerifier::verify(std::string_view body) {
+Task<Result<SnsMessage>> SnsVerifier::verify(std::string_view body, std::string network) {
   auto message = parse_sns_message(body);
   if (!message) co_return message;
   if (std::ranges::find(trust_.topics, message->topic_arn) == trust_.topics.end()) {
@@ -171,7 +191,7 @@ Task<Result<SnsMessage>> SnsVerifier::verify(std::string_view body) {
   if (!is_certificate_url_of(message->signing_certificate_url, message->topic_arn)) {
     co_return untrusted("The certificate is not where Amazon keeps those of the topic's region.");
   }
-  const auto certificate = co_await certificate_at(message->signing_certificate_url);
+  const auto certificate = co_await certificate_at(message->signing_certificate_url, std::move(network));
   if (!certificate) co_return std::unexpected(certificate.error());
   const auto now = clock_.now();
   if (!certificate->is_valid_at(now)) co_return untrusted("The certificate is not valid now.");
@@ -191,6 +211,8 @@ Task<Result<SnsMessage>> SnsVerifier::verify(std::string_view body) {
 
 Task<Status> SnsVerifier::confirm(const SnsMessage& message) {
   const FetchRequest request{.url = confirmation_url_of(message), .longest = kFetchPatience};
+  const Waiting waiting(waiting_);
+  if (waiting.is_one_too_many()) co_return no_certificate("too many wait");
   auto confirm = [&]() -> std::string {
     const std::scoped_lock lock(fetching_);
     try {
@@ -205,9 +227,12 @@ Task<Status> SnsVerifier::confirm(const SnsMessage& message) {
   co_return refuse(Error{.code = ErrorCode::unavailable, .cause = {"a subscription was not confirmed: " + failure}});
 }
 
-Task<Result<Certificate>> SnsVerifier::certificate_at(std::string url) {
+Task<Result<Certificate>> SnsVerifier::certificate_at(std::string url, std::string network) {
   if (auto found = find_certificate(url)) co_return *std::move(found);
-  auto fetch = [&] { return fetch_certificate(url); };
+  const Waiting waiting(waiting_);
+  if (waiting.is_one_too_many()) co_return no_certificate("too many wait for one");
+  const auto latest = clock_.monotonic() + kLongestWait;
+  auto fetch = [&] { return fetch_certificate(url, network, latest); };
   co_return co_await pool_.run(std::move(fetch));
 }
 
@@ -217,12 +242,19 @@ std::optional<Certificate> SnsVerifier::find_certificate(const std::string& url)
   return found == certificates_.end() ? std::nullopt : std::optional(found->second);
 }
 
-Result<Certificate> SnsVerifier::fetch_certificate(const std::string& url) {
+Result<Certificate> SnsVerifier::fetch_certificate(const std::string& url, const std::string& network,
+                                                   MonotonicTime latest) {
   const std::scoped_lock lock(fetching_);
   if (auto found = find_certificate(url)) return *std::move(found);
   const auto now = clock_.monotonic();
-  std::erase_if(failed_at_, [&](MonotonicTime at) { return at + kFailedFetchesWindow <= now; });
-  if (failed_at_.size() >= kFailedFetches) return no_certificate("too many were looked for in vain");
+  if (now > latest) return no_certificate("it took too long to ask for others");
+  std::erase_if(failed_, [&](const FailedFetch& failed) { return failed.at + kFailedFetchesWindow <= now; });
+  const auto of_network = std::ranges::count(failed_, network, &FailedFetch::network);
+  if (failed_.size() >= kFailedFetches || of_network >= kFailedFetchesOfANetwork) {
+    return no_certificate("too many were looked for in vain");
+  }
+  const auto again = std::ranges::find(failed_, url, &FailedFetch::url);
+  if (again != failed_.end() && again->at + kFailureRemembered > now) return no_certificate("it could not be had just now");
   std::string failure;
   bool is_there_none = false;
   try {
@@ -245,7 +277,7 @@ Result<Certificate> SnsVerifier::fetch_certificate(const std::string& url) {
   } catch (const FetchFailed& failed) {
     failure = failed.what();
   }
-  failed_at_.push_back(now);
+  failed_.push_back({.at = now, .url = url, .network = network});
   if (is_there_none) return untrusted("There is no such certificate.");
   return no_certificate(failure);
 }

@@ -2,6 +2,7 @@
 // SNS messages" in its developer guide).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <expected>
 #include <map>
@@ -68,23 +69,31 @@ class SnsVerifier {
   // Checked in this order: strict JSON, topic, version of the signature, place of the certificate; then the certificate
   // is fetched; the certificate, the signature, the time. Errors: unreadable_request, forbidden, unavailable (no
   // certificate could be had: SNS tries again).
-  Task<Result<SnsMessage>> verify(std::string_view body);
+  // `network`: from where the body came. From each, and in all, certificates are looked for in vain only so often.
+  Task<Result<SnsMessage>> verify(std::string_view body, std::string network);
 
   // Tells SNS that the subscription is wanted. Errors: unavailable.
   Task<Status> confirm(const SnsMessage& message);
 
  private:
-  Task<Result<Certificate>> certificate_at(std::string url);
-  // On a thread of the pool: one at a time, and those who wait find it there.
-  Result<Certificate> fetch_certificate(const std::string& url);
+  struct FailedFetch {
+    MonotonicTime at;
+    std::string url;
+    std::string network;
+  };
+
+  Task<Result<Certificate>> certificate_at(std::string url, std::string network);
+  // On a thread of the pool: one at a time, and those who wait find what it found. Not begun after `latest`.
+  Result<Certificate> fetch_certificate(const std::string& url, const std::string& network, MonotonicTime latest);
   [[nodiscard]] std::optional<Certificate> find_certificate(const std::string& url);
 
   SnsTrust trust_;
   BlockingPool& pool_;
   const Clock& clock_;
   std::mutex fetching_;
-  Fetcher fetcher_;                       // while `fetching_` is held
-  std::vector<MonotonicTime> failed_at_;  // the same
+  Fetcher fetcher_;                   // while `fetching_` is held
+  std::vector<FailedFetch> failed_;   // the same
+  std::atomic<int> waiting_{0};       // for the pool
   std::mutex mutex_;
   std::map<std::string, Certificate> certificates_;
 };

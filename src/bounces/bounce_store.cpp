@@ -7,7 +7,8 @@ using sql::Statement;
 
 constexpr Statement kTakeMessage{
     "INSERT INTO sns_messages (message_id, received_at) VALUES ($1, $2) ON CONFLICT (message_id) DO NOTHING"};
-constexpr Statement kDeleteMessages{"DELETE FROM sns_messages WHERE received_at < $1"};
+constexpr Statement kDeleteMessages{
+    "DELETE FROM sns_messages WHERE message_id IN (SELECT message_id FROM sns_messages WHERE received_at < $1 LIMIT $2)"};
 constexpr Statement kFindSent{
     "SELECT id, user_id, email FROM mail_history WHERE id = $1 OR (provider_id = $2 AND $2 <> '') LIMIT 1",
     "SELECT id, user_id, email FROM mail_history WHERE id = $1::uuid UNION ALL "
@@ -46,7 +47,8 @@ constexpr Statement kList{
     "SELECT id, feedback_id, email, mail_id, user_id, kind, type, subtype, detail, source, counted, at, created_at "
     "FROM mail_feedback WHERE ($1 = '' OR email = $1::citext) AND ($2 = '' OR kind = $2) "
     "AND ($3::uuid IS NULL OR id < $3::uuid) ORDER BY id DESC LIMIT $4"};
-constexpr Statement kDelete{"DELETE FROM mail_feedback WHERE created_at < $1"};
+constexpr Statement kDelete{
+    "DELETE FROM mail_feedback WHERE id IN (SELECT id FROM mail_feedback WHERE created_at < $1 LIMIT $2)"};
 
 std::optional<MailStanding> standing_of(const sql::Rows& rows) {
   if (rows.empty()) return std::nullopt;
@@ -66,8 +68,9 @@ Task<bool> BounceStore::take_message(sql::Transaction& transaction, std::string_
   co_return taken.affected == 1;
 }
 
-Task<void> BounceStore::delete_messages_before(sql::Database& database, Time before) {
-  co_await database.write(kDeleteMessages, before);
+Task<bool> BounceStore::delete_messages_before(sql::Database& database, Time before, std::int64_t limit) {
+  const auto deleted = co_await database.write(kDeleteMessages, before, limit);
+  co_return static_cast<std::int64_t>(deleted.affected) == limit;
 }
 
 Task<std::optional<SentMail>> BounceStore::find_sent(sql::Transaction& transaction, std::optional<Uuid> mail,
@@ -166,8 +169,9 @@ Task<std::vector<KeptFeedback>> BounceStore::list(sql::Database& database, const
   co_return list;
 }
 
-Task<void> BounceStore::delete_before(sql::Database& database, Time before) {
-  co_await database.write(kDelete, before);
+Task<bool> BounceStore::delete_before(sql::Database& database, Time before, std::int64_t limit) {
+  const auto deleted = co_await database.write(kDelete, before, limit);
+  co_return static_cast<std::int64_t>(deleted.affected) == limit;
 }
 
 }  // namespace safawinet

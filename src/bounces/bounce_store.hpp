@@ -50,7 +50,8 @@ class BounceStore {
  public:
   // False if it was taken before.
   Task<bool> take_message(sql::Transaction& transaction, std::string_view message_id, Time now);
-  Task<void> delete_messages_before(sql::Database& database, Time before);
+  // At the most so many; whether there may be more.
+  Task<bool> delete_messages_before(sql::Database& database, Time before, std::int64_t limit);
 
   // By our id or the provider's.
   Task<std::optional<SentMail>> find_sent(sql::Transaction& transaction, std::optional<Uuid> mail,
@@ -82,7 +83,7 @@ class BounceStore {
   // Newest first, behind `before`.
   Task<std::vector<KeptFeedback>> list(sql::Database& database, const FeedbackFilter& filter,
                                        std::optional<Uuid> before, std::int64_t limit);
-  Task<void> delete_before(sql::Database& database, Time before);
+  Task<bool> delete_before(sql::Database& database, Time before, std::int64_t limit);
 };
 
 }  // namespace safawinet

@@ -7,6 +7,7 @@
 
 #include "access/standing.hpp"
 #include "aws/sns.hpp"
+#include "base/ascii.hpp"
 
 namespace safawinet {
 namespace {
@@ -15,18 +16,12 @@ namespace {
 constexpr std::chrono::minutes kNotYetWrittenDown{2};
 constexpr std::chrono::days kWarningsShown{30};
 constexpr std::chrono::days kCountsKept{60};
+constexpr std::int64_t kDeletedAtOnce = 5000;
 
 FeedbackType bounce_type_of(std::string_view type) {
   if (type == "Permanent") return FeedbackType::permanent;
   if (type == "Transient") return FeedbackType::transient;
   return FeedbackType::undetermined;
-}
-
-bool is_same_address(std::string_view left, std::string_view right) {
-  return std::ranges::equal(left, right, [](char a, char b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return lower(a) == lower(b);
-  });
 }
 
 Feedback feedback_of(const SesEvent& event, const SesRecipient& recipient, const SentMail& sent) {
@@ -49,7 +44,7 @@ Feedback feedback_of(const SesEvent& event, const SesRecipient& recipient, const
   return feedback;
 }
 
-std::string_view counted_as(FeedbackType type) {
+std::optional<std::string_view> counted_as(FeedbackType type) {
   switch (type) {
     case FeedbackType::permanent:
       return "bounced";
@@ -59,7 +54,7 @@ std::string_view counted_as(FeedbackType type) {
     case FeedbackType::complaint:
       return "complained";
     case FeedbackType::not_spam:
-      return "not-spam";
+      return std::nullopt;
   }
   std::unreachable();
 }
@@ -103,7 +98,7 @@ Task<Taken> Bounces::take_event(sql::Transaction& transaction, const SesEvent& e
     co_return Taken::acted;
   }
   const auto named = std::ranges::find_if(
-      event.recipients, [&](const SesRecipient& recipient) { return is_same_address(recipient.email, sent.email); });
+      event.recipients, [&](const SesRecipient& recipient) { return equals_ignoring_case(recipient.email, sent.email); });
   if (named == event.recipients.end()) {
     co_await count(transaction, "foreign");
     co_return Taken::foreign;
@@ -116,8 +111,8 @@ Task<Taken> Bounces::take_event(sql::Transaction& transaction, const SesEvent& e
   }
   auto feedback = feedback_of(event, *named, sent);
   const auto system = Actor::system();
-  const bool is_new = co_await act_on(transaction, std::move(feedback), system, has_held);
-  co_return is_new ? Taken::acted : Taken::again;
+  const auto kept = co_await act_on(transaction, std::move(feedback), system, has_held);
+  co_return kept ? Taken::acted : Taken::again;
 }
 
 Task<void> Bounces::take_unsubscription(std::string topic, std::string message_id) {
@@ -145,7 +140,8 @@ Task<void> Bounces::take_refusal(RefusedRecipient refused) {
   bool has_held = false;
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     has_held = false;
-    co_return co_await act_on(transaction, feedback, system, has_held);
+    const auto kept = co_await act_on(transaction, feedback, system, has_held);
+    co_return kept.has_value();
   };
   co_await parts_.database.transact(std::move(body));
   if (has_held) co_await parts_.sessions.made_known();
@@ -156,7 +152,7 @@ Task<Result<KeptFeedback>> Bounces::record(Operator acting, std::string email, F
   const auto now = parts_.clock.now();
   const auto id = Uuid::version7(now, parts_.random);
   bool has_held = false;
-  auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
+  auto body = [&](sql::Transaction& transaction) -> Task<Result<KeptFeedback>> {
     has_held = false;
     const auto current = co_await confirm(transaction, acting, Permission::mail_write, now);
     if (!current) co_return std::unexpected(current.error());
@@ -170,7 +166,7 @@ Task<Result<KeptFeedback>> Bounces::record(Operator acting, std::string email, F
                       .detail = reason,
                       .source = FeedbackSource::operator_,
                       .at = now};
-    co_await act_on(transaction, std::move(feedback), acting.actor, has_held);
+    auto kept = co_await act_on(transaction, std::move(feedback), acting.actor, has_held);
     AuditEntry entry{.action = "mail.bounce-recorded",
                      .outcome = AuditOutcome::done,
                      .actor = acting.actor,
@@ -178,17 +174,14 @@ Task<Result<KeptFeedback>> Bounces::record(Operator acting, std::string email, F
                      .reason = std::string(name_of(type)) + (reason.empty() ? "" : ": " + reason),
                      .origin = origin};
     co_await parts_.audit.record(transaction, std::move(entry));
-    co_return true;
+    co_return *std::move(kept);  // its id is new
   };
-  const auto recorded = co_await parts_.database.transact(std::move(body));
-  if (!recorded) co_return std::unexpected(recorded.error());
-  if (has_held) co_await parts_.sessions.made_known();
-  FeedbackFilter filter{.email = email};
-  auto newest = co_await store_.list(parts_.database, filter, std::nullopt, 1);
-  co_return std::move(newest.front());
+  auto recorded = co_await parts_.database.transact(std::move(body));
+  if (recorded && has_held) co_await parts_.sessions.made_known();
+  co_return recorded;
 }
 
-Task<bool> Bounces::act_on(sql::Transaction& transaction, Feedback feedback, const Actor& actor, bool& has_held) {
+Task<std::optional<KeptFeedback>> Bounces::act_on(sql::Transaction& transaction, Feedback feedback, const Actor& actor, bool& has_held) {
   const auto standing = co_await lock(transaction, feedback.email);
   const auto now = parts_.clock.now();
   KeptFeedback kept{.id = Uuid::version7(now, parts_.random),
@@ -204,8 +197,10 @@ Task<bool> Bounces::act_on(sql::Transaction& transaction, Feedback feedback, con
   }
   feedback.is_about_address = kept.is_counted;
   const bool is_new = co_await store_.insert(transaction, kept);
-  if (!is_new) co_return false;
-  co_await count(transaction, counted_as(feedback.type));
+  if (!is_new) co_return std::nullopt;
+  // The rates are of what came back of what we sent; an operator's word, and that a complaint was none, are in no rate.
+  const auto counted = counted_as(feedback.type);
+  if (counted && feedback.source != FeedbackSource::operator_) co_await count(transaction, *counted);
   if (feedback.mail) {
     const bool is_bounce = kind_of(feedback.type) == FeedbackKind::bounce;
     const std::string_view became = is_bounce                                   ? "bounced"
@@ -213,13 +208,13 @@ Task<bool> Bounces::act_on(sql::Transaction& transaction, Feedback feedback, con
                                                                                 : "complained";
     co_await store_.set_feedback(transaction, *feedback.mail, became, feedback.at);
   }
-  if (!feedback.is_about_address) co_return true;
+  if (!feedback.is_about_address) co_return kept;
   if (kind_of(feedback.type) == FeedbackKind::bounce) {
     co_await act_on_bounce(transaction, feedback, actor, standing, has_held);
   } else {
     co_await act_on_complaint(transaction, feedback, actor, standing);
   }
-  co_return true;
+  co_return kept;
 }
 
 Task<void> Bounces::act_on_bounce(sql::Transaction& transaction, const Feedback& feedback, const Actor& actor,
@@ -310,13 +305,15 @@ Task<std::vector<MailWarning>> Bounces::list_warnings() {
   co_return co_await store_.list_warnings(parts_.database, parts_.clock.now() - kWarningsShown);
 }
 
-Task<void> Bounces::sweep(std::chrono::days history) {
+Task<bool> Bounces::sweep(std::chrono::days history) {
   const auto now = parts_.clock.now();
   // A day more than messages are taken for: none is forgotten while it could come again.
-  co_await store_.delete_messages_before(parts_.database, now - aws::kSnsMessageIdsKept - std::chrono::days(1));
-  co_await store_.delete_before(parts_.database, now - history);
-  co_await mails_.delete_ended_before(parts_.database, now - history);
+  const Time oldest_message = now - aws::kSnsMessageIdsKept - std::chrono::days(1);
+  const bool has_messages = co_await store_.delete_messages_before(parts_.database, oldest_message, kDeletedAtOnce);
+  const bool has_feedback = co_await store_.delete_before(parts_.database, now - history, kDeletedAtOnce);
+  const bool has_mails = co_await mails_.delete_ended_before(parts_.database, now - history, kDeletedAtOnce);
   co_await mails_.delete_counts_before(parts_.database, now - kCountsKept);
+  co_return has_messages || has_feedback || has_mails;
 }
 
 }  // namespace safawinet

@@ -70,12 +70,12 @@ class Bounces {
   Task<std::vector<KeptFeedback>> list(FeedbackFilter filter, std::optional<Uuid> before, std::int64_t limit);
   Task<std::vector<MailWarning>> list_warnings();
 
-  // One round of housekeeping: what has been kept long enough.
-  Task<void> sweep(std::chrono::days history);
+  // One round of housekeeping: some of what has been kept long enough; whether there is more.
+  Task<bool> sweep(std::chrono::days history);
 
  private:
-  // In a transaction, after the rows were locked. False if it was there already.
-  Task<bool> act_on(sql::Transaction& transaction, Feedback feedback, const Actor& actor, bool& has_held);
+  // In a transaction; locks the account's row. What was kept, none if it was there already.
+  Task<std::optional<KeptFeedback>> act_on(sql::Transaction& transaction, Feedback feedback, const Actor& actor, bool& has_held);
   Task<void> act_on_bounce(sql::Transaction& transaction, const Feedback& feedback, const Actor& actor,
                            const std::optional<MailStanding>& standing, bool& has_held);
   Task<void> act_on_complaint(sql::Transaction& transaction, const Feedback& feedback, const Actor& actor,

@@ -1,10 +1,19 @@
 #include "bounces/mail_desk.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "access/standing.hpp"
 
 namespace safawinet {
+namespace {
+
+Error ended_or_being_sent() {
+  return {.code = ErrorCode::conflict, .detail = {"It is being sent at this moment, or waits no more."}};
+}
+
+}  // namespace
 
 OutboxEntry MailDesk::opened(WaitingMail waiting) const {
   auto mail = open_mail(parts_.master_key, waiting.id, waiting.sealed);
@@ -34,8 +43,19 @@ Task<Result<MailState>> MailDesk::find(Uuid id) {
   co_return state;
 }
 
-Task<std::vector<EndedMail>> MailDesk::history_of(UserId user, std::optional<Uuid> before, std::int64_t limit) {
-  co_return co_await store_.list_ended_of(parts_.database, user, before, limit);
+Task<std::vector<MailState>> MailDesk::history_of(UserId user, std::optional<Uuid> before, std::int64_t limit) {
+  // In this order none is missed that ends in between; it is there twice then.
+  auto waiting = co_await store_.list_waiting_of(parts_.database, user, before, limit);
+  auto ended = co_await store_.list_ended_of(parts_.database, user, before, limit);
+  std::vector<MailState> mails;
+  for (auto& mail : ended) mails.push_back({.waiting = {}, .ended = std::move(mail)});
+  for (auto& mail : waiting) {
+    if (std::ranges::find(mails, mail.id, &MailState::id) != mails.end()) continue;
+    mails.push_back({.waiting = opened(std::move(mail)), .ended = {}});
+  }
+  std::ranges::sort(mails, std::ranges::greater(), &MailState::id);
+  if (mails.size() > static_cast<std::size_t>(limit)) mails.resize(static_cast<std::size_t>(limit));
+  co_return mails;
 }
 
 Task<Status> MailDesk::retry(Operator acting, Uuid id, std::string reason, Origin origin) {
@@ -45,10 +65,12 @@ Task<Status> MailDesk::retry(Operator acting, Uuid id, std::string reason, Origi
     const auto may = co_await check(transaction, acting, anybody, now);
     if (!may) co_return std::unexpected(may.error());
     const bool is_due = co_await store_.make_due(transaction, id, now);
-    if (!is_due) co_return refuse(ErrorCode::not_found);
+    if (!is_due) co_return refuse(ended_or_being_sent());
     co_await record(transaction, "mail.retried", acting, "mail:" + id.text(), reason, origin);
     co_return true;
   };
+  const auto waiting = co_await store_.find_waiting(parts_.database, id);
+  if (!waiting) co_return refuse(ErrorCode::not_found);
   const auto retried = co_await parts_.database.transact(std::move(body));
   if (!retried) co_return std::unexpected(retried.error());
   co_return Status{};
@@ -74,8 +96,8 @@ Task<Status> MailDesk::drop(Operator acting, Uuid id, std::string reason, Origin
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     const auto may = co_await check(transaction, acting, entry.email, now);
     if (!may) co_return std::unexpected(may.error());
-    const bool was_there = co_await store_.take_out(transaction, id);
-    if (!was_there) co_return refuse(ErrorCode::not_found);
+    const bool was_there = co_await store_.take_out_unclaimed(transaction, id, now);
+    if (!was_there) co_return refuse(ended_or_being_sent());
     co_await store_.insert_ended(transaction, ended);
     co_await record(transaction, "mail.dropped", acting, "mail:" + id.text(), reason, origin);
     co_return true;

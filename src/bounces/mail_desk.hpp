@@ -24,14 +24,17 @@ struct OutboxEntry {
   std::string email;  // empty: it cannot be opened with the master key
 };
 
-// One mail, wherever it is.
+// One mail, wherever it is: one of both.
 struct MailState {
   std::optional<OutboxEntry> waiting{};
   std::optional<EndedMail> ended{};
+
+  [[nodiscard]] Uuid id() const { return waiting ? waiting->waiting.id : ended->id; }
 };
 
 // Acts are one transaction with their audit row. Threading: any event loop. Errors besides those named: forbidden (the
-// operator may no longer do it, or the mail is to somebody above them), Unavailable.
+// operator may no longer do it, or the address is of somebody above them; to send a mail now that would be sent anyway is for
+// everybody), Unavailable.
 class MailDesk {
  public:
   struct Parts {
@@ -49,12 +52,13 @@ class MailDesk {
   Task<MailStore::Backlog> count_waiting();
   // Errors: not_found.
   Task<Result<MailState>> find(Uuid id);
-  // Newest first, behind `before`.
-  Task<std::vector<EndedMail>> history_of(UserId user, std::optional<Uuid> before, std::int64_t limit);
+  // Those that wait and those that have ended; newest first, behind `before`.
+  Task<std::vector<MailState>> history_of(UserId user, std::optional<Uuid> before, std::int64_t limit);
 
-  // At once, whatever its waiting time is. Errors: not_found (it waits no more).
+
+  // At once, whatever its waiting time is. Errors: not_found (it waits no more), conflict (it is being sent).
   Task<Status> retry(Operator acting, Uuid id, std::string reason, Origin origin);
-  // Errors: not_found.
+  // Errors: the same.
   Task<Status> drop(Operator acting, Uuid id, std::string reason, Origin origin);
 
   // By a part of the address, in the order of addresses, behind `after`.

@@ -42,7 +42,6 @@ struct MailPoint {
   MailFigures figures;
 };
 
-inline constexpr std::chrono::minutes kMailPoint{15};
 inline constexpr std::chrono::hours kGuardWindow{24};
 
 // Why mail is to be held back; none: it need not be. `is_on`: it is held back now, and goes on so until the rates are
@@ -55,7 +54,8 @@ class ReputationGuard {
   ReputationGuard(sql::Database& database, MailHold& hold, const Clock& clock, bool is_enabled)
       : database_(database), hold_(hold), clock_(clock), is_enabled_(is_enabled) {}
 
-  // Decides anew; gives the reason if mail is held back. Every node comes to the same.
+  // Decides anew; gives the reason if mail is held back. Nodes come to the same, unless one began
+  // between the rate at which holding begins and that at which it ends.
   Task<std::optional<std::string>> look();
 
   // Why mail is held back at this moment; none: it is not.

@@ -6,9 +6,6 @@
 namespace safawinet {
 namespace {
 
-// No window in the table is longer: a subject that was not used for so long has no uses that count.
-constexpr std::chrono::hours kLongestWindow{1};
-
 std::string key_of(const RateLimit& limit, const std::string& subject) {
   return std::string(limit.name) + ' ' + subject;
 }
@@ -33,7 +30,7 @@ std::optional<std::chrono::seconds> MemoryRateLimiter::take_now(const RateLimit&
     uses.pop_front();
   }
   uses.push_back({.at = now, .has_a_place_of_its_own = limit.has_a_place_of_its_own});
-  expiries_.emplace_back(now + kLongestWindow, key);
+  expiries_.emplace_back(now + longest_window_, key);
   return std::nullopt;
 }
 
@@ -47,7 +44,7 @@ void MemoryRateLimiter::make_room(MonotonicTime now) {
   while (!expiries_.empty() && (expiries_.front().first <= now || expiries_.size() > kLimitedSubjectsLimit)) {
     const auto found = subjects_.find(expiries_.front().second);
     // Used again since: a later entry of the queue will look after it.
-    if (found != subjects_.end() && (found->second.empty() || found->second.back().at + kLongestWindow <= now ||
+    if (found != subjects_.end() && (found->second.empty() || found->second.back().at + longest_window_ <= now ||
                                      expiries_.size() > kLimitedSubjectsLimit)) {
       subjects_.erase(found);
     }

@@ -61,7 +61,9 @@ inline constexpr std::size_t kLimitedSubjectsLimit = 100'000;  // remembered at 
 // subjects that are all in use, the one that has waited longest is forgotten. Threading: any thread.
 class MemoryRateLimiter final : public RateLimiter {
  public:
-  explicit MemoryRateLimiter(const Clock& clock) : clock_(clock) {}
+  // No window of a limit is longer than `longest_window`: who was not seen for so long is forgotten.
+  explicit MemoryRateLimiter(const Clock& clock, std::chrono::seconds longest_window = std::chrono::hours(1))
+      : clock_(clock), longest_window_(longest_window) {}
 
   Task<std::optional<std::chrono::seconds>> take(const RateLimit& limit, std::string subject) override;
   [[nodiscard]] CacheState state() const override { return {}; }
@@ -78,6 +80,7 @@ class MemoryRateLimiter final : public RateLimiter {
   void make_room(MonotonicTime now);
 
   const Clock& clock_;
+  std::chrono::seconds longest_window_;
   std::mutex mutex_;
   std::unordered_map<std::string, Uses> subjects_;
   std::deque<std::pair<MonotonicTime, std::string>> expiries_;  // when to look whether a subject can be forgotten

@@ -12,8 +12,9 @@ constexpr std::string_view kPath = "/v1/email/outbox";
 constexpr const char* kList = "safawinet outbox list";
 
 std::vector<std::string> row_of(const boost::json::object& mail) {
-  return {text_at(mail, "id"),       text_at(mail, "email"),         text_at(mail, "kind"),
-          text_at(mail, "attempts"), time_at(mail, "nextAttemptAt"), text_at(mail, "lastError")};
+  const auto next = is_set(mail, "beingSent") ? "now" : time_at(mail, "nextAttemptAt");
+  return {text_at(mail, "id"), text_at(mail, "email"), text_at(mail, "kind"), text_at(mail, "attempts"), next,
+          text_at(mail, "lastError")};
 }
 
 struct Options {

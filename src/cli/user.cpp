@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "access/role.hpp"
+#include "accounts/user.hpp"
 #include "cli/commands.hpp"
 #include "cli/desk.hpp"
 #include "cli/export_file.hpp"
@@ -366,7 +367,10 @@ void add_acts(CLI::App& noun, int& exit_code) {
                          const Act&) { return "This disables, and signs out, " + name_of_user(user) + "."; },
            .question = "Disable this user?",
            .done = about("Disabled "),
-           .already = when("isActive", false, " is disabled already."),
+           .already = [](const auto& user, const Act&) {
+             const bool is_final = !is_set(user, "isActive") && text_at(user, "disabledReason") != kHeldForBounces;
+             return is_final ? text_at(user, "email") + " is disabled already." : std::string();
+           },
            .hint_if_refused = {}},
           Reason::required);
   add_act(noun, exit_code,

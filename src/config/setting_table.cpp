@@ -510,7 +510,7 @@ std::vector<Setting> make_table() {
        .initial = "starttls",
        .choices = {"starttls", "tls", "none"},
        .meaning = "TLS with STARTTLS, which the server must offer; TLS from the first byte; or none, for a server on the "
-                  "same machine.",
+                  "same machine or in a network of your own.",
        .store =
            [](Settings& s, Value v) {
              s.mail.smtp_security = as_choice<SmtpSecurityKind>(v);

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/json.hpp"
 
 namespace safawinet {
@@ -124,7 +125,7 @@ bool is_access_token_type(std::string_view type) {
   if (type.size() != kType.size()) return false;
   for (std::size_t i = 0; i < type.size(); ++i) {
     const char c = type[i];
-    if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c) != kType[i]) return false;
+    if (to_lower(c) != kType[i]) return false;
   }
   return true;
 }

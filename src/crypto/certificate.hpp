@@ -20,7 +20,6 @@ class Certificate {
   static std::expected<Certificate, std::string> parse_pem(std::string_view pem);
 
   [[nodiscard]] bool is_valid_at(Time now) const { return now >= not_before_ && now <= not_after_; }
-  [[nodiscard]] Time not_after() const { return not_after_; }
   [[nodiscard]] int rsa_bits() const { return rsa_bits_; }
   // RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2).
   [[nodiscard]] bool verify(SignatureDigest digest, ByteView data, ByteView signature) const;

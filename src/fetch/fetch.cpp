@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.hpp"
+
 namespace safawinet {
 namespace {
 
@@ -33,9 +35,7 @@ std::size_t take_field(char* bytes, std::size_t, std::size_t size, void* into) {
   while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
   const auto colon = line.find(':');
   if (colon == std::string_view::npos || fields.size() >= kFieldLimit) return size;
-  std::string name(line.substr(0, colon));
-  std::ranges::transform(name, name.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  auto name = to_lower(line.substr(0, colon));
   auto value = line.substr(colon + 1);
   while (value.starts_with(' ')) value.remove_prefix(1);
   fields.emplace_back(std::move(name), std::string(value));

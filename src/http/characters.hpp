@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/ascii.hpp"
+
 namespace safawinet::http {
 
 namespace character_class {
@@ -53,17 +55,8 @@ constexpr bool all_in_class(std::string_view text, std::uint8_t classes) {
 
 constexpr bool is_token(std::string_view text) { return !text.empty() && all_in_class(text, character_class::token); }
 
-constexpr char to_lower(char character) {
-  return character >= 'A' && character <= 'Z' ? static_cast<char>(character - 'A' + 'a') : character;
-}
-
-constexpr bool equals_ignoring_case(std::string_view left, std::string_view right) {
-  if (left.size() != right.size()) return false;
-  for (std::size_t i = 0; i < left.size(); ++i) {
-    if (to_lower(left[i]) != to_lower(right[i])) return false;
-  }
-  return true;
-}
+using safawinet::equals_ignoring_case;
+using safawinet::to_lower;
 
 // The value of a hexadecimal digit; the caller has checked that it is one.
 constexpr unsigned hexadecimal_value(char digit) {

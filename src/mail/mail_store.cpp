@@ -8,20 +8,26 @@ namespace {
 constexpr std::chrono::minutes kPoint{15};
 constexpr std::uint8_t kShards = 16;
 
+#define WAITING_COLUMNS \
+  "id, sealed, kind, priority, user_id, attempts, created_at, next_attempt_at, claimed_until, last_error"
+
 constexpr sql::Statement kClaim{
-    "UPDATE mail_outbox SET next_attempt_at = $3 WHERE id IN (SELECT id FROM mail_outbox WHERE priority = $1 AND "
-    "next_attempt_at <= $2 ORDER BY next_attempt_at LIMIT $4) "
-    "RETURNING id, sealed, kind, priority, user_id, attempts, created_at, next_attempt_at, last_error",
+    "UPDATE mail_outbox SET next_attempt_at = $3, claimed_until = $3 WHERE id IN (SELECT id FROM mail_outbox WHERE "
+    "priority = $1 AND next_attempt_at <= $2 ORDER BY next_attempt_at LIMIT $4) RETURNING " WAITING_COLUMNS,
     // Whoever is faster gets them, and nobody waits.
     "WITH due AS (SELECT id FROM mail_outbox WHERE priority = $1 AND next_attempt_at <= $2 ORDER BY next_attempt_at "
     "LIMIT $4 FOR UPDATE SKIP LOCKED) "
-    "UPDATE mail_outbox o SET next_attempt_at = $3 FROM due WHERE o.id = due.id "
+    "UPDATE mail_outbox o SET next_attempt_at = $3, claimed_until = $3 FROM due WHERE o.id = due.id "
     "RETURNING o.id, o.sealed, o.kind, o.priority, o.user_id, o.attempts, o.created_at, o.next_attempt_at, "
-    "o.last_error"};
+    "o.claimed_until, o.last_error"};
 constexpr sql::Statement kPostpone{
-    "UPDATE mail_outbox SET attempts = attempts + 1, next_attempt_at = $2, last_error = $3 WHERE id = $1"};
-constexpr sql::Statement kGiveBack{"UPDATE mail_outbox SET next_attempt_at = $2 WHERE id = $1"};
+    "UPDATE mail_outbox SET attempts = attempts + 1, next_attempt_at = $2, claimed_until = NULL, last_error = $3 "
+    "WHERE id = $1 AND claimed_until = $4"};
+constexpr sql::Statement kGiveBack{
+    "UPDATE mail_outbox SET next_attempt_at = $2, claimed_until = NULL WHERE id = $1 AND claimed_until = $3"};
 constexpr sql::Statement kTakeOut{"DELETE FROM mail_outbox WHERE id = $1"};
+constexpr sql::Statement kTakeOutUnclaimed{
+    "DELETE FROM mail_outbox WHERE id = $1 AND (claimed_until IS NULL OR claimed_until <= $2)"};
 constexpr sql::Statement kInsertEnded{
     "INSERT INTO mail_history (id, user_id, email, kind, outcome, attempts, detail, provider_id, created_at, ended_at) "
     "SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 "
@@ -30,15 +36,21 @@ constexpr sql::Statement kInsertEnded{
     "SELECT $1::uuid, $2::uuid, $3, $4, $5, $6, $7, $8, $9::timestamptz, $10::timestamptz "
     "WHERE $2::uuid IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = $2::uuid) ON CONFLICT DO NOTHING"};
 constexpr sql::Statement kListWaiting{
-    "SELECT id, sealed, kind, priority, user_id, attempts, created_at, next_attempt_at, last_error FROM mail_outbox "
+    "SELECT " WAITING_COLUMNS " FROM mail_outbox "
     "WHERE ($1 IS NULL OR id > $1) AND (NOT $2 OR last_error IS NOT NULL) ORDER BY id LIMIT $3",
-    "SELECT id, sealed, kind, priority, user_id, attempts, created_at, next_attempt_at, last_error FROM mail_outbox "
+    "SELECT " WAITING_COLUMNS " FROM mail_outbox "
     "WHERE ($1::uuid IS NULL OR id > $1::uuid) AND (NOT $2 OR last_error IS NOT NULL) ORDER BY id LIMIT $3"};
 constexpr sql::Statement kFindWaiting{
-    "SELECT id, sealed, kind, priority, user_id, attempts, created_at, next_attempt_at, last_error FROM mail_outbox "
+    "SELECT " WAITING_COLUMNS " FROM mail_outbox "
     "WHERE id = $1"};
 constexpr sql::Statement kBacklog{"SELECT count(*), count(last_error), min(created_at) FROM mail_outbox"};
-constexpr sql::Statement kMakeDue{"UPDATE mail_outbox SET next_attempt_at = $2 WHERE id = $1"};
+constexpr sql::Statement kListWaitingOf{
+    "SELECT " WAITING_COLUMNS
+    " FROM mail_outbox WHERE user_id = $1 AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3",
+    "SELECT " WAITING_COLUMNS
+    " FROM mail_outbox WHERE user_id = $1 AND ($2::uuid IS NULL OR id < $2::uuid) ORDER BY id DESC LIMIT $3"};
+constexpr sql::Statement kMakeDue{
+    "UPDATE mail_outbox SET next_attempt_at = $2 WHERE id = $1 AND (claimed_until IS NULL OR claimed_until <= $2)"};
 constexpr sql::Statement kListEnded{
     "SELECT id, user_id, email, kind, outcome, attempts, detail, provider_id, created_at, ended_at, feedback, "
     "feedback_at FROM mail_history WHERE user_id = $1 AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3",
@@ -50,24 +62,31 @@ constexpr sql::Statement kFindEnded{
     "feedback_at FROM mail_history WHERE id = $1"};
 constexpr sql::Statement kSetMailGood{"UPDATE users SET email_status = 'ok', bounce_count = 0 WHERE email = $1"};
 constexpr sql::Statement kFindOwner{"SELECT id, role FROM users WHERE email = $1"};
-constexpr sql::Statement kDeleteEnded{"DELETE FROM mail_history WHERE created_at < $1"};
+constexpr sql::Statement kDeleteEnded{
+    "DELETE FROM mail_history WHERE id IN (SELECT id FROM mail_history WHERE created_at < $1 LIMIT $2)"};
+
+// Of those of an address; 'all' comes before 'not-security'.
+#define THE_WIDEST                                                                               \
+  "AND NOT EXISTS (SELECT 1 FROM mail_suppressions wider WHERE wider.email = s.email AND "     \
+  "(wider.scope, wider.reason) < (s.scope, s.reason)) "
 
 constexpr sql::Statement kFindSuppression{
-    "SELECT email, scope, reason, detail, created_by, created_at FROM mail_suppressions WHERE email = $1"};
+    "SELECT email, scope, reason, detail, created_by, created_at FROM mail_suppressions WHERE email = $1 "
+    "ORDER BY scope, reason LIMIT 1"};
 constexpr sql::Statement kListSuppressions{
-    "SELECT email, scope, reason, detail, created_by, created_at FROM mail_suppressions "
-    "WHERE ($1 = '' OR instr(lower(email), lower($1)) > 0) AND ($2 IS NULL OR email > $2) ORDER BY email LIMIT $3",
-    "SELECT email, scope, reason, detail, created_by, created_at FROM mail_suppressions "
+    "SELECT email, scope, reason, detail, created_by, created_at FROM mail_suppressions s "
+    "WHERE ($1 = '' OR instr(lower(email), lower($1)) > 0) AND ($2 IS NULL OR email > $2) " THE_WIDEST
+    "ORDER BY email LIMIT $3",
+    "SELECT email, scope, reason, detail, created_by, created_at FROM mail_suppressions s "
     "WHERE ($1 = '' OR position(lower($1) IN lower(email::text)) > 0) AND ($2::citext IS NULL OR email > $2::citext) "
-    "ORDER BY email LIMIT $3"};
+    THE_WIDEST "ORDER BY email LIMIT $3"};
 constexpr sql::Statement kSuppress{
     "INSERT INTO mail_suppressions (email, scope, reason, detail, created_by, created_at) "
-    "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) DO UPDATE SET scope = excluded.scope, "
-    "reason = excluded.reason, detail = excluded.detail, created_by = excluded.created_by, "
+    "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email, reason) DO UPDATE SET scope = excluded.scope, "
+    "detail = excluded.detail, created_by = excluded.created_by, "
     "created_at = excluded.created_at WHERE mail_suppressions.scope <> 'all'"};
 constexpr sql::Statement kLift{"DELETE FROM mail_suppressions WHERE email = $1"};
 constexpr sql::Statement kLiftComplaint{"DELETE FROM mail_suppressions WHERE email = $1 AND reason = 'complaint'"};
-
 constexpr sql::Statement kLiftBounce{"DELETE FROM mail_suppressions WHERE email = $1 AND reason = 'bounce'"};
 
 constexpr sql::Statement kCount{
@@ -86,7 +105,8 @@ WaitingMail waiting_of(const sql::Row& row) {
           .attempts = row.get<std::int64_t>(5),
           .created_at = row.get<Time>(6),
           .next_attempt_at = row.get<Time>(7),
-          .last_error = row.find<std::string>(8).value_or("")};
+          .claimed_until = row.find<Time>(8),
+          .last_error = row.find<std::string>(9).value_or("")};
 }
 
 std::vector<WaitingMail> waiting_of(const sql::Rows& rows) {
@@ -153,16 +173,22 @@ Task<std::vector<WaitingMail>> MailStore::claim(sql::Database& database, std::in
   co_return waiting_of(rows);
 }
 
-Task<void> MailStore::postpone(sql::Database& database, Uuid id, Time next, std::string_view failure) {
-  co_await database.write(kPostpone, id, next, failure);
+Task<void> MailStore::postpone(sql::Database& database, const WaitingMail& claimed, Time next,
+                               std::string_view failure) {
+  co_await database.write(kPostpone, claimed.id, next, failure, claimed.claimed_until);
 }
 
-Task<void> MailStore::give_back(sql::Database& database, Uuid id, Time next) {
-  co_await database.write(kGiveBack, id, next);
+Task<void> MailStore::give_back(sql::Database& database, const WaitingMail& claimed, Time next) {
+  co_await database.write(kGiveBack, claimed.id, next, claimed.claimed_until);
 }
 
 Task<bool> MailStore::take_out(sql::Transaction& transaction, Uuid id) {
   const auto taken = co_await transaction.execute(kTakeOut, id);
+  co_return taken.affected == 1;
+}
+
+Task<bool> MailStore::take_out_unclaimed(sql::Transaction& transaction, Uuid id, Time now) {
+  const auto taken = co_await transaction.execute(kTakeOutUnclaimed, id, now);
   co_return taken.affected == 1;
 }
 
@@ -182,6 +208,12 @@ Task<std::optional<WaitingMail>> MailStore::find_waiting(sql::Database& database
   const auto rows = co_await database.read(kFindWaiting, id);
   if (rows.empty()) co_return std::nullopt;
   co_return waiting_of(rows.front());
+}
+
+Task<std::vector<WaitingMail>> MailStore::list_waiting_of(sql::Database& database, UserId user,
+                                                          std::optional<Uuid> before, std::int64_t limit) {
+  const auto rows = co_await database.read(kListWaitingOf, user, before, limit);
+  co_return waiting_of(rows);
 }
 
 Task<MailStore::Backlog> MailStore::count_waiting(sql::Database& database) {
@@ -214,8 +246,9 @@ Task<void> MailStore::set_mail_good(sql::Transaction& transaction, std::string_v
   co_await transaction.execute(kSetMailGood, email);
 }
 
-Task<void> MailStore::delete_ended_before(sql::Database& database, Time before) {
-  co_await database.write(kDeleteEnded, before);
+Task<bool> MailStore::delete_ended_before(sql::Database& database, Time before, std::int64_t limit) {
+  const auto deleted = co_await database.write(kDeleteEnded, before, limit);
+  co_return static_cast<std::int64_t>(deleted.affected) == limit;
 }
 
 Task<std::optional<Suppression>> MailStore::find_suppression(sql::Database& database, std::string_view email) {
@@ -240,7 +273,7 @@ Task<void> MailStore::suppress(sql::Transaction& transaction, const Suppression&
 
 Task<bool> MailStore::lift_suppression(sql::Transaction& transaction, std::string_view email) {
   const auto lifted = co_await transaction.execute(kLift, email);
-  co_return lifted.affected == 1;
+  co_return lifted.affected > 0;
 }
 
 Task<bool> MailStore::lift_complaint(sql::Transaction& transaction, std::string_view email) {

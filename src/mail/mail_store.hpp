@@ -24,7 +24,8 @@ struct WaitingMail {
   std::int64_t attempts = 0;
   Time created_at;
   Time next_attempt_at;
-  std::string last_error;  // empty: none
+  std::optional<Time> claimed_until;  // a lane has it until then, and is about to send it
+  std::string last_error;             // empty: none
 };
 
 enum class MailOutcome {
@@ -63,9 +64,8 @@ struct Suppression {
   Time created_at;
 };
 
-// Mails of one or all kinds of priority, to one or all addresses.
 struct OutboxFilter {
-  bool is_failing_only = false;
+  bool is_failing_only = false;  // only those that were tried in vain
 };
 
 // Threading: any event loop.
@@ -74,11 +74,14 @@ class MailStore {
   // Takes due mails of a priority for itself until `until`: nobody else is given them before.
   Task<std::vector<WaitingMail>> claim(sql::Database& database, std::int64_t priority, Time now, Time until,
                                        std::int64_t limit);
-  Task<void> postpone(sql::Database& database, Uuid id, Time next, std::string_view failure);
-  // Somebody else's turn, or later, for no fault of the mail's.
-  Task<void> give_back(sql::Database& database, Uuid id, Time next);
+  // Nothing happens where another lane has claimed it since.
+  Task<void> postpone(sql::Database& database, const WaitingMail& claimed, Time next, std::string_view failure);
+  // Somebody else's turn, or later, for no fault of the mail's. The same.
+  Task<void> give_back(sql::Database& database, const WaitingMail& claimed, Time next);
   // Deletes the waiting mail; false if it waits no more.
   Task<bool> take_out(sql::Transaction& transaction, Uuid id);
+  // The same, unless it is being sent.
+  Task<bool> take_out_unclaimed(sql::Transaction& transaction, Uuid id, Time now);
   // Of a user that is gone nothing is kept.
   Task<void> insert_ended(sql::Transaction& transaction, const EndedMail& mail);
 
@@ -86,6 +89,9 @@ class MailStore {
   Task<std::vector<WaitingMail>> list_waiting(sql::Database& database, std::optional<Uuid> after, std::int64_t limit,
                                               OutboxFilter filter);
   Task<std::optional<WaitingMail>> find_waiting(sql::Database& database, Uuid id);
+  // Newest first, behind `before`.
+  Task<std::vector<WaitingMail>> list_waiting_of(sql::Database& database, UserId user, std::optional<Uuid> before,
+                                                 std::int64_t limit);
   // How many wait, how many of them have failed, and since when the oldest waits.
   struct Backlog {
     std::int64_t waiting = 0;
@@ -93,21 +99,24 @@ class MailStore {
     std::optional<Time> oldest;
   };
   Task<Backlog> count_waiting(sql::Database& database);
-  // Makes it due now; false if it waits no more.
+  // Makes it due now; false if it waits no more, or is being sent.
   Task<bool> make_due(sql::Transaction& transaction, Uuid id, Time now);
 
   // Newest first, behind `before`.
   Task<std::vector<EndedMail>> list_ended_of(sql::Database& database, UserId user, std::optional<Uuid> before,
                                              std::int64_t limit);
   Task<std::optional<EndedMail>> find_ended(sql::Database& database, Uuid id);
-  Task<void> delete_ended_before(sql::Database& database, Time before);
+  // At the most so many; whether there may be more.
+  Task<bool> delete_ended_before(sql::Database& database, Time before, std::int64_t limit);
 
+  // What holds: the widest.
   Task<std::optional<Suppression>> find_suppression(sql::Database& database, std::string_view email);
-  // By a part of the address; newest first, behind `before`.
+  // What holds for each address, by a part of it; in their order, behind `after`.
   Task<std::vector<Suppression>> list_suppressions(sql::Database& database, std::string_view part,
                                                    std::optional<std::string> after, std::int64_t limit);
-  // A wider scope than before stays.
+  // Of each reason there is one; a wider scope than before stays.
   Task<void> suppress(sql::Transaction& transaction, const Suppression& suppression);
+  // Whatever its reasons.
   Task<bool> lift_suppression(sql::Transaction& transaction, std::string_view email);
   // Only one that a complaint, or bounces, have made.
   Task<bool> lift_complaint(sql::Transaction& transaction, std::string_view email);

@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/pause.hpp"
 
 namespace safawinet {
@@ -23,12 +24,7 @@ constexpr std::size_t kDetailLimit = 500;
 constexpr std::array<MailPriority, 4> kPriorities{MailPriority::waited_for, MailPriority::security,
                                                   MailPriority::ordinary, MailPriority::announcement};
 
-std::string domain_of(std::string_view email) {
-  std::string domain(email.substr(email.rfind('@') + 1));
-  std::ranges::transform(domain, domain.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return domain;
-}
+std::string domain_of(std::string_view email) { return to_lower(email.substr(email.rfind('@') + 1)); }
 
 bool is_suppressed(const Suppression& suppression, MailKind kind) {
   return suppression.scope == SuppressionScope::all || !is_security_mail(kind);
@@ -71,7 +67,8 @@ Task<void> MailWorker::deliver(WaitingMail waiting, Time claimed_until, Delivery
   const auto now = parts_.clock.now();
   if (turn || now + kLongestSend > claimed_until) {
     const Time next = now + turn.value_or(std::chrono::seconds(0));
-    co_await store_.give_back(parts_.database, waiting.id, next);
+    co_await store_.give_back(parts_.database, waiting, next);
+    ++delivery.given_back;
     co_return;
   }
   Handover handover;
@@ -99,21 +96,19 @@ Task<void> MailWorker::deliver(WaitingMail waiting, Time claimed_until, Delivery
 }
 
 Task<std::optional<std::chrono::seconds>> MailWorker::wait_for_turn(const Mail& mail) {
-  if (parts_.rates.per_domain_and_minute != 0) {
-    const RateLimit limit{.name = "mail-domain", .count = parts_.rates.per_domain_and_minute, .window = std::chrono::minutes(1)};
-    const auto wait = co_await parts_.limits.take(limit, domain_of(mail.to));
-    if (wait) co_return wait;
-  }
-  if (parts_.rates.per_second == 0) co_return std::nullopt;
-  const RateLimit limit{.name = "mail-all", .count = parts_.rates.per_second, .window = std::chrono::seconds(1)};
+  // The overall rate first: a turn of it that goes unused is over in a second, one of a domain in a minute.
+  const RateLimit of_all{.name = "mail-all", .count = parts_.rates.per_second, .window = std::chrono::seconds(1)};
   const auto patience = parts_.clock.monotonic() + kLongestTurn;
-  for (;;) {
-    const auto wait = co_await parts_.limits.take(limit, "all");
-    if (!wait) co_return std::nullopt;
+  while (of_all.count != 0) {
+    const auto wait = co_await parts_.limits.take(of_all, "all");
+    if (!wait) break;
     if (parts_.clock.monotonic() >= patience) co_return wait;
     constexpr std::chrono::milliseconds kBetweenTries{20};
     co_await pause_for(kBetweenTries);
   }
+  const RateLimit of_domain{.name = "mail-domain", .count = parts_.rates.per_domain_and_minute, .window = kLongestMailWindow};
+  if (of_domain.count == 0) co_return std::nullopt;
+  co_return co_await parts_.limits.take(of_domain, domain_of(mail.to));
 }
 
 // The feedback first: should we die in between, it is found to be there already, and nothing is lost.
@@ -164,7 +159,7 @@ Task<void> MailWorker::try_again(const WaitingMail& waiting, const Mail& mail, c
     co_return;
   }
   const auto next = next_attempt(waiting.attempts);
-  co_await store_.postpone(parts_.database, waiting.id, next, detail);
+  co_await store_.postpone(parts_.database, waiting, next, detail);
   ++delivery.failed;
 }
 

@@ -21,6 +21,9 @@
 
 namespace safawinet {
 
+// No rate of mail is counted for longer: what counts them forgets them after that.
+inline constexpr std::chrono::minutes kLongestMailWindow{1};
+
 // How much may leave; 0: as much as the lanes can.
 struct MailRates {
   std::size_t per_second = 0;             // in all
@@ -49,10 +52,12 @@ class MailHold {
 struct Delivery {
   int sent = 0;
   int failed = 0;                        // to be tried again
-  int ended = 0;                         // refused, given up or suppressed
-  bool is_servers_trouble = false;       // the last thing heard of it
-  std::string last_failure{};            // empty: none
-  [[nodiscard]] bool is_idle() const { return sent + failed + ended == 0; }
+  int ended = 0;                    // refused, given up or suppressed
+  int given_back = 0;               // not their turn yet
+  bool is_servers_trouble = false;  // the last thing heard of it
+  std::string last_failure{};       // empty: none
+  [[nodiscard]] bool has_tried() const { return sent + failed + ended > 0; }
+  [[nodiscard]] bool is_idle() const { return !has_tried() && given_back == 0; }
 };
 
 // One lane: one transport, one mail at a time. Threading: one coroutine on an event loop of the database.

@@ -4,6 +4,7 @@
 #include <array>
 #include <ctime>
 
+#include "base/ascii.hpp"
 #include "base/encoding.hpp"
 
 namespace safawinet {
@@ -27,10 +28,6 @@ std::string rfc5322_date(Time time) {
   std::strftime(day.data(), day.size(), "%d", &parts);
   return std::string(kDays.at(static_cast<std::size_t>(parts.tm_wday))) + ", " + day.data() + " " +
          kMonths.at(static_cast<std::size_t>(parts.tm_mon)) + rest.data();
-}
-
-bool is_ascii(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
 // Line ends and other control characters become spaces, so that no header can be added.
@@ -200,7 +197,7 @@ std::string to_rfc5322(const Uuid& id, const Mail& mail, const Sender& from, Tim
   out += "Date: " + rfc5322_date(date) + "\r\n";
   out += "Message-ID: " + message_id_of(id, from) + "\r\n";
   out += "Auto-Submitted: auto-generated\r\n";  // RFC 3834: no vacation notices, please
-  if (!list_unsubscribe.empty()) out += "List-Unsubscribe: <" + one_line(list_unsubscribe) + ">\r\n";
+  if (!list_unsubscribe.empty() && !is_security_mail(mail.kind)) out += "List-Unsubscribe: <" + one_line(list_unsubscribe) + ">\r\n";
   out += "MIME-Version: 1.0\r\n";
   if (mail.html.empty()) return out + text_part("plain", mail.text);
   // A new id, and "=_", which stands in no quoted-printable text (RFC 2045 section 6.7, at its end).

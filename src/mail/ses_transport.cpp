@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <stdexcept>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/encoding.hpp"
 #include "base/json.hpp"
 
@@ -15,7 +17,7 @@ namespace {
 constexpr std::string_view kPath = "/v2/email/outbound-emails";
 constexpr std::string_view kService = "ses";
 constexpr std::size_t kDetailLimit = 300;
-constexpr std::chrono::milliseconds kPatience{30'000};
+constexpr std::chrono::milliseconds kShortestCall{5'000};  // with less time left it is not begun
 
 std::string text_at(const boost::json::value& value, std::string_view name) {
   if (!value.is_object()) return {};
@@ -81,12 +83,11 @@ SesTransport::SesTransport(SesAccess access, Sender from, std::string list_unsub
 }
 
 Handover SesTransport::send(const Uuid& id, const Mail& mail, Time date) {
-  const bool is_international = std::ranges::any_of(mail.to, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
-  if (is_international) {
+  const auto began = clock_.monotonic();
+  if (!is_ascii(mail.to)) {
     return {.kind = Handover::Kind::message_refused, .detail = "SES takes no addresses with UTF-8"};
   }
-  const auto unsubscribe = is_security_mail(mail.kind) ? std::string_view() : std::string_view(list_unsubscribe_);
-  const auto message = to_rfc5322(id, mail, from_, date, unsubscribe);
+  const auto message = to_rfc5322(id, mail, from_, date, list_unsubscribe_);
   const auto scheme_end = access_.endpoint.find("://") + 3;
   const aws::Request request{.method = "POST",
                              .host = access_.endpoint.substr(scheme_end),
@@ -97,11 +98,12 @@ Handover SesTransport::send(const Uuid& id, const Mail& mail, Time date) {
   FetchRequest call{.method = request.method,
                     .url = access_.endpoint + aws::target_of(request),
                     .fields = request.fields,
-                    .body = request.body,
-                    .longest = kPatience};
-  for (auto& field : aws::sign(request, scope, credentials_->get(), clock_.now())) {
-    call.fields.push_back(std::move(field));
-  }
+                    .body = request.body};
+  const auto credentials = credentials_->get();
+  const auto left = std::chrono::floor<std::chrono::milliseconds>(began + kLongestSend - clock_.monotonic());
+  if (left < kShortestCall) throw std::runtime_error("the credentials took too long");
+  call.longest = left;
+  for (auto& field : aws::sign(request, scope, credentials, clock_.now())) call.fields.push_back(std::move(field));
   const auto answer = fetcher_.perform(call);
   if (answer.status == 401 || answer.status == 403) credentials_->forget();
   return judge_ses_answer(answer);

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "fetch/fetch.hpp"
 
 namespace safawinet {
@@ -71,6 +72,13 @@ std::string_view subject_of(std::string_view enhanced) {
   return enhanced[3] == '.' && is_digit(enhanced[4]) ? enhanced.substr(0, 3) : std::string_view();
 }
 
+// Not to be let in, not to be relayed, not to be understood: what somebody puts right, and no fault of mail or recipient.
+bool is_about_us(std::string_view code, std::string_view subject, std::string_view text) {
+  if (code == "530" || code == "503" || code == "502" || code == "500" || subject == "5.5") return true;
+  if (text.starts_with("5.7.0")) return true;
+  return contains_ignoring_case(text, "relay");
+}
+
 Handover try_later(std::string_view reply, bool is_servers_trouble) {
   return {.kind = Handover::Kind::later, .detail = std::string(reply), .is_servers_trouble = is_servers_trouble};
 }
@@ -86,6 +94,9 @@ Handover judge_smtp_reply(SmtpStage stage, std::string_view reply) {
   if (!is_final) return try_later(reply, reply.starts_with("421"));
   const auto rest = reply.size() > 4 ? reply.substr(4) : std::string_view();
   const auto subject = subject_of(rest);
+  if (stage == SmtpStage::recipient && is_about_us(reply.substr(0, 3), subject, rest)) return try_later(reply, true);
+  // A policy against this recipient's mail, or against us: it says nothing for good.
+  if (stage == SmtpStage::recipient && subject == "5.7") return try_later(reply, false);
   if (subject == "5.2") {
     // The mailbox is full, or takes nothing so large: it may be otherwise tomorrow.
     const bool is_full = rest.starts_with("5.2.2") || rest.starts_with("5.2.3");
@@ -160,8 +171,7 @@ SmtpTransport::~SmtpTransport() = default;
 
 Handover SmtpTransport::send(const Uuid& id, const Mail& mail, Time date) {
   auto* const curl = handle_->curl;
-  const auto unsubscribe = is_security_mail(mail.kind) ? std::string_view() : std::string_view(list_unsubscribe_);
-  const std::string message = to_rfc5322(id, mail, from_, date, unsubscribe);
+  const std::string message = to_rfc5322(id, mail, from_, date, list_unsubscribe_);
   Reading reading{.left = message};
   Conversation conversation{.takes_utf8 = handle_->takes_utf8};
   const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> recipients(
@@ -181,8 +191,7 @@ Handover SmtpTransport::send(const Uuid& id, const Mail& mail, Time date) {
   const bool has_broken = code == CURLE_OPERATION_TIMEDOUT || code == CURLE_COULDNT_CONNECT ||
                           code == CURLE_GOT_NOTHING || code == CURLE_SSL_CONNECT_ERROR ||
                           code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_USE_SSL_FAILED;
-  const bool is_international = std::ranges::any_of(mail.to, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
-  if (is_refusal && !has_broken && is_international && conversation.stage == SmtpStage::recipient &&
+  if (is_refusal && !has_broken && !is_ascii(mail.to) && conversation.stage == SmtpStage::recipient &&
       !conversation.takes_utf8) {
     return {.kind = Handover::Kind::message_refused, .detail = "the mail server takes no such addresses (no SMTPUTF8)"};
   }

@@ -41,13 +41,14 @@ inline constexpr std::chrono::seconds kLongestSend{30};
 class FileTransport final : public MailTransport {
  public:
   // Makes the folder (0700) if there is none.
-  FileTransport(std::filesystem::path folder, Sender from);
+  FileTransport(std::filesystem::path folder, Sender from, std::string list_unsubscribe = {});
 
   Handover send(const Uuid& id, const Mail& mail, Time date) override;
 
  private:
   std::filesystem::path folder_;
   Sender from_;
+  std::string list_unsubscribe_;
 };
 
 }  // namespace safawinet

@@ -310,7 +310,8 @@ def test_what_is_no_envelope_is_refused(server):
     for body in (b"", b"null", b"[]", b"{}", b"\xff\xfe", b'{"Type":"Notification"', b"x" * 1000,
                  b'{"Type":"Notification","Type":"Notification"}', b'{"Type":"Notification","MessageId":1}'):
         refused(server, body, (400,))
-    assert post(server, b"{" + b" " * 70_000).status == 413
+    refused(server, b"{" + b" " * 250_000, (400,))
+    assert post(server, b"{" + b" " * 270_000).status == 413
 
 
 def test_forged_and_foreign_messages_are_refused_and_nothing_is_fetched_for_them(server, amazon, ada):

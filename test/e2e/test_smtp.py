@@ -157,6 +157,37 @@ def test_a_slow_server_delays_mail_and_nothing_else(sending, smtp):
     smtp.wait_for(to)
 
 
+def test_what_is_being_sent_is_neither_retried_nor_dropped(sending, smtp):
+    smtp.behaviour.seconds_before_data = 3.0
+    to = address()
+    register(sending, to)
+    admin = sending.admin()
+
+    def waiting() -> list[dict]:
+        return [mail for mail in admin.get("/v1/email/outbox").json["items"] if mail["email"] == to]
+
+    mail = eventually(lambda: [one for one in waiting() if one["beingSent"]], "it is being sent")[0]
+    path = f"/v1/email/outbox/{mail['id']}"
+    assert admin.post(f"{path}/retry", {}).status == 409
+    assert admin.request("DELETE", path).status == 409
+    person = sending.sql("SELECT id FROM users WHERE email = ?", to)[0][0]
+    shown = admin.get(f"/v1/admin/users/{person}/mails").json["items"]
+    assert [(one["kind"], one["state"]) for one in shown] == [("verify-email", "waiting")]
+    smtp.wait_for(to)
+    eventually(lambda: not waiting(), "it is recorded")
+    assert len(smtp.to(to)) == 1
+
+
+def test_a_relay_that_does_not_take_our_mail_loses_none(sending, smtp):
+    to = address()
+    smtp.behaviour.recipient[to] = "554 5.7.1 Relay access denied"
+    register(sending, to)
+    eventually(lambda: sending.api().get("/health").json["dependencies"]["mail"]["status"] == "failing", "it is seen")
+    smtp.behaviour.recipient.clear()
+    smtp.wait_for(to)
+    assert sending.sql("SELECT bounce_count FROM users WHERE email = ?", to) == [(0,)]
+
+
 def test_a_server_that_says_nothing_does_not_keep_ours_from_stopping(start_server):
     listener = socket.create_server(("127.0.0.1", 0))
     server = start_server(EXEMPT | {

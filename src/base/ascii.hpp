@@ -1,0 +1,31 @@
+// Text of which the ASCII letters alone have a case: names of protocols, hosts, headers. Of what people write, and of
+// whole Unicode, something else has to take care.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+namespace safawinet {
+
+constexpr bool is_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+inline std::string to_lower(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), [](char c) { return to_lower(c); });
+  return lower;
+}
+
+constexpr bool equals_ignoring_case(std::string_view left, std::string_view right) {
+  return std::ranges::equal(left, right, [](char a, char b) { return to_lower(a) == to_lower(b); });
+}
+
+constexpr bool contains_ignoring_case(std::string_view text, std::string_view lower) {
+  return !std::ranges::search(text, lower, {}, [](char c) { return to_lower(c); }).empty();
+}
+
+}  // namespace safawinet
