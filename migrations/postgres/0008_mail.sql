@@ -104,6 +104,18 @@ BEGIN
   RETURN NEW;
 END $$;
 CREATE TRIGGER user_held_for_bounces BEFORE UPDATE OF is_active ON users FOR EACH ROW
-  WHEN (OLD.is_active AND NOT NEW.is_active AND NEW.disabled_reason IS NULL AND NEW.bounce_count >= 5)
+  WHEN (OLD.is_active AND NOT NEW.is_active AND NEW.disabled_reason IS NULL AND NEW.bounce_count >= 5 AND NEW.role <> 'superadmin')
   EXECUTE FUNCTION on_user_held_for_bounces();
 ALTER TABLE users ENABLE ALWAYS TRIGGER user_held_for_bounces;
+
+-- Whoever has proved the address, or got a mail, was suppressed by mistake, or is there again.
+CREATE FUNCTION on_user_mail_good() RETURNS trigger
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  DELETE FROM mail_suppressions WHERE email = NEW.email AND reason = 'bounce';
+  RETURN NULL;
+END $$;
+CREATE TRIGGER user_mail_good AFTER UPDATE OF email_status, bounce_count ON users FOR EACH ROW
+  WHEN ((OLD.email_status = 'bounced' AND NEW.email_status = 'ok') OR (OLD.bounce_count > 0 AND NEW.bounce_count = 0))
+  EXECUTE FUNCTION on_user_mail_good();
+ALTER TABLE users ENABLE ALWAYS TRIGGER user_mail_good;

@@ -94,11 +94,17 @@ END;
 -- A runbook's "UPDATE users SET is_active = false WHERE bounce_count >= 5" says no reason: the owners have the way back that
 -- those have whom we hold. Other reasons stand there, or come by our own commands, which say them.
 CREATE TRIGGER user_held_for_bounces AFTER UPDATE OF is_active ON users
-WHEN OLD.is_active AND NOT NEW.is_active AND NEW.disabled_reason IS NULL AND NEW.bounce_count >= 5 BEGIN
+WHEN OLD.is_active AND NOT NEW.is_active AND NEW.disabled_reason IS NULL AND NEW.bounce_count >= 5 AND NEW.role <> 'superadmin' BEGIN
   UPDATE users SET disabled_reason = 'bounces' WHERE id = NEW.id;
 END;
 DROP TRIGGER user_enabled;
 CREATE TRIGGER user_enabled AFTER UPDATE OF is_active ON users
 WHEN NEW.is_active AND (NEW.disabled_at IS NOT NULL OR NEW.disabled_reason IS NOT NULL) BEGIN
   UPDATE users SET disabled_reason = NULL, disabled_at = NULL WHERE id = NEW.id;
+END;
+
+-- Whoever has proved the address, or got a mail, was suppressed by mistake, or is there again.
+CREATE TRIGGER user_mail_good AFTER UPDATE OF email_status, bounce_count ON users
+WHEN (OLD.email_status = 'bounced' AND NEW.email_status = 'ok') OR (OLD.bounce_count > 0 AND NEW.bounce_count = 0) BEGIN
+  DELETE FROM mail_suppressions WHERE email = NEW.email AND reason = 'bounce';
 END;

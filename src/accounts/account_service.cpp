@@ -250,8 +250,8 @@ Task<Status> AccountService::reset_password(SecretText token, SecretText new_pas
       // The link proved the address; the name is of whoever registered it, which need not be its owner. (An account
       // without a password was made by an operator.)
       if (!account->credentials.password_hash.empty()) co_await store_.clear_name(transaction, user.id);
-      co_await store_.set_verified(transaction, user.id, now);
     }
+    co_await store_.set_verified(transaction, user.id, now);
     co_await store_.delete_tokens_of(transaction, user.id);
     // Whoever reads the mailbox is the owner, however full strangers have made the count.
     co_await parts_.known_origins.forget(transaction, user.id);

@@ -32,9 +32,9 @@ struct User {
 inline constexpr std::string_view kHeldForBounces = "bounces";
 inline bool is_held_for_bounces(const User& user) { return !user.is_active && user.disabled_reason == kHeldForBounces; }
 
-// A registration that never proved its address, to whoever does.
+// A registration that never proved its address, to whoever does; also one that is held because mails to it bounce.
 inline bool gives_way(const User& user) {
-  return !user.email_verified_at && user.is_active && user.role == Role::customer;
+  return !user.email_verified_at && (user.is_active || is_held_for_bounces(user)) && user.role == Role::customer;
 }
 
 inline Addressee addressee_of(const User& user) {

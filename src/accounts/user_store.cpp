@@ -64,10 +64,11 @@ constexpr Statement kInsertIfAbsent{
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (email) DO NOTHING"};
 constexpr Statement kReplaceUnverified{
     "UPDATE users SET email = $2, name = $3, locale = 'en', password_hash = $4, "
+    "bounce_count = CASE WHEN is_active THEN bounce_count ELSE 0 END, is_active = true, "
     "credential_version = credential_version + 1, updated_at = $5 WHERE id = $1 AND email_verified_at IS NULL"};
 constexpr Statement kSetVerified{
-    "UPDATE users SET email_verified_at = coalesce(email_verified_at, $2), email_status = 'ok', bounce_count = 0, "
-    "updated_at = $2 WHERE id = $1"};
+    "UPDATE users SET email_verified_at = coalesce(email_verified_at, $2), bounce_count = 0, "
+    "email_status = CASE email_status WHEN 'bounced' THEN 'ok' ELSE email_status END, updated_at = $2 WHERE id = $1"};
 constexpr Statement kDisable{
     "UPDATE users SET is_active = false, disabled_reason = $2, disabled_at = $3, updated_at = $3 WHERE id = $1"};
 constexpr Statement kEnable{"UPDATE users SET is_active = true, bounce_count = 0, updated_at = $2 WHERE id = $1"};

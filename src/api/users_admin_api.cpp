@@ -137,6 +137,11 @@ Task<Result<Accepted>> UsersAdminApi::invite(Call& call, EmailInput input) {
 }
 
 Task<Result<AdminUserAnswer>> UsersAdminApi::disable(Call& call, DisableInput input) {
+  if (input.reason.value == kHeldForBounces) {
+    Error taken{.code = ErrorCode::invalid_fields};
+    taken.fields.push_back({"/reason", "reserved", "is of accounts that may come back by themselves: say more"});
+    co_return refuse(std::move(taken));
+  }
   auto act = act_of(call, std::move(input.reason.value));
   if (!act) co_return std::unexpected(act.error());
   const auto user = co_await parts_.administration.disable(std::move(*act));

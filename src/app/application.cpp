@@ -116,6 +116,7 @@ void Application::run() {
   }
   const bool all_ended = !is_second_signal && is_drained.get();
   // Whatever was done is in the chain and under a signature before the process ends, if the database lets it.
+  if (all_ended) services.background->close_mail(*services.workers);
   if (all_ended) services.background->close_audit(*services.workers);
   log.event(all_ended ? LogLevel::info : LogLevel::warning, "stopped", {{"drained", all_ended}});
 }

@@ -37,6 +37,7 @@ constexpr std::chrono::hours kAuditPurgeInterval{1};
 constexpr milliseconds kAuditPurgeIntervalWhenBehind{200};
 constexpr milliseconds kPauseAfterFailure{1'000};
 constexpr milliseconds kLinkerPatience{2};
+constexpr milliseconds kLanesInterval{10};
 constexpr std::chrono::seconds kClosingAtMost{5};
 
 void spawn(EventLoop& loop, Task<void> work) { boost::asio::co_spawn(loop, std::move(work), boost::asio::detached); }
@@ -88,11 +89,14 @@ Task<void> BackgroundWork::deliver_mail(MailWorker& lane) {
   for (;;) {
     std::string failure;
     Delivery delivery;
+    ++lanes_at_work_;
     try {
       delivery = co_await lane.deliver_due();
     } catch (const std::exception& error) {
       failure = error.what();
     }
+    --lanes_at_work_;
+    if (delivery.has_tried()) parts_.process.is_mail_failing = delivery.is_servers_trouble;
     parts_.process.mails_sent += static_cast<std::uint64_t>(delivery.sent);
     parts_.process.mails_tried_in_vain += static_cast<std::uint64_t>(delivery.failed);
     parts_.process.mails_ended_unsent += static_cast<std::uint64_t>(delivery.ended);
@@ -102,7 +106,6 @@ Task<void> BackgroundWork::deliver_mail(MailWorker& lane) {
       parts_.log.event(LogLevel::error, "mail-failed",
                        {{"mails", std::int64_t{delivery.failed}}, {"cause", delivery.last_failure}});
     }
-    if (delivery.has_tried()) parts_.process.is_mail_failing = delivery.is_servers_trouble;
     if (failure.empty() && !delivery.is_idle()) continue;
     try {
       if (failure.empty()) co_await parts_.database.wait_for_change(seen, kMailLongestWait);
@@ -324,6 +327,12 @@ Task<void> BackgroundWork::make_checkpoint() {
                     {"at", at},
                     {"publicKey", public_key},
                     {"signature", checkpoint.signature}});
+}
+
+void BackgroundWork::close_mail(Workers& workers) { run_to_its_end(workers.mail(), wait_for_lanes()); }
+
+Task<void> BackgroundWork::wait_for_lanes() {
+  while (lanes_at_work_ > 0) co_await pause_for(kLanesInterval);
 }
 
 void BackgroundWork::close_audit(Workers& workers) { run_to_its_end(workers.mail(), link_the_rest_and_sign()); }

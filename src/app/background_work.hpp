@@ -58,6 +58,8 @@ class BackgroundWork {
   // the end of its chain. Waits five seconds at the most; what is not done by then, another node does, or the next
   // start.
   void close_audit(Workers& workers);
+  // Waits for the mails that are being handed over, and their records. Nothing more is begun while the process drains.
+  void close_mail(Workers& workers);
   // The same without the signature, which is for a server to make.
   void close_audit_of_a_command(Workers& workers);
 
@@ -66,6 +68,7 @@ class BackgroundWork {
   Task<void> link_the_rest_and_sign();
   void follow_feed(Workers& workers);
   Task<void> deliver_mail(MailWorker& lane);
+  Task<void> wait_for_lanes();
   Task<void> watch_reputation();
   Task<void> probe_database();
   Task<void> watch_keyring();
@@ -81,7 +84,8 @@ class BackgroundWork {
   Task<void> flush_log();
 
   Parts parts_;
-  bool is_linking_ = false;  // on the loop of mail, as is the next one
+  int lanes_at_work_ = 0;    // on the loop of mail, as are the next ones
+  bool is_linking_ = false;
   bool is_closing_ = false;
 };
 

@@ -85,7 +85,7 @@ MailLanes make_mail_lanes(const config::Settings& settings, const MailWorker::Pa
       }
       break;
     case config::MailTransportKind::ses: {
-      const auto credentials = std::make_shared<aws::CredentialSource>(environment, parts.clock);
+      const auto credentials = std::make_shared<aws::CredentialSource>(environment, parts.clock, has_to_stop);
       for (std::size_t i = 0; i < mail.connections; ++i) {
         SesAccess access{.region = mail.ses_region,
                          .endpoint = mail.ses_endpoint,

@@ -411,6 +411,7 @@ void Services::make_mail() {
                                .clock = clock,
                                .random = random,
                                .rates = rates,
+                               .is_closing = [this] { return process.is_draining.load(); },
                                .on_refused = [this](RefusedRecipient refused) -> Task<void> {
                                  return bounces->take_refusal(std::move(refused));
                                }};

@@ -10,6 +10,8 @@
 namespace safawinet::aws {
 namespace {
 
+constexpr std::chrono::seconds kFailureRemembered{5};  // for those who wait for their turn to ask
+
 constexpr std::chrono::minutes kRenewedBefore{5};
 constexpr std::chrono::milliseconds kContainerPatience{3'000};
 constexpr std::chrono::milliseconds kMachinePatience{2'000};
@@ -55,16 +57,22 @@ bool may_be_asked_in_the_clear(std::string_view url) {
 
 }  // namespace
 
-CredentialSource::CredentialSource(Environment environment, const Clock& clock)
-    : environment_(std::move(environment)), clock_(clock) {}
+CredentialSource::CredentialSource(Environment environment, const Clock& clock, std::function<bool()> has_to_stop)
+    : environment_(std::move(environment)), clock_(clock), fetcher_({}, std::move(has_to_stop)) {}
 
 Credentials CredentialSource::get() {
   const std::scoped_lock lock(mutex_);
   const bool is_fresh = found_ && (!found_->expires_at || clock_.now() + kRenewedBefore < *found_->expires_at);
   if (!is_fresh) {
     try {
+      if (failure_ && clock_.monotonic() < failed_at_ + kFailureRemembered) std::rethrow_exception(failure_);
+      failure_ = nullptr;
       found_ = find();
     } catch (const std::exception&) {
+      if (!failure_) {
+        failure_ = std::current_exception();
+        failed_at_ = clock_.monotonic();
+      }
       // Those that we have serve until their last moment.
       const bool is_usable = found_ && found_->expires_at && clock_.now() < *found_->expires_at;
       if (!is_usable) throw;

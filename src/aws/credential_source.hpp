@@ -2,6 +2,7 @@
 // EKS), the machine's metadata service (EC2, IMDSv2 alone).
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -26,9 +27,11 @@ class CredentialSource {
   // The value of an environment variable; empty if it is not set.
   using Environment = std::function<std::string(const char* name)>;
 
-  CredentialSource(Environment environment, const Clock& clock);
+  // `has_to_stop` is asked now and then while an endpoint is.
+  CredentialSource(Environment environment, const Clock& clock, std::function<bool()> has_to_stop = {});
 
-  // Those that were found last, until five minutes before they expire. Throws NoCredentials, FetchFailed.
+  // Those that were found last, until five minutes before they expire. Throws NoCredentials, FetchFailed; what failed is not
+  // tried again for five seconds.
   Credentials get();
   // Asks again the next time: they were refused.
   void forget();
@@ -43,8 +46,10 @@ class CredentialSource {
   Environment environment_;
   const Clock& clock_;
   std::mutex mutex_;
-  Fetcher fetcher_{{}};
+  Fetcher fetcher_;
   std::optional<Credentials> found_;
+  std::exception_ptr failure_;  // of the last try; none: it found some
+  MonotonicTime failed_at_{};
 };
 
 }  // namespace safawinet::aws

@@ -32,7 +32,8 @@ constexpr Statement kSetStatus{"UPDATE users SET email_status = $2 WHERE id = $1
 constexpr Statement kAddBounce{
     "UPDATE users SET bounce_count = bounce_count + 1 WHERE id = $1 RETURNING bounce_count"};
 constexpr Statement kForgetBounces{
-    "UPDATE users SET bounce_count = 0 WHERE email = $1 AND bounce_count > 0 AND NOT EXISTS "
+    "UPDATE users SET bounce_count = 0, email_status = CASE email_status WHEN 'bounced' THEN 'ok' ELSE email_status END "
+    "WHERE email = $1 AND (bounce_count > 0 OR email_status = 'bounced') AND NOT EXISTS "
     "(SELECT 1 FROM mail_feedback f WHERE f.email = $1 AND f.kind = 'bounce' AND f.counted AND f.at > $2)"};
 constexpr Statement kWarn{
     "INSERT INTO mail_warnings (name, detail, count, first_at, last_at) VALUES ($1, $2, 1, $3, $3) "
@@ -42,11 +43,15 @@ constexpr Statement kListWarnings{
     "SELECT name, detail, count, first_at, last_at FROM mail_warnings WHERE last_at >= $1 ORDER BY last_at DESC"};
 constexpr Statement kList{
     "SELECT id, feedback_id, email, mail_id, user_id, kind, type, subtype, detail, source, counted, at, created_at "
-    "FROM mail_feedback WHERE ($1 = '' OR email = $1) AND ($2 = '' OR kind = $2) AND ($3 IS NULL OR id < $3) "
-    "ORDER BY id DESC LIMIT $4",
+    "FROM mail_feedback WHERE ($1 = '' OR kind = $1) AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3",
     "SELECT id, feedback_id, email, mail_id, user_id, kind, type, subtype, detail, source, counted, at, created_at "
-    "FROM mail_feedback WHERE ($1 = '' OR email = $1::citext) AND ($2 = '' OR kind = $2) "
-    "AND ($3::uuid IS NULL OR id < $3::uuid) ORDER BY id DESC LIMIT $4"};
+    "FROM mail_feedback WHERE ($1 = '' OR kind = $1) AND ($2::uuid IS NULL OR id < $2::uuid) ORDER BY id DESC LIMIT $3"};
+constexpr Statement kListOfAddress{
+    "SELECT id, feedback_id, email, mail_id, user_id, kind, type, subtype, detail, source, counted, at, created_at "
+    "FROM mail_feedback WHERE ($1 = '' OR kind = $1) AND ($2 IS NULL OR id < $2) AND email = $4 ORDER BY id DESC LIMIT $3",
+    "SELECT id, feedback_id, email, mail_id, user_id, kind, type, subtype, detail, source, counted, at, created_at "
+    "FROM mail_feedback WHERE ($1 = '' OR kind = $1) AND ($2::uuid IS NULL OR id < $2::uuid) AND email = $4::citext "
+    "ORDER BY id DESC LIMIT $3"};
 constexpr Statement kDelete{
     "DELETE FROM mail_feedback WHERE id IN (SELECT id FROM mail_feedback WHERE created_at < $1 LIMIT $2)"};
 
@@ -148,7 +153,12 @@ Task<std::vector<MailWarning>> BounceStore::list_warnings(sql::Database& databas
 Task<std::vector<KeptFeedback>> BounceStore::list(sql::Database& database, const FeedbackFilter& filter,
                                                   std::optional<Uuid> before, std::int64_t limit) {
   const auto kind = filter.kind ? name_of(*filter.kind) : std::string_view();
-  const auto rows = co_await database.read(kList, filter.email, kind, before, limit);
+  sql::Rows rows;
+  if (filter.email.empty()) {
+    rows = co_await database.read(kList, kind, before, limit);
+  } else {
+    rows = co_await database.read(kListOfAddress, kind, before, limit, filter.email);
+  }
   std::vector<KeptFeedback> list;
   for (const auto& row : rows) {
     Feedback feedback{.feedback_id = row.get<std::string>(1),

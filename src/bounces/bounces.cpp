@@ -104,8 +104,8 @@ Task<Taken> Bounces::take_event(sql::Transaction& transaction, const SesEvent& e
     co_return Taken::foreign;
   }
   if (event.kind == SesEventKind::delivery) {
+    co_await store_.forget_bounces(transaction, sent.email, event.at);  // the user first, as everywhere
     co_await store_.set_feedback(transaction, sent.id, "delivered", event.at);
-    co_await store_.forget_bounces(transaction, sent.email, event.at);
     co_await count(transaction, "delivered");
     co_return Taken::acted;
   }
@@ -167,6 +167,11 @@ Task<Result<KeptFeedback>> Bounces::record(Operator acting, std::string email, F
                       .source = FeedbackSource::operator_,
                       .at = now};
     auto kept = co_await act_on(transaction, std::move(feedback), acting.actor, has_held);
+    if (has_held) {
+      // It disables somebody: not by the permission for mail alone.
+      const auto may_disable = co_await confirm(transaction, acting, Permission::users_write, now);
+      if (!may_disable) co_return std::unexpected(may_disable.error());
+    }
     AuditEntry entry{.action = "mail.bounce-recorded",
                      .outcome = AuditOutcome::done,
                      .actor = acting.actor,

@@ -62,8 +62,8 @@ class Bounces {
   Task<void> take_unsubscription(std::string topic, std::string message_id);
   // What a server said while we sent. Idempotent for each mail.
   Task<void> take_refusal(RefusedRecipient refused);
-  // What an operator knows. Errors: forbidden (the operator may no longer do it, or the address is of somebody above
-  // them).
+  // What an operator knows. Errors: forbidden (the operator may no longer do it, the address is of somebody above them, or
+  // it would hold an account and they may not disable any).
   Task<Result<KeptFeedback>> record(Operator acting, std::string email, FeedbackType type, std::string reason,
                                     Origin origin);
 

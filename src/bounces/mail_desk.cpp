@@ -96,6 +96,8 @@ Task<Status> MailDesk::drop(Operator acting, Uuid id, std::string reason, Origin
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     const auto may = co_await check(transaction, acting, entry.email, now);
     if (!may) co_return std::unexpected(may.error());
+    const auto may_of_user = co_await check_user(transaction, acting, entry.waiting.user, now);
+    if (!may_of_user) co_return std::unexpected(may_of_user.error());
     const bool was_there = co_await store_.take_out_unclaimed(transaction, id, now);
     if (!was_there) co_return refuse(ended_or_being_sent());
     co_await store_.insert_ended(transaction, ended);
@@ -139,9 +141,10 @@ Task<Status> MailDesk::lift(Operator acting, std::string email, std::string reas
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
     const auto may = co_await check(transaction, acting, email, now);
     if (!may) co_return std::unexpected(may.error());
-    const bool was_there = co_await store_.lift_suppression(transaction, email);
-    if (!was_there) co_return refuse(ErrorCode::not_found);
-    co_await store_.set_mail_good(transaction, email);
+    const bool is_there = co_await store_.is_suppressed(transaction, email);
+    if (!is_there) co_return refuse(ErrorCode::not_found);
+    co_await store_.set_mail_good(transaction, email);  // the user first, as everywhere
+    co_await store_.lift_suppression(transaction, email);
     co_await record(transaction, "mail.suppression-lifted", acting, "email:" + email, reason, origin);
     co_return true;
   };
@@ -170,6 +173,17 @@ Task<Status> MailDesk::check(sql::Transaction& transaction, const Operator& acti
   const auto owner = co_await store_.find_owner(transaction, email);
   const auto role = owner ? parse_role(owner->role) : std::nullopt;
   if (role && !current->may_contain(*role)) co_return refuse(above_rank(owner->user));
+  co_return Status{};
+}
+
+Task<Status> MailDesk::check_user(sql::Transaction& transaction, const Operator& acting, std::optional<UserId> user,
+                                  Time now) {
+  if (!user) co_return Status{};
+  const auto current = co_await confirm(transaction, acting, Permission::mail_write, now);
+  if (!current) co_return std::unexpected(current.error());
+  const auto owner = co_await store_.find_owner(transaction, *user);
+  const auto role = owner ? parse_role(owner->role) : std::nullopt;
+  if (role && !current->may_contain(*role)) co_return refuse(above_rank(*user));
   co_return Status{};
 }
 

@@ -76,6 +76,8 @@ class MailDesk {
  private:
   // Errors: forbidden (the operator may no longer do it, or the address is of somebody above them).
   Task<Status> check(sql::Transaction& transaction, const Operator& acting, const std::string& email, Time now);
+  // The same of somebody whose account the mail is about, whatever its address.
+  Task<Status> check_user(sql::Transaction& transaction, const Operator& acting, std::optional<UserId> user, Time now);
   [[nodiscard]] OutboxEntry opened(WaitingMail waiting) const;
   Task<void> record(sql::Transaction& transaction, std::string_view action, const Operator& acting, std::string target,
                     std::string reason, const Origin& origin);

@@ -96,6 +96,7 @@ Fetcher::Fetcher(std::filesystem::path ca_file, std::function<bool()> has_to_sto
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, kConnectMilliseconds);
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);  // a resolver that is slow is not waited for
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "safawinet");
   curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);

@@ -11,6 +11,12 @@ constexpr std::uint8_t kShards = 16;
 #define WAITING_COLUMNS \
   "id, sealed, kind, priority, user_id, attempts, created_at, next_attempt_at, claimed_until, last_error"
 
+constexpr sql::Statement kFindDuePriority{
+    "SELECT CAST(min(level.priority) AS bigint) FROM (SELECT 0 AS priority UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL "
+    "SELECT 3) level WHERE level.priority <= $2 AND EXISTS (SELECT 1 FROM mail_outbox WHERE "
+    "mail_outbox.priority = level.priority AND next_attempt_at <= $1)"};
+constexpr sql::Statement kHasTried{
+    "SELECT 1 FROM mail_history WHERE email = $1 AND created_at > $2 AND outcome IN ('sent', 'refused') LIMIT 1"};
 constexpr sql::Statement kClaim{
     "UPDATE mail_outbox SET next_attempt_at = $3, claimed_until = $3 WHERE id IN (SELECT id FROM mail_outbox WHERE "
     "priority = $1 AND next_attempt_at <= $2 ORDER BY next_attempt_at LIMIT $4) RETURNING " WAITING_COLUMNS,
@@ -34,7 +40,7 @@ constexpr sql::Statement kInsertEnded{
     "WHERE $2 IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = $2) ON CONFLICT DO NOTHING",
     "INSERT INTO mail_history (id, user_id, email, kind, outcome, attempts, detail, provider_id, created_at, ended_at) "
     "SELECT $1::uuid, $2::uuid, $3, $4, $5, $6, $7, $8, $9::timestamptz, $10::timestamptz "
-    "WHERE $2::uuid IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = $2::uuid) ON CONFLICT DO NOTHING"};
+    "WHERE $2::uuid IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = $2::uuid FOR KEY SHARE) ON CONFLICT DO NOTHING"};
 constexpr sql::Statement kListWaiting{
     "SELECT " WAITING_COLUMNS " FROM mail_outbox "
     "WHERE ($1 IS NULL OR id > $1) AND (NOT $2 OR last_error IS NOT NULL) ORDER BY id LIMIT $3",
@@ -62,6 +68,7 @@ constexpr sql::Statement kFindEnded{
     "feedback_at FROM mail_history WHERE id = $1"};
 constexpr sql::Statement kSetMailGood{"UPDATE users SET email_status = 'ok', bounce_count = 0 WHERE email = $1"};
 constexpr sql::Statement kFindOwner{"SELECT id, role FROM users WHERE email = $1"};
+constexpr sql::Statement kFindOwnerById{"SELECT id, role FROM users WHERE id = $1"};
 constexpr sql::Statement kDeleteEnded{
     "DELETE FROM mail_history WHERE id IN (SELECT id FROM mail_history WHERE created_at < $1 LIMIT $2)"};
 
@@ -140,6 +147,11 @@ Suppression suppression_of(const sql::Row& row) {
           .created_at = row.get<Time>(5)};
 }
 
+std::optional<MailStore::Owner> owner_of(const sql::Rows& rows) {
+  if (rows.empty()) return std::nullopt;
+  return MailStore::Owner{.user = rows.front().get<UserId>(0), .role = rows.front().get<std::string>(1)};
+}
+
 Time point_of(Time now) {
   const auto since_epoch = now.time_since_epoch();
   return Time(since_epoch - since_epoch % kPoint);
@@ -165,6 +177,16 @@ std::string_view name_of(MailOutcome outcome) {
 
 std::string_view name_of(SuppressionScope scope) {
   return scope == SuppressionScope::all ? "all" : "not-security";
+}
+
+Task<std::optional<std::int64_t>> MailStore::find_due_priority(sql::Database& database, Time now, std::int64_t last) {
+  const auto rows = co_await database.read(kFindDuePriority, now, last);
+  co_return rows.front().find<std::int64_t>(0);
+}
+
+Task<bool> MailStore::has_tried_since(sql::Database& database, std::string_view email, Time since) {
+  const auto rows = co_await database.read(kHasTried, email, since);
+  co_return !rows.empty();
 }
 
 Task<std::vector<WaitingMail>> MailStore::claim(sql::Database& database, std::int64_t priority, Time now, Time until,
@@ -257,6 +279,11 @@ Task<std::optional<Suppression>> MailStore::find_suppression(sql::Database& data
   co_return suppression_of(rows.front());
 }
 
+Task<bool> MailStore::is_suppressed(sql::Transaction& transaction, std::string_view email) {
+  const auto rows = co_await transaction.execute(kFindSuppression, email);
+  co_return !rows.empty();
+}
+
 Task<std::vector<Suppression>> MailStore::list_suppressions(sql::Database& database, std::string_view part,
                                                             std::optional<std::string> after, std::int64_t limit) {
   const auto rows = co_await database.read(kListSuppressions, part, after, limit);
@@ -288,9 +315,12 @@ Task<bool> MailStore::lift_bounce(sql::Transaction& transaction, std::string_vie
 
 Task<std::optional<MailStore::Owner>> MailStore::find_owner(sql::Transaction& transaction, std::string_view email) {
   const auto rows = co_await transaction.execute(kFindOwner, email);
-  if (rows.empty()) co_return std::nullopt;
-  Owner owner{.user = rows.front().get<UserId>(0), .role = rows.front().get<std::string>(1)};
-  co_return owner;
+  co_return owner_of(rows);
+}
+
+Task<std::optional<MailStore::Owner>> MailStore::find_owner(sql::Transaction& transaction, UserId user) {
+  const auto rows = co_await transaction.execute(kFindOwnerById, user);
+  co_return owner_of(rows);
 }
 
 Task<void> MailStore::count(sql::Transaction& transaction, std::string_view name, Time now, std::uint8_t chance) {

@@ -71,6 +71,8 @@ struct OutboxFilter {
 // Threading: any event loop.
 class MailStore {
  public:
+  // The most urgent priority of which a mail is due, `last` at the most.
+  Task<std::optional<std::int64_t>> find_due_priority(sql::Database& database, Time now, std::int64_t last);
   // Takes due mails of a priority for itself until `until`: nobody else is given them before.
   Task<std::vector<WaitingMail>> claim(sql::Database& database, std::int64_t priority, Time now, Time until,
                                        std::int64_t limit);
@@ -105,12 +107,15 @@ class MailStore {
   // Newest first, behind `before`.
   Task<std::vector<EndedMail>> list_ended_of(sql::Database& database, UserId user, std::optional<Uuid> before,
                                              std::int64_t limit);
+  // Whether a server was asked to take a mail to this address.
+  Task<bool> has_tried_since(sql::Database& database, std::string_view email, Time since);
   Task<std::optional<EndedMail>> find_ended(sql::Database& database, Uuid id);
   // At the most so many; whether there may be more.
   Task<bool> delete_ended_before(sql::Database& database, Time before, std::int64_t limit);
 
   // What holds: the widest.
   Task<std::optional<Suppression>> find_suppression(sql::Database& database, std::string_view email);
+  Task<bool> is_suppressed(sql::Transaction& transaction, std::string_view email);
   // What holds for each address, by a part of it; in their order, behind `after`.
   Task<std::vector<Suppression>> list_suppressions(sql::Database& database, std::string_view part,
                                                    std::optional<std::string> after, std::int64_t limit);
@@ -131,6 +136,7 @@ class MailStore {
     std::string role;
   };
   Task<std::optional<Owner>> find_owner(sql::Transaction& transaction, std::string_view email);
+  Task<std::optional<Owner>> find_owner(sql::Transaction& transaction, UserId user);
 
   // One more in the quarter of an hour of `now`. `chance` spreads it where many write at once.
   Task<void> count(sql::Transaction& transaction, std::string_view name, Time now, std::uint8_t chance);

@@ -1,7 +1,7 @@
 #include "mail/mail_worker.hpp"
 
 #include <algorithm>
-#include <array>
+#include <exception>
 #include <span>
 #include <utility>
 
@@ -17,12 +17,12 @@ constexpr std::chrono::seconds kLease{60};
 constexpr std::chrono::seconds kFirstRetry{5};
 constexpr std::chrono::seconds kLongestRetry{3600};
 constexpr std::chrono::hours kGivenUpAfter{24};
+constexpr std::int64_t kTriesAtLeast = 5;  // it may have waited for other reasons before
+constexpr std::chrono::hours kTriedAgainAfter{24};
+constexpr std::chrono::milliseconds kPauseBeforeRecording{500};
 // A lane that has to wait for the overall rate waits with the mail in its hands, this long at the most.
 constexpr std::chrono::seconds kLongestTurn{2};
 constexpr std::size_t kDetailLimit = 500;
-
-constexpr std::array<MailPriority, 4> kPriorities{MailPriority::waited_for, MailPriority::security,
-                                                  MailPriority::ordinary, MailPriority::announcement};
 
 std::string domain_of(std::string_view email) { return to_lower(email.substr(email.rfind('@') + 1)); }
 
@@ -30,20 +30,34 @@ bool is_suppressed(const Suppression& suppression, MailKind kind) {
   return suppression.scope == SuppressionScope::all || !is_security_mail(kind);
 }
 
+// Of a reply what names nobody: "550 5.1.1". All of what is no reply.
+std::string without_names(const std::string& failure) {
+  const auto is_code = [](char c) { return (c >= '0' && c <= '9') || c == '.'; };
+  if (failure.size() < 4 || !std::ranges::all_of(failure.substr(0, 3), is_code)) return failure;
+  const auto end = std::ranges::find_if_not(failure, [&](char c) { return is_code(c) || c == ' ' || c == '-'; });
+  std::string code(failure.begin(), end);
+  while (code.ends_with(' ') || code.ends_with('-')) code.pop_back();
+  return code;
+}
+
 }  // namespace
 
 Task<Delivery> MailWorker::deliver_due() {
   Delivery delivery;
-  for (const auto priority : kPriorities) {
-    if (priority > MailPriority::security && parts_.hold.is_on()) break;
-    const auto now = parts_.clock.now();
-    const Time until = now + kLease;
-    auto mails =
-        co_await store_.claim(parts_.database, static_cast<std::int64_t>(priority), now, until, kClaimedAtOnce);
-    std::ranges::sort(mails, {}, &WaitingMail::id);
-    for (auto& mail : mails) co_await deliver(std::move(mail), until, delivery);
-    // What is more urgent may have come meanwhile.
-    if (!mails.empty()) break;
+  if (is_closing()) co_return delivery;
+  const auto last = parts_.hold.is_on() ? MailPriority::security : MailPriority::announcement;
+  const auto now = parts_.clock.now();
+  const auto priority = co_await store_.find_due_priority(parts_.database, now, static_cast<std::int64_t>(last));
+  if (!priority) co_return delivery;
+  const Time until = now + kLease;
+  auto mails = co_await store_.claim(parts_.database, *priority, now, until, kClaimedAtOnce);
+  std::ranges::sort(mails, {}, &WaitingMail::id);
+  for (auto& mail : mails) {
+    if (is_closing()) {
+      co_await store_.give_back(parts_.database, mail, now);
+    } else {
+      co_await deliver(std::move(mail), until, delivery);
+    }
   }
   co_return delivery;
 }
@@ -57,7 +71,7 @@ Task<void> MailWorker::deliver(WaitingMail waiting, Time claimed_until, Delivery
     co_return;
   }
   const auto suppression = co_await store_.find_suppression(parts_.database, mail->to);
-  if (suppression && is_suppressed(*suppression, mail->kind)) {
+  if (suppression && is_suppressed(*suppression, mail->kind) && !(co_await may_try_again(*suppression, *mail))) {
     const Handover unsent{.kind = Handover::Kind::message_refused, .detail = "suppressed: " + suppression->reason};
     co_await end(waiting, *mail, MailOutcome::suppressed, unsent);
     ++delivery.ended;
@@ -111,12 +125,36 @@ Task<std::optional<std::chrono::seconds>> MailWorker::wait_for_turn(const Mail& 
   co_return co_await parts_.limits.take(of_domain, domain_of(mail.to));
 }
 
-// The feedback first: should we die in between, it is found to be there already, and nothing is lost.
+// A server was wrong, a mailbox is there again: whoever waits for a link to get in may find out, once a day. What an
+// operator or a complaint has suppressed is not tried.
+Task<bool> MailWorker::may_try_again(const Suppression& suppression, const Mail& mail) {
+  if (suppression.reason != "bounce" || priority_of(mail.kind) != MailPriority::waited_for) co_return false;
+  const bool was_tried = co_await store_.has_tried_since(parts_.database, mail.to, parts_.clock.now() - kTriedAgainAfter);
+  co_return !was_tried;
+}
+
 Task<void> MailWorker::end(const WaitingMail& waiting, const Mail& mail, MailOutcome outcome,
                            const Handover& handover) {
+  for (;;) {
+    std::exception_ptr failure;
+    try {
+      co_await record_end(waiting, mail, outcome, handover);
+      co_return;
+    } catch (const Unavailable&) {
+      failure = std::current_exception();
+    }
+    const bool is_over = !waiting.claimed_until || parts_.clock.now() + kPauseBeforeRecording > *waiting.claimed_until;
+    if (is_over) std::rethrow_exception(failure);
+    co_await pause_for(kPauseBeforeRecording);
+  }
+}
+
+// The feedback first: should we die in between, it is found to be there already, and nothing is lost.
+Task<void> MailWorker::record_end(const WaitingMail& waiting, const Mail& mail, MailOutcome outcome,
+                                  const Handover& handover) {
   if (handover.kind == Handover::Kind::recipient_refused && parts_.on_refused) {
     RefusedRecipient refused{
-        .mail = waiting.id, .user = waiting.user, .email = mail.to, .is_permanent = true, .detail = handover.detail};
+        .mail = waiting.id, .user = waiting.user, .email = mail.to, .is_permanent = handover.is_about_mailbox, .detail = handover.detail};
     co_await parts_.on_refused(std::move(refused));
   }
   const auto now = parts_.clock.now();
@@ -146,9 +184,9 @@ Task<void> MailWorker::try_again(const WaitingMail& waiting, const Mail& mail, c
                                  Delivery& delivery) {
   const auto now = parts_.clock.now();
   const auto detail = handover.detail.substr(0, kDetailLimit);
-  delivery.last_failure = detail;
-  if (now - waiting.created_at >= kGivenUpAfter) {
-    if (!handover.is_servers_trouble && !mail.to.empty() && parts_.on_refused) {
+  delivery.last_failure = without_names(detail);
+  if (now - waiting.created_at >= kGivenUpAfter && waiting.attempts + 1 >= kTriesAtLeast) {
+    if (handover.is_about_mailbox && !mail.to.empty() && parts_.on_refused) {
       RefusedRecipient refused{
           .mail = waiting.id, .user = waiting.user, .email = mail.to, .is_permanent = false, .detail = detail};
       co_await parts_.on_refused(std::move(refused));

@@ -64,7 +64,7 @@ struct Delivery {
 //
 // Each mail is claimed for a minute, by one lane of one node. If we die while we send it, another takes it up when
 // these are over, perhaps after it has been sent: who gets it twice can tell by its Message-ID. A mail that fails is
-// tried again after about 5 s, 10 s, 20 s, … up to an hour, and given up after a day.
+// tried again after about 5 s, 10 s, 20 s, … up to an hour, and given up after a day and five tries.
 class MailWorker {
  public:
   struct Parts {
@@ -76,6 +76,8 @@ class MailWorker {
     const Clock& clock;
     Random& random;
     MailRates rates{};
+    // Whether this node is about to end: nothing more is begun then, and what is claimed is given back.
+    std::function<bool()> is_closing{};
     // Acts on a refusal; may be asked twice about the same mail.
     std::function<Task<void>(RefusedRecipient)> on_refused{};
   };
@@ -87,9 +89,13 @@ class MailWorker {
 
  private:
   Task<void> deliver(WaitingMail waiting, Time claimed_until, Delivery& delivery);
+  Task<bool> may_try_again(const Suppression& suppression, const Mail& mail);
   // How long it has to wait for its turn; none: it need not.
   Task<std::optional<std::chrono::seconds>> wait_for_turn(const Mail& mail);
+  [[nodiscard]] bool is_closing() const { return parts_.is_closing && parts_.is_closing(); }
+  // Goes on trying until the claim is over: what was sent and is not recorded would be sent again.
   Task<void> end(const WaitingMail& waiting, const Mail& mail, MailOutcome outcome, const Handover& handover);
+  Task<void> record_end(const WaitingMail& waiting, const Mail& mail, MailOutcome outcome, const Handover& handover);
   Task<void> try_again(const WaitingMail& waiting, const Mail& mail, const Handover& handover, Delivery& delivery);
   [[nodiscard]] Time next_attempt(std::int64_t attempts) const;
   [[nodiscard]] std::uint8_t chance() const;

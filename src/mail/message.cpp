@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kLineLimit = 76;         // RFC 2045 section 6.7, without the line end
 constexpr std::size_t kLongestLine = 998;      // RFC 5322 section 2.1.1, without the line end
-constexpr std::size_t kEncodedWordBytes = 42;  // of UTF-8: 75 characters as a word (RFC 2047 section 2), with its frame
+constexpr std::size_t kEncodedWordBytes = 39;  // of UTF-8: 64 characters as a word (RFC 2047 section 2), behind a header's name
 
 std::string rfc5322_date(Time time) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);

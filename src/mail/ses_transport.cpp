@@ -79,6 +79,11 @@ SesTransport::SesTransport(SesAccess access, Sender from, std::string list_unsub
       credentials_(std::move(credentials)),
       clock_(clock),
       fetcher_(access_.ca_file, std::move(has_to_stop)) {
+  // libcurl names no default port, and what it names is what is signed.
+  constexpr std::string_view kDefaultPort = ":443";
+  if (access_.endpoint.starts_with("https://") && access_.endpoint.ends_with(kDefaultPort)) {
+    access_.endpoint.resize(access_.endpoint.size() - kDefaultPort.size());
+  }
   if (access_.endpoint.empty()) access_.endpoint = "https://email." + access_.region + ".amazonaws.com";
 }
 

@@ -66,7 +66,7 @@ int follow(CURL*, curl_infotype type, char* bytes, std::size_t size, void* into)
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// "5.1.1" -> "5.1", "5.7.26" -> "5.7"; empty if there is none.
+// "5.1.1" -> "5.1", "4.7.26" -> "4.7"; empty if there is none.
 std::string_view subject_of(std::string_view enhanced) {
   if (enhanced.size() < 5 || !is_digit(enhanced[0]) || enhanced[1] != '.' || !is_digit(enhanced[2])) return {};
   return enhanced[3] == '.' && is_digit(enhanced[4]) ? enhanced.substr(0, 3) : std::string_view();
@@ -74,43 +74,63 @@ std::string_view subject_of(std::string_view enhanced) {
 
 // Not to be let in, not to be relayed, not to be understood: what somebody puts right, and no fault of mail or recipient.
 bool is_about_us(std::string_view code, std::string_view subject, std::string_view text) {
-  if (code == "530" || code == "503" || code == "502" || code == "500" || subject == "5.5") return true;
-  if (text.starts_with("5.7.0")) return true;
-  return contains_ignoring_case(text, "relay");
+  if (code == "530" || code == "503" || code == "502" || code == "500") return true;
+  if (subject == "5.5" || text.starts_with("5.7.0")) return true;
+  static constexpr std::array<std::string_view, 6> kPhrases{"relay access denied", "relaying denied",  "relay not permitted",
+                                                            "unable to relay",     "authentication required", "rcpthosts"};
+  return std::ranges::any_of(kPhrases, [&](std::string_view phrase) { return contains_ignoring_case(text, phrase); });
 }
 
 Handover try_later(std::string_view reply, bool is_servers_trouble) {
   return {.kind = Handover::Kind::later, .detail = std::string(reply), .is_servers_trouble = is_servers_trouble};
 }
 
+Handover try_mailbox_later(std::string_view reply) {
+  return {.kind = Handover::Kind::later, .detail = std::string(reply), .is_about_mailbox = true};
+}
+
 Handover never(Handover::Kind kind, std::string_view reply) { return {.kind = kind, .detail = std::string(reply)}; }
+
+Handover no_such_mailbox(std::string_view reply) {
+  return {.kind = Handover::Kind::recipient_refused, .detail = std::string(reply), .is_about_mailbox = true};
+}
+
+// RCPT, or DATA, was answered 4xx.
+Handover judge_not_now(std::string_view reply, std::string_view subject) {
+  if (reply.starts_with("421") || subject == "4.3" || subject == "4.4") return try_later(reply, true);
+  const bool is_bare = subject.empty() && (reply.starts_with("450") || reply.starts_with("452"));
+  return subject == "4.1" || subject == "4.2" || is_bare ? try_mailbox_later(reply) : try_later(reply, false);
+}
 
 }  // namespace
 
+// The enhanced code (RFC 3463) first, wherever there is one: what the text says besides may hold anything, an address too.
 Handover judge_smtp_reply(SmtpStage stage, std::string_view reply) {
   using enum Handover::Kind;
-  const bool is_final = reply.starts_with('5');
   if (stage == SmtpStage::greeting || stage == SmtpStage::sender) return try_later(reply, true);
-  if (!is_final) return try_later(reply, reply.starts_with("421"));
-  const auto rest = reply.size() > 4 ? reply.substr(4) : std::string_view();
-  const auto subject = subject_of(rest);
-  if (stage == SmtpStage::recipient && is_about_us(reply.substr(0, 3), subject, rest)) return try_later(reply, true);
-  // A policy against this recipient's mail, or against us: it says nothing for good.
-  if (stage == SmtpStage::recipient && subject == "5.7") return try_later(reply, false);
+  const auto text = reply.size() > 4 ? reply.substr(4) : std::string_view();
+  const auto subject = subject_of(text);
+  if (!reply.starts_with('5')) return judge_not_now(reply, subject);
   if (subject == "5.2") {
     // The mailbox is full, or takes nothing so large: it may be otherwise tomorrow.
-    const bool is_full = rest.starts_with("5.2.2") || rest.starts_with("5.2.3");
-    return is_full ? try_later(reply, false) : never(recipient_refused, reply);
+    const bool is_full = text.starts_with("5.2.2") || text.starts_with("5.2.3");
+    return is_full ? try_mailbox_later(reply) : no_such_mailbox(reply);
   }
   if (subject == "5.1") {
     // 5.1.7 and 5.1.8 are about the sender.
-    const bool is_senders = rest.starts_with("5.1.7") || rest.starts_with("5.1.8");
-    return is_senders ? try_later(reply, true) : never(recipient_refused, reply);
+    const bool is_senders = text.starts_with("5.1.7") || text.starts_with("5.1.8");
+    return is_senders ? try_later(reply, true) : no_such_mailbox(reply);
+  }
+  if (stage == SmtpStage::recipient && is_about_us(reply.substr(0, 3), subject, text)) return try_later(reply, true);
+  // A policy against this recipient's mail, or against us: it says nothing for good.
+  if (stage == SmtpStage::recipient && (subject == "5.7" || subject == "5.3" || subject == "5.4")) {
+    return try_later(reply, false);
   }
   if (!subject.empty() || stage == SmtpStage::data) return never(message_refused, reply);
-  if (reply.starts_with("552")) return try_later(reply, false);
-  const bool is_about_mailbox = reply.starts_with("550") || reply.starts_with("551") || reply.starts_with("553");
-  return never(is_about_mailbox ? recipient_refused : message_refused, reply);
+  if (reply.starts_with("552")) return try_mailbox_later(reply);
+  // Without a code that says why: most often there is no such mailbox, but it may be us whom the server does not like.
+  const bool is_refusal = reply.starts_with("550") || reply.starts_with("551") || reply.starts_with("553");
+  return never(is_refusal ? recipient_refused : message_refused, reply);
 }
 
 struct SmtpTransport::Handle {
@@ -156,6 +176,7 @@ SmtpTransport::SmtpTransport(SmtpRelay relay, Sender from, std::string list_unsu
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
   curl_easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(kLongestSend.count()));
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);  // a resolver that is slow is not waited for
   curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
   curl_easy_setopt(curl, CURLOPT_READFUNCTION, give);
   curl_easy_setopt(curl, CURLOPT_MAIL_FROM, ("<" + from_.address + ">").c_str());

@@ -19,7 +19,7 @@ namespace safawinet {
 // Threading: run() on event loops, is_stopping() anywhere. Who calls run() bounds how many wait.
 class BlockingPool {
  public:
-  explicit BlockingPool(unsigned threads) : threads_(threads) {}
+  explicit BlockingPool(unsigned threads) : threads_(std::in_place, threads) {}
   ~BlockingPool() { stop(); }
   BlockingPool(const BlockingPool&) = delete;
   BlockingPool& operator=(const BlockingPool&) = delete;
@@ -29,7 +29,7 @@ class BlockingPool {
   Task<std::invoke_result_t<Work&>> run(Work work) {
     std::optional<std::invoke_result_t<Work&>> answer;
     auto start = [this, &work, &answer](std::unique_ptr<Resumption> waiting) {
-      boost::asio::post(threads_, [&work, &answer, waiting = std::move(waiting)] {
+      boost::asio::post(*threads_, [&work, &answer, waiting = std::move(waiting)] {
         std::exception_ptr failure;
         try {
           answer.emplace(work());
@@ -45,17 +45,20 @@ class BlockingPool {
 
   // What runs is to come to an end: long calls ask this now and then.
   [[nodiscard]] bool is_stopping() const { return is_stopping_; }
-  // Waits for what runs; what waits for its turn is dropped. Once the loops of those who wait have stopped.
+  // Waits for what runs; what waits for its turn is dropped. Once the loops of those who wait have stopped, and while they
+  // are still there: dropping ends coroutines of theirs.
   void stop() {
     is_stopping_ = true;
-    threads_.stop();
-    threads_.join();
+    if (!threads_) return;
+    threads_->stop();
+    threads_->join();
+    threads_.reset();
   }
   void begin_to_stop() { is_stopping_ = true; }
 
  private:
   std::atomic<bool> is_stopping_{false};
-  boost::asio::thread_pool threads_;
+  std::optional<boost::asio::thread_pool> threads_;  // none: stopped
 };
 
 }  // namespace safawinet

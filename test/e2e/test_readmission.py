@@ -4,8 +4,8 @@ import pytest
 
 from harness.factors import enrolled, log_in_with, wrong_codes
 from harness.mail import VERIFY
-from harness.people import OTHER_PASSWORD, PASSWORD, Person, new_address, signed_up_user
-from harness.server import Server
+from harness.people import OTHER_PASSWORD, PASSWORD, Person, new_address, registered, signed_up_user
+from harness.server import Server, eventually
 
 PATH = "/v1/auth/new-address"
 
@@ -89,12 +89,41 @@ def test_who_is_held_and_then_disabled_does_not_come_back_alone(shared_server, a
     assert shared_server.api().login(other, PASSWORD).status == 401
 
 
+def test_the_reason_that_lets_people_back_in_is_given_by_nobody_else(shared_server):
+    person = signed_up_user(shared_server)
+    reply = shared_server.admin().post(f"/v1/admin/users/{person.id}/disable", {"reason": "bounces"})
+    assert (reply.status, reply.json["errors"][0]["pointer"]) == (422, "/reason")
+    assert person.device.is_signed_in()
+
+
+def test_holding_an_account_asks_for_the_permission_to_disable_one(shared_server):
+    person = signed_up_user(shared_server)
+    made = shared_server.admin().post("/v1/admin/api-keys", {"name": "mail", "permissions": ["mail:write"]})
+    api = shared_server.api(made.json["key"])
+    body = {"email": person.email, "type": "transient", "reason": "a test"}
+    assert [api.post("/v1/email/bounces", body).status for _ in range(5)] == [200, 200, 200, 200, 403]
+    assert person.device.is_signed_in()
+    assert shared_server.sql("SELECT bounce_count FROM users WHERE id = ?", person.id) == [(4,)]
+
+
+def test_whoever_took_an_address_without_proving_it_keeps_its_owner_out_no_longer_than_before(shared_server):
+    email = registered(shared_server)
+    for _ in range(5):
+        shared_server.admin().post("/v1/email/bounces", {"email": email, "type": "transient", "reason": "a test"})
+    assert shared_server.sql("SELECT disabled_reason FROM users WHERE email = ?", email) == [("bounces",)]
+    before = len(shared_server.mail.to(email))
+    assert shared_server.api().register(email, OTHER_PASSWORD).status == 202
+    token = shared_server.mail.wait_for(email, number=before + 1).token
+    assert shared_server.api().verify_email(token).status == 204
+    assert shared_server.api().login(email, OTHER_PASSWORD).status == 200
+
+
 def test_whom_the_runbooks_own_sql_holds_has_the_way_back_and_other_sql_gives_none(shared_server):
     person, other = signed_up_user(shared_server), signed_up_user(shared_server)
     shared_server.sql("UPDATE users SET bounce_count = 5 WHERE id = ?", person.id)
     shared_server.sql("UPDATE users SET is_active = ? WHERE bounce_count >= 5 AND id = ?", False, person.id)
     shared_server.sql("UPDATE users SET is_active = ? WHERE id = ?", False, other.id)
-    assert not person.device.is_signed_in()
+    eventually(lambda: not person.device.is_signed_in(), "the sessions end")
     assert shared_server.api().login(person.email, PASSWORD).problem == "account-held"
     assert give(shared_server, other, new_address("back")).status == 401
     back = new_address("back")

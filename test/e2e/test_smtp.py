@@ -9,7 +9,7 @@ import time
 import pytest
 
 from harness.authority import Authority
-from harness.people import PASSWORD
+from harness.people import OTHER_PASSWORD, PASSWORD
 from harness.server import EXEMPT, eventually
 from harness.smtp import SmtpServer
 
@@ -176,6 +176,73 @@ def test_what_is_being_sent_is_neither_retried_nor_dropped(sending, smtp):
     smtp.wait_for(to)
     eventually(lambda: not waiting(), "it is recorded")
     assert len(smtp.to(to)) == 1
+
+
+def test_what_is_being_sent_when_the_server_stops_is_sent_once_and_recorded(start_server, smtp):
+    smtp.behaviour.seconds_before_data = 2.0
+    server = start_server(EXEMPT | smtp.settings)
+    people = [address() for _ in range(6)]
+    for to in people:
+        register(server, to)
+    eventually(lambda: smtp.in_data >= 1, "one is being sent")
+    assert server.stop() == 0
+    smtp.behaviour.seconds_before_data = 0.0
+    server.start()
+    # Nobody has to wait until the claims of before are over.
+    for to in people:
+        smtp.wait_for(to, patience_seconds=20)
+    eventually(lambda: all(outcomes(server, to) == ["sent"] for to in people), "all are recorded")
+    assert [len(smtp.to(to)) for to in people] == [1] * len(people)
+
+
+def test_a_mailbox_that_is_there_again_gets_its_owner_back_in(sending, smtp):
+    to = address()
+    register(sending, to)
+    assert sending.api().verify_email(smtp.wait_for(to).mail.token).status == 204
+    smtp.behaviour.recipient[to] = "550 5.1.1 no such user"
+    assert sending.api().forgot_password(to).status == 202
+    eventually(lambda: outcomes(sending, to).count("refused") == 1, "it bounces")
+    smtp.behaviour.recipient.clear()
+    assert sending.api().forgot_password(to).status == 202
+    eventually(lambda: outcomes(sending, to).count("suppressed") == 1, "it was tried today")
+    # A day later.
+    sending.sql("UPDATE mail_history SET created_at = ? WHERE email = ?", "2020-01-01T00:00:00.000000Z", to)
+    assert sending.api().forgot_password(to).status == 202
+    link = smtp.wait_for(to, 2).mail
+    assert sending.api().reset_password(link.token, OTHER_PASSWORD).status == 204
+    assert sending.sql("SELECT email_status FROM users WHERE email = ?", to) == [("ok",)]
+    assert sending.sql("SELECT * FROM mail_suppressions WHERE email = ?", to) == []
+
+
+def test_nobody_drops_mail_about_the_account_of_somebody_above_them(sending, smtp):
+    admin = with_role_and_mail(sending, smtp, "admin")
+    chief = with_role_and_mail(sending, smtp, "superadmin")
+    other = address()
+    smtp.behaviour.recipient[other] = "450 4.2.0 not now"
+    assert chief.change_email(PASSWORD, other).status == 202
+    find = "SELECT id FROM mail_outbox WHERE last_error IS NOT NULL"
+    mail = eventually(lambda: sending.sql(find), "it waits")[0][0]
+    assert admin.request("DELETE", f"/v1/email/outbox/{mail}").status == 403
+    assert chief.request("DELETE", f"/v1/email/outbox/{mail}").status == 204
+
+
+def with_role_and_mail(server, smtp, role: str):
+    """The API as somebody with a role, who has signed up by SMTP."""
+    to = address()
+    register(server, to)
+    assert server.api().verify_email(smtp.wait_for(to).mail.token).status == 204
+    server.sql("UPDATE users SET role = ? WHERE email = ?", role, to)
+    api = server.api()
+    return api.with_token(api.login(to, PASSWORD).json["accessToken"])
+
+
+def test_the_log_names_no_recipient(sending, smtp):
+    to = address()
+    smtp.behaviour.recipient[to] = f"450 4.2.0 <{to}>: not now"
+    register(sending, to)
+    events = eventually(lambda: sending.events("mail-failed"), "the log says so")
+    assert events[0]["cause"] == "450 4.2.0"
+    assert to in sending.sql("SELECT last_error FROM mail_outbox")[0][0]
 
 
 def test_a_relay_that_does_not_take_our_mail_loses_none(sending, smtp):

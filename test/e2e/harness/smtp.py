@@ -59,6 +59,7 @@ class _Handler:
 
     async def handle_DATA(self, smtp, session, envelope):
         behaviour = self.server.behaviour
+        self.server.in_data += 1
         if behaviour.seconds_before_data:
             await asyncio.sleep(behaviour.seconds_before_data)
         if behaviour.data:
@@ -89,6 +90,7 @@ class SmtpServer(Controller):
         self.behaviour = Behaviour()
         self.taken: list[Taken] = []
         self.connections = 0
+        self.in_data = 0  # mails whose contents it was given, taken or not
         self.logins: list[str] = []
         self._changed = threading.Condition()
         self._login = login
