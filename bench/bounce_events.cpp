@@ -1,6 +1,6 @@
-// How many permanent bounces of known users a second are taken: signature checked, taken once, durable before they would be
-// answered. Beside it, in turns, the same database with nothing of ours around it: single inserts, and as many rows as a
-// bounce writes in one transaction each; durable too. One JSON object on stdout.
+// How many permanent bounces of known users a second are taken: signature checked, taken once, durable before they
+// would be answered. Beside it, in turns, the same database with nothing of ours around it: single inserts, and as many
+// rows as a bounce writes in one transaction each; durable too. One JSON object on stdout.
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -48,8 +48,8 @@ std::unique_ptr<sql::Database> open(const Options& options, EventLoop& loop) {
   sql::PostgresOptions server;
   server.url = options.postgres_url;
   sql::migrate_postgres(server);
-  return std::make_unique<sql::PostgresDatabase>(
-      server, server, sql::ConnectionBudget{.shared = 8, .transactions = 16}, std::vector<EventLoop*>{&loop});
+  return std::make_unique<sql::PostgresDatabase>(server, server, sql::ConnectionBudget{.shared = 8, .transactions = 16},
+                                                 std::vector<EventLoop*>{&loop});
 }
 
 std::string read_file(const std::string& name) {
@@ -180,8 +180,7 @@ class Bench {
     }
     loop_.run();
     if (failure) std::rethrow_exception(failure);
-    return static_cast<double>(count) /
-           std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    return static_cast<double>(count) / std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   }
 
   Options options_;
@@ -209,13 +208,9 @@ class Bench {
                             .clock = clock_,
                             .random = random_},
                            SessionRules{}};
-  Bounces bounces_{{.database = *database_,
-                    .sessions = sessions_,
-                    .audit = audit_,
-                    .log = log_,
-                    .clock = clock_,
-                    .random = random_},
-                   BounceRules{}};
+  Bounces bounces_{
+      {.database = *database_, .sessions = sessions_, .audit = audit_, .log = log_, .clock = clock_, .random = random_},
+      BounceRules{}};
 };
 
 int run(int argc, char** argv) {

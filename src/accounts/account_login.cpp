@@ -112,8 +112,7 @@ Task<Result<AccountService::RightLogin>> AccountService::check_login(const Login
   if (!verified) co_return std::unexpected(verified.error());
   // A disabled account answers as a wrong password does, and counts as one: else the limit would tell them apart.
   // One that is held for its bounces is told so: its owner has a way back.
-  const bool is_right =
-      verified->matches && (account->user.is_active || is_held_for_bounces(account->user));
+  const bool is_right = verified->matches && (account->user.is_active || is_held_for_bounces(account->user));
   const auto verdict = is_right ? Attempts::Verdict::right : Attempts::Verdict::wrong;
   const auto may_tell = co_await parts_.attempts.may_tell(guess, verdict);
   if (!may_tell) {

@@ -40,11 +40,11 @@ class AdministrationTest : public ::testing::TestWithParam<sql::testing::Engine>
 
   testing::AccountsAtWork at_work_{GetParam(), RegistrationMode::open, kLoops};
   Administration administration_{Administration::Parts{.database = at_work_.database,
-                                                      .sessions = at_work_.sessions,
-                                                      .audit = at_work_.audit,
-                                                      .outbox = at_work_.outbox,
-                                                      .letters = at_work_.letters,
-                                                      .clock = at_work_.clock}};
+                                                       .sessions = at_work_.sessions,
+                                                       .audit = at_work_.audit,
+                                                       .outbox = at_work_.outbox,
+                                                       .letters = at_work_.letters,
+                                                       .clock = at_work_.clock}};
   Assistance assistance_{{.database = at_work_.database,
                           .accounts = at_work_.accounts,
                           .sessions = at_work_.sessions,

@@ -90,7 +90,9 @@ MailItem waiting_item(const OutboxEntry& entry) {
           .ended_at = {}};
 }
 
-MailItem to_item(const MailState& state) { return state.waiting ? waiting_item(*state.waiting) : to_item(*state.ended); }
+MailItem to_item(const MailState& state) {
+  return state.waiting ? waiting_item(*state.waiting) : to_item(*state.ended);
+}
 
 FeedbackType type_of(RecordedBounce recorded) {
   switch (recorded) {
@@ -131,7 +133,9 @@ Task<Result<MailStatisticsAnswer>> EmailApi::statistics(Call& call) {
   answer.bounce_rate_limit = kBounceRateLimit;
   answer.complaint_rate_limit = kComplaintRateLimit;
   const auto reason = co_await parts_.guard.reason();
-  answer.guard.state = !parts_.guard.is_enabled() ? GuardState::off : reason ? GuardState::holding : GuardState::watching;
+  answer.guard.state = !parts_.guard.is_enabled() ? GuardState::off
+                       : reason                   ? GuardState::holding
+                                                  : GuardState::watching;
   answer.guard.reason = reason.value_or("");
   const auto backlog = co_await parts_.desk.count_waiting();
   answer.outbox = {.waiting = backlog.waiting, .failing = backlog.failing, .oldest_at = backlog.oldest};

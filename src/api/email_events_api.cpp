@@ -73,7 +73,7 @@ Endpoint email_events_endpoint(EmailEventsApi* api) {
       "SubscribeURL": {"type": "string", "format": "uri", "description": "of confirmations"}
     }
   })")
-                                               .as_object()};
+                                              .as_object()};
   endpoint.answer = Schema{"SnsMessageTaken", boost::json::parse(R"({
     "type": "object",
     "required": ["outcome"],

@@ -36,13 +36,12 @@ std::vector<std::string> routes_with(api::StepUp step_up) {
 
 TEST(StepUpRoutes, AreThoseThatGrantRevealOrDestroyAndNoneThatContains) {
   EXPECT_THAT(routes_with(api::StepUp::always),
-              UnorderedElementsAre("POST /v1/admin/users", "POST /v1/admin/users/{id}/enable",
-                                   "POST /v1/admin/users/{id}/verify", "POST /v1/admin/invitations",
-                                   "GET /v1/admin/users/export", "POST /v1/admin/users/import",
-                                   "POST /v1/admin/users/{id}/role", "DELETE /v1/admin/users/{id}",
-                                   "DELETE /v1/admin/users/{id}/factors", "GET /v1/audit/export",
-                                   "POST /v1/audit/erase", "POST /v1/admin/api-keys",
-                                   "DELETE /v1/email/suppressions", "DELETE /v1/email/outbox/{id}"));
+              UnorderedElementsAre(
+                  "POST /v1/admin/users", "POST /v1/admin/users/{id}/enable", "POST /v1/admin/users/{id}/verify",
+                  "POST /v1/admin/invitations", "GET /v1/admin/users/export", "POST /v1/admin/users/import",
+                  "POST /v1/admin/users/{id}/role", "DELETE /v1/admin/users/{id}",
+                  "DELETE /v1/admin/users/{id}/factors", "GET /v1/audit/export", "POST /v1/audit/erase",
+                  "POST /v1/admin/api-keys", "DELETE /v1/email/suppressions", "DELETE /v1/email/outbox/{id}"));
 }
 
 TEST(StepUpRoutes, ThatChangeOnesOwnCredentialsAreGuarded) {

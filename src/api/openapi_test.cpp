@@ -64,7 +64,8 @@ TEST_F(OpenApiTest, every_route_is_in_the_document_and_nothing_else) {
     EXPECT_EQ(operation.at("summary"), json_text(route.summary));
     const bool takes_cookie = route.refresh_cookie == RefreshCookie::used;
     EXPECT_EQ(operation.contains("security"), !route.access.is_public() || takes_cookie) << route.path;
-    EXPECT_EQ(operation.contains("requestBody"), route.endpoint.body || route.endpoint.form || route.endpoint.message) << route.path;
+    EXPECT_EQ(operation.contains("requestBody"), route.endpoint.body || route.endpoint.form || route.endpoint.message)
+        << route.path;
     EXPECT_TRUE(operation.at("responses").as_object().contains(std::to_string(route.endpoint.status))) << route.path;
     const bool takes_credentials = !route.access.is_public() || route.path.starts_with("/v1/auth/login");
     EXPECT_EQ(operation.at("responses").as_object().contains("401"), takes_credentials) << route.path;

@@ -107,9 +107,10 @@ struct Schema {
 // A handler with what OpenAPI says of it.
 struct Endpoint {
   Handler handler;
-  std::optional<Schema> body;     // none: no body is read
-  std::optional<Schema> form;     // of a body that is a form and no JSON
-  std::optional<Schema> message;  // of a body that is JSON whatever its Content-Type says; its signature is its credential
+  std::optional<Schema> body;  // none: no body is read
+  std::optional<Schema> form;  // of a body that is a form and no JSON
+  std::optional<Schema>
+      message;  // of a body that is JSON whatever its Content-Type says; its signature is its credential
   bool is_body_optional = false;  // an empty body is fine
   std::optional<Schema> answer;   // none: no JSON
   std::optional<Schema> begun;    // of a 202 that there may be instead

@@ -154,13 +154,9 @@ struct ApiAtWork : FactorsAtWork {
                          .second_step = second_step,
                          .readmission = readmission,
                          .origins = api::BrowserOrigins({"https://app.example.com", rules.issuer})}};
-  Bounces bounces{{.database = database,
-                   .sessions = sessions,
-                   .audit = audit,
-                   .log = mail_log,
-                   .clock = clock,
-                   .random = random},
-                  BounceRules{}};
+  Bounces bounces{
+      {.database = database, .sessions = sessions, .audit = audit, .log = mail_log, .clock = clock, .random = random},
+      BounceRules{}};
   MailDesk mail_desk{{.database = database,
                       .audit = audit,
                       .outbox = outbox,
@@ -179,11 +175,11 @@ struct ApiAtWork : FactorsAtWork {
   api::UsersApi users_api{accounts};
   api::SessionsApi sessions_api{sessions};
   Administration administration{Administration::Parts{.database = database,
-                                                     .sessions = sessions,
-                                                     .audit = audit,
-                                                     .outbox = outbox,
-                                                     .letters = letters,
-                                                     .clock = clock}};
+                                                      .sessions = sessions,
+                                                      .audit = audit,
+                                                      .outbox = outbox,
+                                                      .letters = letters,
+                                                      .clock = clock}};
   Assistance assistance{{.database = database,
                          .accounts = accounts,
                          .sessions = sessions,

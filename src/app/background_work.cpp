@@ -101,7 +101,8 @@ Task<void> BackgroundWork::deliver_mail(MailWorker& lane) {
     parts_.process.mails_tried_in_vain += static_cast<std::uint64_t>(delivery.failed);
     parts_.process.mails_ended_unsent += static_cast<std::uint64_t>(delivery.ended);
     if (delivery.sent > 0) parts_.log.event(LogLevel::info, "mail-sent", {{"mails", std::int64_t{delivery.sent}}});
-    if (delivery.ended > 0) parts_.log.event(LogLevel::warning, "mail-ended", {{"mails", std::int64_t{delivery.ended}}});
+    if (delivery.ended > 0)
+      parts_.log.event(LogLevel::warning, "mail-ended", {{"mails", std::int64_t{delivery.ended}}});
     if (delivery.failed > 0) {
       parts_.log.event(LogLevel::error, "mail-failed",
                        {{"mails", std::int64_t{delivery.failed}}, {"cause", delivery.last_failure}});

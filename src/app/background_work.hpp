@@ -84,7 +84,7 @@ class BackgroundWork {
   Task<void> flush_log();
 
   Parts parts_;
-  int lanes_at_work_ = 0;    // on the loop of mail, as are the next ones
+  int lanes_at_work_ = 0;  // on the loop of mail, as are the next ones
   bool is_linking_ = false;
   bool is_closing_ = false;
 };

@@ -55,7 +55,8 @@ void fill_metrics(Metrics& metrics, MetricsSources sources) {
               "Refused logins that are not in the audit log: there were too many of them, or it could not be written.",
               [sources] { return static_cast<double>(sources.audit.unrecorded()); });
   metrics.add(counter, "safawinet_mails_total",
-              "Mails that this node sent, tried to send in vain, or found that nobody will take.", "outcome", [sources] {
+              "Mails that this node sent, tried to send in vain, or found that nobody will take.", "outcome",
+              [sources] {
                 const auto& process = sources.process;
                 return Samples{{"sent", static_cast<double>(process.mails_sent)},
                                {"failed", static_cast<double>(process.mails_tried_in_vain)},

@@ -384,12 +384,8 @@ void Services::make_accounts() {
 void Services::make_mail() {
   const BounceRules rules{.threshold = settings.bounces.threshold,
                           .holds_accounts = settings.bounces.action == config::BounceAction::hold};
-  const Bounces::Parts bounce_parts{.database = *database,
-                                    .sessions = *sessions,
-                                    .audit = *audit,
-                                    .log = log,
-                                    .clock = clock,
-                                    .random = random};
+  const Bounces::Parts bounce_parts{
+      .database = *database, .sessions = *sessions, .audit = *audit, .log = log, .clock = clock, .random = random};
   bounces.emplace(bounce_parts, rules);
   mail_desk.emplace(MailDesk::Parts{.database = *database,
                                     .audit = *audit,
@@ -560,8 +556,7 @@ void Services::make_api() {
                                          .accounts = *accounts,
                                          .letters = *letters,
                                          .clock = clock});
-  email_events_api.emplace(
-      api::EmailEventsApi::Parts{.verifier = *sns_verifier, .bounces = *bounces, .log = log});
+  email_events_api.emplace(api::EmailEventsApi::Parts{.verifier = *sns_verifier, .bounces = *bounces, .log = log});
   forced_logout_api.emplace(*accounts, *sessions);
   bulk_logout_api.emplace(*bulk_logouts);
   find_api.emplace(*session_finder);

@@ -115,7 +115,8 @@ struct Services {
   std::optional<Attempts> attempts;
   std::optional<KnownOrigins> known_origins;
   std::unique_ptr<RateLimiter> limits;
-  // Where `limits` counts in this process, mail has a table of its own: it takes its turn more often than anybody logs in.
+  // Where `limits` counts in this process, mail has a table of its own: it takes its turn more often than anybody logs
+  // in.
   std::unique_ptr<RateLimiter> own_mail_limits;
   RedisRateLimiter* shared_limits = nullptr;  // the same object, if it counts in Redis
   std::optional<AccountService> accounts;

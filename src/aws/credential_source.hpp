@@ -30,8 +30,8 @@ class CredentialSource {
   // `has_to_stop` is asked now and then while an endpoint is.
   CredentialSource(Environment environment, const Clock& clock, std::function<bool()> has_to_stop = {});
 
-  // Those that were found last, until five minutes before they expire. Throws NoCredentials, FetchFailed; what failed is not
-  // tried again for five seconds.
+  // Those that were found last, until five minutes before they expire. Throws NoCredentials, FetchFailed; what failed
+  // is not tried again for five seconds.
   Credentials get();
   // Asks again the next time: they were refused.
   void forget();

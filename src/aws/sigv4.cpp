@@ -36,7 +36,8 @@ std::string uri_encode(std::string_view text, bool keeps_slashes) {
 
 std::string canonical_query(const Request& request) {
   Pairs encoded;
-  for (const auto& [name, value] : request.query) encoded.emplace_back(uri_encode(name, false), uri_encode(value, false));
+  for (const auto& [name, value] : request.query)
+    encoded.emplace_back(uri_encode(name, false), uri_encode(value, false));
   std::ranges::sort(encoded);
   std::string out;
   for (const auto& [name, value] : encoded) {

@@ -29,12 +29,12 @@ TEST(Sigv4, get_vanilla) {
 }
 
 TEST(Sigv4, get_vanilla_query_order_key_case) {
-  EXPECT_EQ(authorization_of({.method = "GET",
-                              .host = "example.amazonaws.com",
-                              .query = {{"Param2", "value2"}, {"Param1", "value1"}}}),
-            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, "
-            "SignedHeaders=host;x-amz-date, "
-            "Signature=b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500");
+  EXPECT_EQ(
+      authorization_of(
+          {.method = "GET", .host = "example.amazonaws.com", .query = {{"Param2", "value2"}, {"Param1", "value1"}}}),
+      "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, "
+      "SignedHeaders=host;x-amz-date, "
+      "Signature=b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500");
 }
 
 TEST(Sigv4, post_vanilla) {

@@ -101,15 +101,16 @@ Result<SnsMessage> parse_sns_message(std::string_view body) {
   if (!known) return unreadable("\"Type\" must be one that SNS sends");
   message.type = *known;
   const bool is_confirmation = message.type != SnsMessage::Type::notification;
-  const std::array<std::pair<std::string_view, std::string*>, 9> members{{{"MessageId", &message.message_id},
-                                                                           {"TopicArn", &message.topic_arn},
-                                                                           {"Message", &message.message},
-                                                                           {"Timestamp", &message.timestamp},
-                                                                           {"SignatureVersion", &message.signature_version},
-                                                                           {"Signature", &message.signature},
-                                                                           {"SigningCertURL", &message.signing_certificate_url},
-                                                                           {"Token", &message.token},
-                                                                           {"SubscribeURL", &message.subscribe_url}}};
+  const std::array<std::pair<std::string_view, std::string*>, 9> members{
+      {{"MessageId", &message.message_id},
+       {"TopicArn", &message.topic_arn},
+       {"Message", &message.message},
+       {"Timestamp", &message.timestamp},
+       {"SignatureVersion", &message.signature_version},
+       {"Signature", &message.signature},
+       {"SigningCertURL", &message.signing_certificate_url},
+       {"Token", &message.token},
+       {"SubscribeURL", &message.subscribe_url}}};
   for (const auto& [name, target] : members) {
     const bool is_of_confirmations = target == &message.token || target == &message.subscribe_url;
     if (is_of_confirmations && !is_confirmation) continue;
@@ -176,7 +177,10 @@ std::string confirmation_url_of(const SnsMessage& message) {
 }
 
 SnsVerifier::SnsVerifier(SnsTrust trust, std::filesystem::path ca_file, BlockingPool& pool, const Clock& clock)
-    : trust_(std::move(trust)), pool_(pool), clock_(clock), fetcher_(std::move(ca_file), [this] { return pool_.is_stopping(); }) {}
+    : trust_(std::move(trust)),
+      pool_(pool),
+      clock_(clock),
+      fetcher_(std::move(ca_file), [this] { return pool_.is_stopping(); }) {}
 
 Task<Result<SnsMessage>> SnsVerifier::verify(std::string_view body, std::string network) {
   auto message = parse_sns_message(body);
@@ -254,7 +258,8 @@ Result<Certificate> SnsVerifier::fetch_certificate(const std::string& url, const
     return no_certificate("too many were looked for in vain");
   }
   const auto again = std::ranges::find(failed_, url, &FailedFetch::url);
-  if (again != failed_.end() && again->at + kFailureRemembered > now) return no_certificate("it could not be had just now");
+  if (again != failed_.end() && again->at + kFailureRemembered > now)
+    return no_certificate("it could not be had just now");
   std::string failure;
   bool is_there_none = false;
   try {

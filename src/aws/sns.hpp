@@ -1,5 +1,5 @@
-// Notifications of Amazon SNS over HTTPS: what they say, and whether Amazon says it ("Verifying the signatures of Amazon
-// SNS messages" in its developer guide).
+// Notifications of Amazon SNS over HTTPS: what they say, and whether Amazon says it ("Verifying the signatures of
+// Amazon SNS messages" in its developer guide).
 #pragma once
 
 #include <atomic>
@@ -27,8 +27,8 @@ struct SnsMessage {
   std::string topic_arn;
   std::optional<std::string> subject;
   std::string message;
-  std::string timestamp;       // as it was signed
-  std::string token{};         // of confirmations
+  std::string timestamp;        // as it was signed
+  std::string token{};          // of confirmations
   std::string subscribe_url{};  // the same
   std::string signature_version;
   std::string signature;  // base64
@@ -91,9 +91,9 @@ class SnsVerifier {
   BlockingPool& pool_;
   const Clock& clock_;
   std::mutex fetching_;
-  Fetcher fetcher_;                   // while `fetching_` is held
-  std::vector<FailedFetch> failed_;   // the same
-  std::atomic<int> waiting_{0};       // for the pool
+  Fetcher fetcher_;                  // while `fetching_` is held
+  std::vector<FailedFetch> failed_;  // the same
+  std::atomic<int> waiting_{0};      // for the pool
   std::mutex mutex_;
   std::map<std::string, Certificate> certificates_;
 };

@@ -43,8 +43,9 @@ TEST(Sns, of_a_confirmation_url_and_token_are_signed) {
 }
 
 TEST(Sns, what_is_no_envelope_is_refused) {
-  for (const auto* body : {"", "[]", "{}", R"({"Type":"Notification"})", R"({"Type":"Else"})", "{\"Type\":\"Notification\",",
-                           R"({"Type":"Notification","Type":"Notification"})", R"({"Type":1})"}) {
+  for (const auto* body :
+       {"", "[]", "{}", R"({"Type":"Notification"})", R"({"Type":"Else"})", "{\"Type\":\"Notification\",",
+        R"({"Type":"Notification","Type":"Notification"})", R"({"Type":1})"}) {
     const auto message = parse_sns_message(body);
     ASSERT_FALSE(message) << body;
     EXPECT_EQ(message.error().code, ErrorCode::unreadable_request);
@@ -56,18 +57,21 @@ TEST(Sns, the_certificate_is_in_one_place_of_the_topics_region) {
   for (const auto* url :
        {"http://sns.eu-central-1.amazonaws.com/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem",
         "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem",
-        "https://sns.eu-central-1.amazonaws.com.evil.example/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem",
-        "https://sns.eu-central-1.amazonaws.com@evil.example/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem",
+        "https://sns.eu-central-1.amazonaws.com.evil.example/"
+        "SimpleNotificationService-0123456789abcdef0123456789abcdef.pem",
+        "https://sns.eu-central-1.amazonaws.com@evil.example/"
+        "SimpleNotificationService-0123456789abcdef0123456789abcdef.pem",
         "https://sns.eu-central-1.amazonaws.com:444/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem",
         "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-0123456789ABCDEF0123456789abcdef.pem",
         "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-../../../../etc/passwd/012345678.pem",
         "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem?x",
-        "https://sns.eu-central-1.amazonaws.com/x/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem", ""}) {
+        "https://sns.eu-central-1.amazonaws.com/x/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem",
+        ""}) {
     EXPECT_FALSE(is_certificate_url_of(url, kTopic)) << url;
   }
   EXPECT_FALSE(is_certificate_url_of(kGoodUrl, "arn:aws:sqs:eu-central-1:123456789012:bounces"));
-  EXPECT_FALSE(is_certificate_url_of("https://sns..amazonaws.com/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem",
-                                     "arn:aws:sns::1:b"));
+  EXPECT_FALSE(is_certificate_url_of(
+      "https://sns..amazonaws.com/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem", "arn:aws:sns::1:b"));
 }
 
 TEST(Sns, the_regions_of_china_have_a_domain_of_their_own) {

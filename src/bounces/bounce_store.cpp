@@ -8,7 +8,8 @@ using sql::Statement;
 constexpr Statement kTakeMessage{
     "INSERT INTO sns_messages (message_id, received_at) VALUES ($1, $2) ON CONFLICT (message_id) DO NOTHING"};
 constexpr Statement kDeleteMessages{
-    "DELETE FROM sns_messages WHERE message_id IN (SELECT message_id FROM sns_messages WHERE received_at < $1 LIMIT $2)"};
+    "DELETE FROM sns_messages WHERE message_id IN (SELECT message_id FROM sns_messages WHERE received_at < $1 LIMIT "
+    "$2)"};
 constexpr Statement kFindSent{
     "SELECT id, user_id, email FROM mail_history WHERE id = $1 OR (provider_id = $2 AND $2 <> '') LIMIT 1",
     "SELECT id, user_id, email FROM mail_history WHERE id = $1::uuid UNION ALL "
@@ -17,22 +18,26 @@ constexpr Statement kIsWaiting{"SELECT 1 FROM mail_outbox WHERE id = $1"};
 constexpr Statement kStanding{
     "SELECT id, email, email_status, bounce_count, is_active, role FROM users WHERE email = $1"};
 constexpr Statement kLockStanding{
-    "SELECT id, email, email_status, bounce_count, is_active, role FROM users WHERE email = $1 AND role <> 'superadmin'",
-    "SELECT id, email, email_status, bounce_count, is_active, role FROM users WHERE email = $1 AND role <> 'superadmin' "
+    "SELECT id, email, email_status, bounce_count, is_active, role FROM users WHERE email = $1 AND role <> "
+    "'superadmin'",
+    "SELECT id, email, email_status, bounce_count, is_active, role FROM users WHERE email = $1 AND role <> "
+    "'superadmin' "
     "FOR UPDATE"};
 constexpr Statement kInsert{
-    "INSERT INTO mail_feedback (id, feedback_id, email, mail_id, user_id, kind, type, subtype, detail, source, counted, "
+    "INSERT INTO mail_feedback (id, feedback_id, email, mail_id, user_id, kind, type, subtype, detail, source, "
+    "counted, "
     "at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
     "ON CONFLICT (feedback_id, email) DO NOTHING"};
 constexpr Statement kSetFeedback{
-    "UPDATE mail_history SET feedback = $2, feedback_at = $3 WHERE id = $1 AND (feedback_at IS NULL OR feedback_at <= $3)"};
+    "UPDATE mail_history SET feedback = $2, feedback_at = $3 WHERE id = $1 AND (feedback_at IS NULL OR feedback_at <= "
+    "$3)"};
 constexpr Statement kHasDelivery{
     "SELECT 1 FROM mail_history WHERE email = $1 AND feedback = 'delivered' AND feedback_at > $2 LIMIT 1"};
 constexpr Statement kSetStatus{"UPDATE users SET email_status = $2 WHERE id = $1 AND email_status <> $2"};
-constexpr Statement kAddBounce{
-    "UPDATE users SET bounce_count = bounce_count + 1 WHERE id = $1 RETURNING bounce_count"};
+constexpr Statement kAddBounce{"UPDATE users SET bounce_count = bounce_count + 1 WHERE id = $1 RETURNING bounce_count"};
 constexpr Statement kForgetBounces{
-    "UPDATE users SET bounce_count = 0, email_status = CASE email_status WHEN 'bounced' THEN 'ok' ELSE email_status END "
+    "UPDATE users SET bounce_count = 0, email_status = CASE email_status WHEN 'bounced' THEN 'ok' ELSE email_status "
+    "END "
     "WHERE email = $1 AND (bounce_count > 0 OR email_status = 'bounced') AND NOT EXISTS "
     "(SELECT 1 FROM mail_feedback f WHERE f.email = $1 AND f.kind = 'bounce' AND f.counted AND f.at > $2)"};
 constexpr Statement kWarn{
@@ -45,10 +50,12 @@ constexpr Statement kList{
     "SELECT id, feedback_id, email, mail_id, user_id, kind, type, subtype, detail, source, counted, at, created_at "
     "FROM mail_feedback WHERE ($1 = '' OR kind = $1) AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3",
     "SELECT id, feedback_id, email, mail_id, user_id, kind, type, subtype, detail, source, counted, at, created_at "
-    "FROM mail_feedback WHERE ($1 = '' OR kind = $1) AND ($2::uuid IS NULL OR id < $2::uuid) ORDER BY id DESC LIMIT $3"};
+    "FROM mail_feedback WHERE ($1 = '' OR kind = $1) AND ($2::uuid IS NULL OR id < $2::uuid) ORDER BY id DESC LIMIT "
+    "$3"};
 constexpr Statement kListOfAddress{
     "SELECT id, feedback_id, email, mail_id, user_id, kind, type, subtype, detail, source, counted, at, created_at "
-    "FROM mail_feedback WHERE ($1 = '' OR kind = $1) AND ($2 IS NULL OR id < $2) AND email = $4 ORDER BY id DESC LIMIT $3",
+    "FROM mail_feedback WHERE ($1 = '' OR kind = $1) AND ($2 IS NULL OR id < $2) AND email = $4 ORDER BY id DESC LIMIT "
+    "$3",
     "SELECT id, feedback_id, email, mail_id, user_id, kind, type, subtype, detail, source, counted, at, created_at "
     "FROM mail_feedback WHERE ($1 = '' OR kind = $1) AND ($2::uuid IS NULL OR id < $2::uuid) AND email = $4::citext "
     "ORDER BY id DESC LIMIT $3"};

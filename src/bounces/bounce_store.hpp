@@ -33,7 +33,7 @@ struct MailStanding {
 };
 
 struct FeedbackFilter {
-  std::string email{};                // empty: all
+  std::string email{};  // empty: all
   std::optional<FeedbackKind> kind{};
 };
 
@@ -62,7 +62,8 @@ class BounceStore {
   Task<std::optional<MailStanding>> find_standing(sql::Transaction& transaction, std::string_view email);
   // As it is now, and nobody else changes it before the transaction ends. None also for a superadmin: these are locked
   // together, in their order.
-  Task<std::optional<MailStanding>> lock_standing_below_superadmin(sql::Transaction& transaction, std::string_view email);
+  Task<std::optional<MailStanding>> lock_standing_below_superadmin(sql::Transaction& transaction,
+                                                                   std::string_view email);
 
   // False if this feedback about this address is there already.
   Task<bool> insert(sql::Transaction& transaction, const KeptFeedback& feedback);

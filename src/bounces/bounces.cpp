@@ -97,8 +97,9 @@ Task<Taken> Bounces::take_event(sql::Transaction& transaction, const SesEvent& e
     co_await count(transaction, "rejected");
     co_return Taken::acted;
   }
-  const auto named = std::ranges::find_if(
-      event.recipients, [&](const SesRecipient& recipient) { return equals_ignoring_case(recipient.email, sent.email); });
+  const auto named = std::ranges::find_if(event.recipients, [&](const SesRecipient& recipient) {
+    return equals_ignoring_case(recipient.email, sent.email);
+  });
   if (named == event.recipients.end()) {
     co_await count(transaction, "foreign");
     co_return Taken::foreign;
@@ -186,7 +187,8 @@ Task<Result<KeptFeedback>> Bounces::record(Operator acting, std::string email, F
   co_return recorded;
 }
 
-Task<std::optional<KeptFeedback>> Bounces::act_on(sql::Transaction& transaction, Feedback feedback, const Actor& actor, bool& has_held) {
+Task<std::optional<KeptFeedback>> Bounces::act_on(sql::Transaction& transaction, Feedback feedback, const Actor& actor,
+                                                  bool& has_held) {
   const auto standing = co_await lock(transaction, feedback.email);
   const auto now = parts_.clock.now();
   KeptFeedback kept{.id = Uuid::version7(now, parts_.random),
@@ -208,9 +210,9 @@ Task<std::optional<KeptFeedback>> Bounces::act_on(sql::Transaction& transaction,
   if (counted && feedback.source != FeedbackSource::operator_) co_await count(transaction, *counted);
   if (feedback.mail) {
     const bool is_bounce = kind_of(feedback.type) == FeedbackKind::bounce;
-    const std::string_view became = is_bounce                                   ? "bounced"
+    const std::string_view became = is_bounce                                 ? "bounced"
                                     : feedback.type == FeedbackType::not_spam ? "not-spam"
-                                                                                : "complained";
+                                                                              : "complained";
     co_await store_.set_feedback(transaction, *feedback.mail, became, feedback.at);
   }
   if (!feedback.is_about_address) co_return kept;

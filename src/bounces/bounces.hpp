@@ -62,8 +62,8 @@ class Bounces {
   Task<void> take_unsubscription(std::string topic, std::string message_id);
   // What a server said while we sent. Idempotent for each mail.
   Task<void> take_refusal(RefusedRecipient refused);
-  // What an operator knows. Errors: forbidden (the operator may no longer do it, the address is of somebody above them, or
-  // it would hold an account and they may not disable any).
+  // What an operator knows. Errors: forbidden (the operator may no longer do it, the address is of somebody above them,
+  // or it would hold an account and they may not disable any).
   Task<Result<KeptFeedback>> record(Operator acting, std::string email, FeedbackType type, std::string reason,
                                     Origin origin);
 
@@ -75,7 +75,8 @@ class Bounces {
 
  private:
   // In a transaction; locks the account's row. What was kept, none if it was there already.
-  Task<std::optional<KeptFeedback>> act_on(sql::Transaction& transaction, Feedback feedback, const Actor& actor, bool& has_held);
+  Task<std::optional<KeptFeedback>> act_on(sql::Transaction& transaction, Feedback feedback, const Actor& actor,
+                                           bool& has_held);
   Task<void> act_on_bounce(sql::Transaction& transaction, const Feedback& feedback, const Actor& actor,
                            const std::optional<MailStanding>& standing, bool& has_held);
   Task<void> act_on_complaint(sql::Transaction& transaction, const Feedback& feedback, const Actor& actor,

@@ -141,6 +141,14 @@ TEST_P(BouncesTest, a_delivery_sets_the_count_back_unless_it_is_an_old_one) {
   EXPECT_EQ(feedback(), "delivered");
 }
 
+TEST_P(BouncesTest, a_delivery_after_a_permanent_bounce_makes_the_address_good_again) {
+  sent("ada@example.com");
+  take(bounce("Permanent")).value();
+  EXPECT_EQ(take(event(SesEventKind::delivery, "")), Taken::acted);
+  EXPECT_EQ(status(), "ok");
+  EXPECT_EQ(suppression(), "");
+}
+
 TEST_P(BouncesTest, a_bounce_that_is_told_after_a_later_delivery_does_not_count) {
   sent("ada@example.com");
   const auto late = bounce("Transient");

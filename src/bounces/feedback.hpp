@@ -39,7 +39,7 @@ struct Feedback {
 struct KeptFeedback {
   Uuid id;
   Feedback feedback;
-  std::string kind;    // as in the database, as are the next two
+  std::string kind;  // as in the database, as are the next two
   std::string type;
   std::string source;
   bool is_counted = false;

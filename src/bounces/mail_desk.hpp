@@ -33,8 +33,8 @@ struct MailState {
 };
 
 // Acts are one transaction with their audit row. Threading: any event loop. Errors besides those named: forbidden (the
-// operator may no longer do it, or the address is of somebody above them; to send a mail now that would be sent anyway is for
-// everybody), Unavailable.
+// operator may no longer do it, or the address is of somebody above them; to send a mail now that would be sent anyway
+// is for everybody), Unavailable.
 class MailDesk {
  public:
   struct Parts {
@@ -54,7 +54,6 @@ class MailDesk {
   Task<Result<MailState>> find(Uuid id);
   // Those that wait and those that have ended; newest first, behind `before`.
   Task<std::vector<MailState>> history_of(UserId user, std::optional<Uuid> before, std::int64_t limit);
-
 
   // At once, whatever its waiting time is. Errors: not_found (it waits no more), conflict (it is being sent).
   Task<Status> retry(Operator acting, Uuid id, std::string reason, Origin origin);

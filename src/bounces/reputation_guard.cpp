@@ -6,8 +6,8 @@
 namespace safawinet {
 namespace {
 
-constexpr double kHeldFrom = 0.8;   // of the limit
-constexpr double kFreeBelow = 0.6;  // of the limit, once it is held
+constexpr double kHeldFrom = 0.8;        // of the limit
+constexpr double kFreeBelow = 0.6;       // of the limit, once it is held
 constexpr double kNextToNothing = 1e-9;  // 0.8 of 0.05 is a little more than 0.04
 constexpr std::int64_t kMailsThatSayAnything = 100;
 constexpr std::int64_t kBouncesAtLeast = 5;

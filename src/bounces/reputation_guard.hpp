@@ -25,8 +25,8 @@ struct MailFigures {
   std::int64_t bounced = 0;              // for good
   std::int64_t bounced_transiently = 0;  //
   std::int64_t complained = 0;
-  std::int64_t rejected = 0;    // by SES, for what is in them
-  std::int64_t refused = 0;     // by a server, while we sent
+  std::int64_t rejected = 0;  // by SES, for what is in them
+  std::int64_t refused = 0;   // by a server, while we sent
   std::int64_t given_up = 0;
   std::int64_t suppressed = 0;  // not sent at all
   std::int64_t foreign = 0;     // events about mail that is not ours

@@ -29,13 +29,13 @@ struct SesRecipient {
 
 struct SesEvent {
   SesEventKind kind = SesEventKind::other;
-  std::string name;         // as SES calls it
-  std::string provider_id;  // of the mail
+  std::string name;          // as SES calls it
+  std::string provider_id;   // of the mail
   std::optional<Uuid> mail;  // that our tag names; only in events
-  Time sent_at;             // when SES took the mail
-  Time at;                  // when it happened
-  std::string feedback_id;  // of bounces and complaints
-  std::string type;         // of a bounce: "Permanent", …; of a complaint what it says: "abuse", "not-spam", …
+  Time sent_at;              // when SES took the mail
+  Time at;                   // when it happened
+  std::string feedback_id;   // of bounces and complaints
+  std::string type;          // of a bounce: "Permanent", …; of a complaint what it says: "abuse", "not-spam", …
   std::string subtype;
   std::string detail;  // of a rejection: why
   std::vector<SesRecipient> recipients;

@@ -32,9 +32,9 @@ TEST(SesEvent, a_bounce_of_either_shape_says_the_same) {
 }
 
 TEST(SesEvent, a_complaint_says_what_the_recipient_called_it) {
-  const auto event = parse_ses_event(event_of(
-      R"("eventType":"Complaint","complaint":{"complainedRecipients":[{"emailAddress":"ada@example.com"}],)"
-      R"("timestamp":"2026-11-29T18:00:02Z","feedbackId":"f-2","complaintFeedbackType":"not-spam"})"));
+  const auto event = parse_ses_event(
+      event_of(R"("eventType":"Complaint","complaint":{"complainedRecipients":[{"emailAddress":"ada@example.com"}],)"
+               R"("timestamp":"2026-11-29T18:00:02Z","feedbackId":"f-2","complaintFeedbackType":"not-spam"})"));
   ASSERT_TRUE(event);
   EXPECT_EQ(event->kind, SesEventKind::complaint);
   EXPECT_EQ(event->type, "not-spam");
@@ -58,11 +58,10 @@ TEST(SesEvent, what_is_no_event_is_of_no_consequence) {
 }
 
 TEST(SesEvent, one_that_lacks_what_it_is_about_is_refused) {
-  for (const auto& text :
-       {std::string(R"({"eventType":"Bounce"})"), event_of(R"("eventType":"Bounce")"),
-        event_of(R"("eventType":"Bounce","bounce":{"timestamp":"2026-11-29T18:00:02Z"})"),
-        event_of(R"("eventType":"Delivery","delivery":{"timestamp":"yesterday"})"),
-        std::string(R"({"eventType":"Delivery","mail":{"timestamp":1},"delivery":{}})")}) {
+  for (const auto& text : {std::string(R"({"eventType":"Bounce"})"), event_of(R"("eventType":"Bounce")"),
+                           event_of(R"("eventType":"Bounce","bounce":{"timestamp":"2026-11-29T18:00:02Z"})"),
+                           event_of(R"("eventType":"Delivery","delivery":{"timestamp":"yesterday"})"),
+                           std::string(R"({"eventType":"Delivery","mail":{"timestamp":1},"delivery":{}})")}) {
     EXPECT_FALSE(parse_ses_event(text)) << text;
   }
 }

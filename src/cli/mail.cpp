@@ -111,27 +111,29 @@ void add_preview(CLI::App& noun, int& exit_code) {
     bool is_html = false;
   };
   auto options = std::make_shared<Options>();
-  auto& verb = add_verb(noun, exit_code,
-                        {.name = "preview",
-                         .description = "Show a kind of mail as it would be sent, with made-up links",
-                         .example = "safawinet mail preview verify-email\n"
-                                    "safawinet mail preview new-device --locale ar --html > new-device.html"},
-                        [options](Desk& desk) {
-                          const auto answer = desk.api().get(
-                              "/v1/email/preview", {{"kind", options->kind}, {"locale", options->locale}});
-                          if (desk.is_json()) {
-                            desk.print_json(answer);
-                            return;
-                          }
-                          const auto& mail = object_of(answer);
-                          if (options->is_html) {
-                            desk.console().write(text_at(mail, "html"));
-                            return;
-                          }
-                          desk.console().write("Subject: " + inert(text_at(mail, "subject")) + "\n\n" +
-                                               text_at(mail, "text"));
-                        });
-  verb.add_option("kind", options->kind, "Which kind of mail")->type_name("KIND")->required()->check(CLI::IsMember(kind_names()));
+  auto& verb = add_verb(
+      noun, exit_code,
+      {.name = "preview",
+       .description = "Show a kind of mail as it would be sent, with made-up links",
+       .example = "safawinet mail preview verify-email\n"
+                  "safawinet mail preview new-device --locale ar --html > new-device.html"},
+      [options](Desk& desk) {
+        const auto answer = desk.api().get("/v1/email/preview", {{"kind", options->kind}, {"locale", options->locale}});
+        if (desk.is_json()) {
+          desk.print_json(answer);
+          return;
+        }
+        const auto& mail = object_of(answer);
+        if (options->is_html) {
+          desk.console().write(text_at(mail, "html"));
+          return;
+        }
+        desk.console().write("Subject: " + inert(text_at(mail, "subject")) + "\n\n" + text_at(mail, "text"));
+      });
+  verb.add_option("kind", options->kind, "Which kind of mail")
+      ->type_name("KIND")
+      ->required()
+      ->check(CLI::IsMember(kind_names()));
   verb.add_option("--locale", options->locale, "In which language, such as en or ar")
       ->type_name("TAG")
       ->capture_default_str();
@@ -161,8 +163,8 @@ void send_test(Desk& desk, const boost::json::object& body) {
   const auto became = text_at(state, "state");
   if (became == "sent") return;
   if (became == "waiting") {
-    throw Failure("it was not sent yet: " + (text_at(state, "detail").empty() ? "no server has taken it up"
-                                                                              : text_at(state, "detail")),
+    throw Failure("it was not sent yet: " +
+                      (text_at(state, "detail").empty() ? "no server has taken it up" : text_at(state, "detail")),
                   "safawinet outbox list");
   }
   throw Failure("it was not sent: " + text_at(state, "detail"));

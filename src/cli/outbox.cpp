@@ -13,7 +13,7 @@ constexpr const char* kList = "safawinet outbox list";
 
 std::vector<std::string> row_of(const boost::json::object& mail) {
   const auto next = is_set(mail, "beingSent") ? "now" : time_at(mail, "nextAttemptAt");
-  return {text_at(mail, "id"), text_at(mail, "email"), text_at(mail, "kind"), text_at(mail, "attempts"), next,
+  return {text_at(mail, "id"),       text_at(mail, "email"), text_at(mail, "kind"), text_at(mail, "attempts"), next,
           text_at(mail, "lastError")};
 }
 

@@ -367,10 +367,11 @@ void add_acts(CLI::App& noun, int& exit_code) {
                          const Act&) { return "This disables, and signs out, " + name_of_user(user) + "."; },
            .question = "Disable this user?",
            .done = about("Disabled "),
-           .already = [](const auto& user, const Act&) {
-             const bool is_final = !is_set(user, "isActive") && text_at(user, "disabledReason") != kHeldForBounces;
-             return is_final ? text_at(user, "email") + " is disabled already." : std::string();
-           },
+           .already =
+               [](const auto& user, const Act&) {
+                 const bool is_final = !is_set(user, "isActive") && text_at(user, "disabledReason") != kHeldForBounces;
+                 return is_final ? text_at(user, "email") + " is disabled already." : std::string();
+               },
            .hint_if_refused = {}},
           Reason::required);
   add_act(noun, exit_code,

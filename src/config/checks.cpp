@@ -170,10 +170,9 @@ Complaint check_host(std::string_view text) {
 }
 
 Complaint check_aws_region(std::string_view text) {
-  const bool is_region = text.size() >= 6 && text.size() <= 30 && text.front() != '-' && text.back() != '-' &&
-                         std::ranges::all_of(text, [](char c) {
-                           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-                         });
+  const bool is_region =
+      text.size() >= 6 && text.size() <= 30 && text.front() != '-' && text.back() != '-' &&
+      std::ranges::all_of(text, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
   return is_region ? Complaint() : "must be a region such as \"eu-central-1\"";
 }
 
@@ -192,8 +191,8 @@ Complaint check_sns_topic(std::string_view text) {
   const bool has_name = !parts[5].empty() && parts[5].size() <= 256 && std::ranges::all_of(parts[5], [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
   });
-  const bool is_topic = parts[0] == "arn" && has_partition && parts[2] == "sns" && !check_aws_region(parts[3]) &&
-                        has_account && has_name;
+  const bool is_topic =
+      parts[0] == "arn" && has_partition && parts[2] == "sns" && !check_aws_region(parts[3]) && has_account && has_name;
   return is_topic ? Complaint() : complaint;
 }
 

@@ -174,8 +174,9 @@ class Loader {
     const bool is_here = mail.smtp_host == "localhost" || mail.smtp_host == "::1" || mail.smtp_host.starts_with("127.");
     if (are_fine("mail.smtp_security", "mail.smtp_host") && mail.smtp_security == SmtpSecurityKind::none &&
         !mail.smtp_user.empty() && !is_here) {
-      add("mail.smtp_security", "must be \"starttls\" or \"tls\", since mail.smtp_user is set: the password would travel in "
-                                "the clear");
+      add("mail.smtp_security",
+          "must be \"starttls\" or \"tls\", since mail.smtp_user is set: the password would travel in "
+          "the clear");
     }
   }
 

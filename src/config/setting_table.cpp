@@ -432,8 +432,9 @@ std::vector<Setting> make_table() {
            }},
       {.key = "mail.list_unsubscribe",
        .kind = text,
-       .meaning = "Where recipients can ask for no more mail that they can do without: an https:// address or a mailto: "
-                  "one. Empty: such mail names none.",
+       .meaning =
+           "Where recipients can ask for no more mail that they can do without: an https:// address or a mailto: "
+           "one. Empty: such mail names none.",
        .store = [](Settings& s, Value v) -> Complaint {
          s.mail.list_unsubscribe = as_text(v);
          return as_text(v).empty() ? kFine : check_way_out(as_text(v));
@@ -456,7 +457,8 @@ std::vector<Setting> make_table() {
        .unit = "mails",
        .minimum = 0,
        .maximum = 100'000,
-       .meaning = "How many mails leave in a second: of all nodes with a shared cache, else of each. 0: as many as can.",
+       .meaning =
+           "How many mails leave in a second: of all nodes with a shared cache, else of each. 0: as many as can.",
        .store =
            [](Settings& s, Value v) {
              s.mail.rate_per_second = as_count(v);
@@ -468,7 +470,8 @@ std::vector<Setting> make_table() {
        .unit = "mails",
        .minimum = 0,
        .maximum = 100'000,
-       .meaning = "How many mails leave in a minute for the addresses of one domain; the others wait. 0: as many as can.",
+       .meaning =
+           "How many mails leave in a minute for the addresses of one domain; the others wait. 0: as many as can.",
        .store =
            [](Settings& s, Value v) {
              s.mail.rate_per_domain_and_minute = as_count(v);
@@ -509,8 +512,9 @@ std::vector<Setting> make_table() {
        .kind = choice,
        .initial = "starttls",
        .choices = {"starttls", "tls", "none"},
-       .meaning = "TLS with STARTTLS, which the server must offer; TLS from the first byte; or none, for a server on the "
-                  "same machine or in a network of your own.",
+       .meaning =
+           "TLS with STARTTLS, which the server must offer; TLS from the first byte; or none, for a server on the "
+           "same machine or in a network of your own.",
        .store =
            [](Settings& s, Value v) {
              s.mail.smtp_security = as_choice<SmtpSecurityKind>(v);

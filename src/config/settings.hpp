@@ -149,9 +149,9 @@ struct MailSettings {
 };
 
 struct BounceSettings {
-  std::vector<std::string> sns_topics;  // ARNs; empty: no notification is taken
+  std::vector<std::string> sns_topics;                             // ARNs; empty: no notification is taken
   SignatureVersion sns_signature_version = SignatureVersion::two;  // the least
-  std::int64_t threshold = 0;           // 0: none
+  std::int64_t threshold = 0;                                      // 0: none
   BounceAction action = BounceAction::hold;
   bool has_guard = true;
 };

@@ -85,9 +85,8 @@ Task<Result<std::vector<SecretText>>> Enrolment::confirm_totp(Caller caller, Sec
     auto codes = co_await make_codes(transaction, user->id, checked->sealed);
     const auto proved = co_await parts_.sessions.prove_again(transaction, caller.session, user->id, checked->methods());
     if (!proved) co_return std::unexpected(proved.error());
-    const Change change{.action = "user.second-factor-added",
-                        .what_happened = FactorChange::added,
-                        .ending = "second-factor-added"};
+    const Change change{
+        .action = "user.second-factor-added", .what_happened = FactorChange::added, .ending = "second-factor-added"};
     co_await conclude(transaction, *user, caller.session, Actor::user(user->id), change, {}, visitor.origin);
     co_return codes;
   };

@@ -85,7 +85,7 @@ class Enrolment {
   struct Change {
     std::string_view action;
     FactorChange what_happened;  // for the letter
-    std::string_view ending;         // why sessions end
+    std::string_view ending;     // why sessions end
   };
   struct Confirmed;
   // Password and code of a caller, both counted.

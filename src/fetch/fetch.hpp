@@ -19,7 +19,7 @@ struct FetchRequest {
   std::string url;
   std::vector<std::pair<std::string, std::string>> fields{};
   std::string body{};
-  std::chrono::milliseconds longest{10'000};         // for all of it
+  std::chrono::milliseconds longest{10'000};          // for all of it
   std::size_t answer_limit = std::size_t{64} * 1024;  // bytes of the body
 };
 

@@ -9,11 +9,11 @@
 namespace safawinet {
 namespace {
 
-constexpr std::size_t kTextWidth = 76;         // code points
-constexpr std::size_t kUntrustedLimit = 100;   // code points
-constexpr std::string_view kIsolate = "\u2068";     // what follows has a direction of its own (UAX #9) …
+constexpr std::size_t kTextWidth = 76;                // code points
+constexpr std::size_t kUntrustedLimit = 100;          // code points
+constexpr std::string_view kIsolate = "\u2068";       // what follows has a direction of its own (UAX #9) …
 constexpr std::string_view kEndOfIsolate = "\u2069";  // … until here
-constexpr std::string_view kWordJoiner = "\u2060";  // invisible, and ends what looks like a host name
+constexpr std::string_view kWordJoiner = "\u2060";    // invisible, and ends what looks like a host name
 
 enum class Form { text, html };
 

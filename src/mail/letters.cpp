@@ -121,9 +121,7 @@ Mail Letters::session_ended_for_reuse(const Addressee& to, std::string_view devi
 
 Mail Letters::second_factor_changed(const Addressee& to, FactorChange change, Time at) const {
   LetterValues values;
-  values.flag(flag_of(change))
-      .trusted("at", for_people(at))
-      .trusted("link", public_url_ + std::string(kForgotten));
+  values.flag(flag_of(change)).trusted("at", for_people(at)).trusted("link", public_url_ + std::string(kForgotten));
   return write(MailKind::second_factor_changed, to, values);
 }
 

@@ -49,8 +49,8 @@ TEST(Letters, the_language_is_that_of_the_account_and_else_english) {
 }
 
 TEST(Letters, what_comes_from_outside_makes_no_markup_no_line_and_no_link) {
-  const auto mail = kLetters.session_ended_for_reuse(
-      kAda, "<b>Phone</b>\n\nGo to https://evil.example/now\u202E and pay", Time{});
+  const auto mail =
+      kLetters.session_ended_for_reuse(kAda, "<b>Phone</b>\n\nGo to https://evil.example/now\u202E and pay", Time{});
   EXPECT_THAT(mail.html, Not(HasSubstr("<b>")));
   EXPECT_THAT(mail.html, HasSubstr("&lt;b&gt;Phone"));
   EXPECT_THAT(mail.text, Not(HasSubstr("evil.example")));

@@ -12,7 +12,8 @@ constexpr std::uint8_t kShards = 16;
   "id, sealed, kind, priority, user_id, attempts, created_at, next_attempt_at, claimed_until, last_error"
 
 constexpr sql::Statement kFindDuePriority{
-    "SELECT CAST(min(level.priority) AS bigint) FROM (SELECT 0 AS priority UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL "
+    "SELECT CAST(min(level.priority) AS bigint) FROM (SELECT 0 AS priority UNION ALL SELECT 1 UNION ALL SELECT 2 UNION "
+    "ALL "
     "SELECT 3) level WHERE level.priority <= $2 AND EXISTS (SELECT 1 FROM mail_outbox WHERE "
     "mail_outbox.priority = level.priority AND next_attempt_at <= $1)"};
 constexpr sql::Statement kHasTried{
@@ -42,13 +43,15 @@ constexpr sql::Statement kInsertEnded{
     "SELECT $1::uuid, $2::uuid, $3, $4, $5, $6, $7, $8, $9::timestamptz, $10::timestamptz "
     "WHERE $2::uuid IS NULL OR EXISTS (SELECT 1 FROM users WHERE id = $2::uuid FOR KEY SHARE) ON CONFLICT DO NOTHING"};
 constexpr sql::Statement kListWaiting{
-    "SELECT " WAITING_COLUMNS " FROM mail_outbox "
+    "SELECT " WAITING_COLUMNS
+    " FROM mail_outbox "
     "WHERE ($1 IS NULL OR id > $1) AND (NOT $2 OR last_error IS NOT NULL) ORDER BY id LIMIT $3",
-    "SELECT " WAITING_COLUMNS " FROM mail_outbox "
+    "SELECT " WAITING_COLUMNS
+    " FROM mail_outbox "
     "WHERE ($1::uuid IS NULL OR id > $1::uuid) AND (NOT $2 OR last_error IS NOT NULL) ORDER BY id LIMIT $3"};
-constexpr sql::Statement kFindWaiting{
-    "SELECT " WAITING_COLUMNS " FROM mail_outbox "
-    "WHERE id = $1"};
+constexpr sql::Statement kFindWaiting{"SELECT " WAITING_COLUMNS
+                                      " FROM mail_outbox "
+                                      "WHERE id = $1"};
 constexpr sql::Statement kBacklog{"SELECT count(*), count(last_error), min(created_at) FROM mail_outbox"};
 constexpr sql::Statement kListWaitingOf{
     "SELECT " WAITING_COLUMNS
@@ -72,21 +75,21 @@ constexpr sql::Statement kFindOwnerById{"SELECT id, role FROM users WHERE id = $
 constexpr sql::Statement kDeleteEnded{
     "DELETE FROM mail_history WHERE id IN (SELECT id FROM mail_history WHERE created_at < $1 LIMIT $2)"};
 
-// Of those of an address; 'all' comes before 'not-security'.
-#define THE_WIDEST                                                                               \
-  "AND NOT EXISTS (SELECT 1 FROM mail_suppressions wider WHERE wider.email = s.email AND "     \
-  "(wider.scope, wider.reason) < (s.scope, s.reason)) "
+// Of those of an address; 'all' comes before 'not-security', and an operator's word over what bounces say.
+#define THE_WIDEST                                                                         \
+  "AND NOT EXISTS (SELECT 1 FROM mail_suppressions wider WHERE wider.email = s.email AND " \
+  "(wider.scope < s.scope OR (wider.scope = s.scope AND wider.reason > s.reason))) "
 
 constexpr sql::Statement kFindSuppression{
     "SELECT email, scope, reason, detail, created_by, created_at FROM mail_suppressions WHERE email = $1 "
-    "ORDER BY scope, reason LIMIT 1"};
+    "ORDER BY scope, reason DESC LIMIT 1"};
 constexpr sql::Statement kListSuppressions{
     "SELECT email, scope, reason, detail, created_by, created_at FROM mail_suppressions s "
     "WHERE ($1 = '' OR instr(lower(email), lower($1)) > 0) AND ($2 IS NULL OR email > $2) " THE_WIDEST
     "ORDER BY email LIMIT $3",
     "SELECT email, scope, reason, detail, created_by, created_at FROM mail_suppressions s "
-    "WHERE ($1 = '' OR position(lower($1) IN lower(email::text)) > 0) AND ($2::citext IS NULL OR email > $2::citext) "
-    THE_WIDEST "ORDER BY email LIMIT $3"};
+    "WHERE ($1 = '' OR position(lower($1) IN lower(email::text)) > 0) AND ($2::citext IS NULL OR email > "
+    "$2::citext) " THE_WIDEST "ORDER BY email LIMIT $3"};
 constexpr sql::Statement kSuppress{
     "INSERT INTO mail_suppressions (email, scope, reason, detail, created_by, created_at) "
     "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email, reason) DO UPDATE SET scope = excluded.scope, "
@@ -175,9 +178,7 @@ std::string_view name_of(MailOutcome outcome) {
   std::unreachable();
 }
 
-std::string_view name_of(SuppressionScope scope) {
-  return scope == SuppressionScope::all ? "all" : "not-security";
-}
+std::string_view name_of(SuppressionScope scope) { return scope == SuppressionScope::all ? "all" : "not-security"; }
 
 Task<std::optional<std::int64_t>> MailStore::find_due_priority(sql::Database& database, Time now, std::int64_t last) {
   const auto rows = co_await database.read(kFindDuePriority, now, last);
@@ -241,7 +242,8 @@ Task<std::vector<WaitingMail>> MailStore::list_waiting_of(sql::Database& databas
 Task<MailStore::Backlog> MailStore::count_waiting(sql::Database& database) {
   const auto rows = co_await database.read(kBacklog);
   const auto& row = rows.front();
-  Backlog backlog{.waiting = row.get<std::int64_t>(0), .failing = row.get<std::int64_t>(1), .oldest = row.find<Time>(2)};
+  Backlog backlog{
+      .waiting = row.get<std::int64_t>(0), .failing = row.get<std::int64_t>(1), .oldest = row.find<Time>(2)};
   co_return backlog;
 }
 
@@ -333,8 +335,7 @@ Task<std::vector<MailStore::Count>> MailStore::counts_since(sql::Database& datab
   const auto rows = co_await database.read(kCounts, since);
   std::vector<Count> counts;
   for (const auto& row : rows) {
-    counts.push_back(
-        {.at = row.get<Time>(0), .name = row.get<std::string>(1), .count = row.get<std::int64_t>(2)});
+    counts.push_back({.at = row.get<Time>(0), .name = row.get<std::string>(1), .count = row.get<std::int64_t>(2)});
   }
   co_return counts;
 }

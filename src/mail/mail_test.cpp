@@ -55,10 +55,10 @@ class OutboxTest : public ::testing::TestWithParam<sql::testing::Engine> {
     EXPECT_EQ(outcome.has_value(), commit);
   }
 
-  void suppress(SuppressionScope scope) {
+  void suppress(SuppressionScope scope, std::string reason = "operator") {
     const Suppression suppression{.email = "ADA@example.com",
                                   .scope = scope,
-                                  .reason = "operator",
+                                  .reason = std::move(reason),
                                   .detail = {},
                                   .created_by = "system",
                                   .created_at = clock_.now()};
@@ -78,6 +78,7 @@ class OutboxTest : public ::testing::TestWithParam<sql::testing::Engine> {
                             .clock = clock_,
                             .random = random_,
                             .rates = rates,
+                            .is_closing = [this] { return is_closing_; },
                             .on_refused = [this](RefusedRecipient refused) -> Task<void> {
                               refused_.push_back(std::move(refused));
                               co_return;
@@ -131,6 +132,7 @@ class OutboxTest : public ::testing::TestWithParam<sql::testing::Engine> {
   MemoryRateLimiter limits_{clock_};
   BlockingPool pool_{1};
   MailHold hold_;
+  bool is_closing_ = false;
   std::vector<Mail> sent_;
   std::vector<RefusedRecipient> refused_;
 };
@@ -187,7 +189,7 @@ TEST_P(OutboxTest, a_mail_that_fails_waits_longer_each_time) {
 }
 
 TEST_P(OutboxTest, it_is_given_up_after_a_day_and_that_is_known) {
-  auto failing = worker_told({.kind = Handover::Kind::later, .detail = "452 4.2.2 full"});
+  auto failing = worker_told({.kind = Handover::Kind::later, .detail = "452 4.2.2 full", .is_about_mailbox = true});
   enqueue(mail_with("Hello"));
   for (int hour = 0; hour < 26; ++hour) {
     deliver(failing);
@@ -204,12 +206,17 @@ TEST_P(OutboxTest, a_server_that_is_down_for_a_day_is_not_the_recipients_fault) 
   auto failing = worker_with(std::make_unique<BrokenTransport>());
   enqueue(mail_with("Hello"));
   clock_.advance(std::chrono::hours(24));
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(deliver(failing).failed, 1) << "however old it is, it is tried five times";
+    clock_.advance(std::chrono::hours(2));
+  }
   EXPECT_EQ(deliver(failing).ended, 1);
   EXPECT_TRUE(refused_.empty());
 }
 
 TEST_P(OutboxTest, a_refused_recipient_is_told_of_and_the_mail_is_over) {
-  auto worker = worker_told({.kind = Handover::Kind::recipient_refused, .detail = "550 5.1.1 no such user"});
+  auto worker = worker_told(
+      {.kind = Handover::Kind::recipient_refused, .detail = "550 5.1.1 no such user", .is_about_mailbox = true});
   enqueue(mail_with("Hello"));
   EXPECT_EQ(deliver(worker).ended, 1);
   EXPECT_EQ(waiting(), 0);
@@ -217,6 +224,66 @@ TEST_P(OutboxTest, a_refused_recipient_is_told_of_and_the_mail_is_over) {
   ASSERT_EQ(refused_.size(), 1U);
   EXPECT_TRUE(refused_.front().is_permanent);
   EXPECT_EQ(refused_.front().email, "ada@example.com");
+}
+
+TEST_P(OutboxTest, a_refusal_that_does_not_say_why_is_not_for_good) {
+  auto worker = worker_told({.kind = Handover::Kind::recipient_refused, .detail = "550 administrative prohibition"});
+  enqueue(mail_with("Hello"));
+  EXPECT_EQ(deliver(worker).ended, 1);
+  ASSERT_EQ(refused_.size(), 1U);
+  EXPECT_FALSE(refused_.front().is_permanent);
+}
+
+TEST_P(OutboxTest, a_lane_whose_claim_is_over_changes_nothing_of_the_mail) {
+  enqueue(mail_with("Hello"));
+  const auto claim = [&] {
+    const auto now = clock_.now();
+    const Time until = now + std::chrono::seconds(60);
+    return run_task(loop_, store_.claim(database_, 0, now, until, 5)).at(0);
+  };
+  const auto first = claim();
+  clock_.advance(std::chrono::seconds(61));
+  const auto second = claim();
+  const auto now = clock_.now();
+  run_task(loop_, store_.give_back(database_, first, now));
+  run_task(loop_, store_.postpone(database_, first, now, "it failed"));
+  auto worker = worker_told();
+  EXPECT_TRUE(deliver(worker).is_idle()) << "the second lane has it";
+  run_task(loop_, store_.give_back(database_, second, now));
+  EXPECT_EQ(deliver(worker).sent, 1);
+}
+
+TEST_P(OutboxTest, a_node_that_is_about_to_end_begins_nothing_and_gives_back_what_it_has_claimed) {
+  enqueue(mail_with("one"));
+  enqueue(mail_with("two"));
+  auto worker = worker_told();
+  is_closing_ = true;
+  EXPECT_TRUE(deliver(worker).is_idle());
+  is_closing_ = false;
+  EXPECT_EQ(deliver(worker).sent, 2);
+}
+
+TEST_P(OutboxTest, an_address_that_bounced_is_tried_once_a_day_for_whoever_waits_for_a_link) {
+  suppress(SuppressionScope::all, "bounce");
+  auto worker = worker_told();
+  enqueue(mail_with("changed", MailKind::password_changed));
+  enqueue(mail_with("reset", MailKind::reset_password));
+  enqueue(mail_with("reset again", MailKind::reset_password));
+  while (waiting() > 0) deliver(worker);
+  EXPECT_THAT(subjects(), ElementsAre("reset"));
+  clock_.advance(std::chrono::hours(25));
+  enqueue(mail_with("reset on the next day", MailKind::reset_password));
+  while (waiting() > 0) deliver(worker);
+  EXPECT_THAT(subjects(), ElementsAre("reset", "reset on the next day"));
+}
+
+TEST_P(OutboxTest, what_an_operator_suppressed_besides_holds) {
+  suppress(SuppressionScope::all, "bounce");
+  suppress(SuppressionScope::all, "operator");
+  auto worker = worker_told();
+  enqueue(mail_with("reset", MailKind::reset_password));
+  while (waiting() > 0) deliver(worker);
+  EXPECT_THAT(subjects(), ElementsAre());
 }
 
 TEST_P(OutboxTest, of_two_nodes_one_sends_a_mail_and_between_them_they_send_all) {
@@ -294,8 +361,8 @@ TEST_P(OutboxTest, a_domain_gets_no_more_than_its_rate_and_the_rest_later) {
 
 TEST_P(OutboxTest, a_mail_of_a_former_version_is_sent) {
   const auto id = Uuid::version7(clock_.now(), random_);
-  const auto sealed = to_base64(master_key_.seal(
-      "mail/" + id.text(), as_bytes(R"({"to":"ada@example.com","subject":"Old","text":"x\n"})")));
+  const auto sealed = to_base64(
+      master_key_.seal("mail/" + id.text(), as_bytes(R"({"to":"ada@example.com","subject":"Old","text":"x\n"})")));
   static constexpr sql::Statement insert{
       "INSERT INTO mail_outbox (id, sealed, next_attempt_at, created_at) VALUES ($1, $2, $3, $3)"};
   run_task(loop_, database_.write(insert, id, sealed, clock_.now()));

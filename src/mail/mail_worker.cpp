@@ -120,7 +120,8 @@ Task<std::optional<std::chrono::seconds>> MailWorker::wait_for_turn(const Mail& 
     constexpr std::chrono::milliseconds kBetweenTries{20};
     co_await pause_for(kBetweenTries);
   }
-  const RateLimit of_domain{.name = "mail-domain", .count = parts_.rates.per_domain_and_minute, .window = kLongestMailWindow};
+  const RateLimit of_domain{
+      .name = "mail-domain", .count = parts_.rates.per_domain_and_minute, .window = kLongestMailWindow};
   if (of_domain.count == 0) co_return std::nullopt;
   co_return co_await parts_.limits.take(of_domain, domain_of(mail.to));
 }
@@ -129,7 +130,8 @@ Task<std::optional<std::chrono::seconds>> MailWorker::wait_for_turn(const Mail& 
 // operator or a complaint has suppressed is not tried.
 Task<bool> MailWorker::may_try_again(const Suppression& suppression, const Mail& mail) {
   if (suppression.reason != "bounce" || priority_of(mail.kind) != MailPriority::waited_for) co_return false;
-  const bool was_tried = co_await store_.has_tried_since(parts_.database, mail.to, parts_.clock.now() - kTriedAgainAfter);
+  const bool was_tried =
+      co_await store_.has_tried_since(parts_.database, mail.to, parts_.clock.now() - kTriedAgainAfter);
   co_return !was_tried;
 }
 
@@ -153,8 +155,11 @@ Task<void> MailWorker::end(const WaitingMail& waiting, const Mail& mail, MailOut
 Task<void> MailWorker::record_end(const WaitingMail& waiting, const Mail& mail, MailOutcome outcome,
                                   const Handover& handover) {
   if (handover.kind == Handover::Kind::recipient_refused && parts_.on_refused) {
-    RefusedRecipient refused{
-        .mail = waiting.id, .user = waiting.user, .email = mail.to, .is_permanent = handover.is_about_mailbox, .detail = handover.detail};
+    RefusedRecipient refused{.mail = waiting.id,
+                             .user = waiting.user,
+                             .email = mail.to,
+                             .is_permanent = handover.is_about_mailbox,
+                             .detail = handover.detail};
     co_await parts_.on_refused(std::move(refused));
   }
   const auto now = parts_.clock.now();

@@ -51,7 +51,7 @@ class MailHold {
 
 struct Delivery {
   int sent = 0;
-  int failed = 0;                        // to be tried again
+  int failed = 0;                   // to be tried again
   int ended = 0;                    // refused, given up or suppressed
   int given_back = 0;               // not their turn yet
   bool is_servers_trouble = false;  // the last thing heard of it

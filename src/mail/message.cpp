@@ -10,9 +10,10 @@
 namespace safawinet {
 namespace {
 
-constexpr std::size_t kLineLimit = 76;         // RFC 2045 section 6.7, without the line end
-constexpr std::size_t kLongestLine = 998;      // RFC 5322 section 2.1.1, without the line end
-constexpr std::size_t kEncodedWordBytes = 39;  // of UTF-8: 64 characters as a word (RFC 2047 section 2), behind a header's name
+constexpr std::size_t kLineLimit = 76;     // RFC 2045 section 6.7, without the line end
+constexpr std::size_t kLongestLine = 998;  // RFC 5322 section 2.1.1, without the line end
+constexpr std::size_t kEncodedWordBytes =
+    39;  // of UTF-8: 64 characters as a word (RFC 2047 section 2), behind a header's name
 
 std::string rfc5322_date(Time time) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
@@ -197,7 +198,8 @@ std::string to_rfc5322(const Uuid& id, const Mail& mail, const Sender& from, Tim
   out += "Date: " + rfc5322_date(date) + "\r\n";
   out += "Message-ID: " + message_id_of(id, from) + "\r\n";
   out += "Auto-Submitted: auto-generated\r\n";  // RFC 3834: no vacation notices, please
-  if (!list_unsubscribe.empty() && !is_security_mail(mail.kind)) out += "List-Unsubscribe: <" + one_line(list_unsubscribe) + ">\r\n";
+  if (!list_unsubscribe.empty() && !is_security_mail(mail.kind))
+    out += "List-Unsubscribe: <" + one_line(list_unsubscribe) + ">\r\n";
   out += "MIME-Version: 1.0\r\n";
   if (mail.html.empty()) return out + text_part("plain", mail.text);
   // A new id, and "=_", which stands in no quoted-printable text (RFC 2045 section 6.7, at its end).

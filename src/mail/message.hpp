@@ -30,7 +30,8 @@ std::string message_id_of(const Uuid& id, const Sender& from);
 // HTML are two parts of one multipart/alternative (RFC 2046 section 5.1.4); a mail without HTML is one text. Whatever
 // stands in subject, address or names, it makes no header of its own.
 //
-// `list_unsubscribe`: the address (a URL or mailto:) of RFC 2369; it stands in mail that one can do without. Empty: in none.
+// `list_unsubscribe`: the address (a URL or mailto:) of RFC 2369; it stands in mail that one can do without. Empty: in
+// none.
 std::string to_rfc5322(const Uuid& id, const Mail& mail, const Sender& from, Time date,
                        std::string_view list_unsubscribe = {});
 

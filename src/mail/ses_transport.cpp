@@ -62,7 +62,8 @@ Handover judge_ses_answer(const FetchAnswer& answer) {
   detail.resize(std::min(detail.size(), kDetailLimit));
   // What is wrong with the account, the sender or our settings is put right by somebody, and the mail goes out then.
   static constexpr std::array<std::string_view, 2> kAboutTheMail{"MessageRejected", "MessageRejectedException"};
-  const bool is_about_the_mail = answer.status == 400 && (std::ranges::find(kAboutTheMail, type) != kAboutTheMail.end());
+  const bool is_about_the_mail =
+      answer.status == 400 && (std::ranges::find(kAboutTheMail, type) != kAboutTheMail.end());
   // "Email address is not verified" is a rejection too, and about the account.
   if (is_about_the_mail && message.find("not verified") == std::string::npos) {
     return {.kind = Handover::Kind::message_refused, .detail = std::move(detail)};

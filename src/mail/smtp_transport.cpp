@@ -72,12 +72,14 @@ std::string_view subject_of(std::string_view enhanced) {
   return enhanced[3] == '.' && is_digit(enhanced[4]) ? enhanced.substr(0, 3) : std::string_view();
 }
 
-// Not to be let in, not to be relayed, not to be understood: what somebody puts right, and no fault of mail or recipient.
+// Not to be let in, not to be relayed, not to be understood: what somebody puts right, and no fault of mail or
+// recipient.
 bool is_about_us(std::string_view code, std::string_view subject, std::string_view text) {
   if (code == "530" || code == "503" || code == "502" || code == "500") return true;
   if (subject == "5.5" || text.starts_with("5.7.0")) return true;
-  static constexpr std::array<std::string_view, 6> kPhrases{"relay access denied", "relaying denied",  "relay not permitted",
-                                                            "unable to relay",     "authentication required", "rcpthosts"};
+  static constexpr std::array<std::string_view, 6> kPhrases{"relay access denied",     "relaying denied",
+                                                            "relay not permitted",     "unable to relay",
+                                                            "authentication required", "rcpthosts"};
   return std::ranges::any_of(kPhrases, [&](std::string_view phrase) { return contains_ignoring_case(text, phrase); });
 }
 
@@ -104,7 +106,8 @@ Handover judge_not_now(std::string_view reply, std::string_view subject) {
 
 }  // namespace
 
-// The enhanced code (RFC 3463) first, wherever there is one: what the text says besides may hold anything, an address too.
+// The enhanced code (RFC 3463) first, wherever there is one: what the text says besides may hold anything, an address
+// too.
 Handover judge_smtp_reply(SmtpStage stage, std::string_view reply) {
   using enum Handover::Kind;
   if (stage == SmtpStage::greeting || stage == SmtpStage::sender) return try_later(reply, true);
@@ -165,8 +168,7 @@ SmtpTransport::SmtpTransport(SmtpRelay relay, Sender from, std::string list_unsu
   curl_easy_setopt(curl, CURLOPT_PROXY, "");
   curl_easy_setopt(curl, CURLOPT_USE_SSL, relay_.security == SmtpSecurity::none ? CURLUSESSL_NONE : CURLUSESSL_ALL);
   curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
-  const std::string authorities =
-      relay_.ca_file.empty() ? std::string(kSystemAuthorities) : relay_.ca_file.string();
+  const std::string authorities = relay_.ca_file.empty() ? std::string(kSystemAuthorities) : relay_.ca_file.string();
   curl_easy_setopt(curl, CURLOPT_CAINFO, authorities.c_str());
   curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);
   if (!relay_.user.empty()) {

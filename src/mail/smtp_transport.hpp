@@ -23,8 +23,8 @@ struct SmtpRelay {
   std::string host;
   std::uint16_t port = 587;
   SmtpSecurity security = SmtpSecurity::starttls;
-  std::string user;      // empty: no AUTH
-  SecretText password;   //
+  std::string user;               // empty: no AUTH
+  SecretText password;            //
   std::filesystem::path ca_file;  // empty: the system's authorities
 };
 
@@ -48,8 +48,8 @@ class SmtpTransport final : public MailTransport {
 // What the last thing was that we said before the server's last reply.
 enum class SmtpStage { greeting, sender, recipient, data };
 
-// What a reply that is not positive means for the mail: by its enhanced status code (RFC 3463) where it has one, else by
-// its code and stage (RFC 5321 section 4.2). `reply` is one line, such as "550 5.1.1 no such user".
+// What a reply that is not positive means for the mail: by its enhanced status code (RFC 3463) where it has one, else
+// by its code and stage (RFC 5321 section 4.2). `reply` is one line, such as "550 5.1.1 no such user".
 Handover judge_smtp_reply(SmtpStage stage, std::string_view reply);
 
 }  // namespace safawinet

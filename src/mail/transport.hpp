@@ -21,10 +21,10 @@ struct Handover {
     recipient_refused,  // never to this address: a bounce, for good if it is about the mailbox
     message_refused,    // never this mail, whoever gets it
   } kind = Kind::taken;
-  std::string detail{};                // what the server said, for operators; empty where it was taken
-  std::string provider_id{};           // by which feedback will name the mail; empty: none
-  bool is_servers_trouble = false;     // of `later`: other mails will fare no better
-  bool is_about_mailbox = false;       // the server has said so of the recipient's mailbox, in so many words (RFC 3463)
+  std::string detail{};             // what the server said, for operators; empty where it was taken
+  std::string provider_id{};        // by which feedback will name the mail; empty: none
+  bool is_servers_trouble = false;  // of `later`: other mails will fare no better
+  bool is_about_mailbox = false;    // the server has said so of the recipient's mailbox, in so many words (RFC 3463)
 };
 
 // Threading: a transport is used by one thread at a time, and may block it for as long as kLongestSend.

@@ -45,8 +45,8 @@ class BlockingPool {
 
   // What runs is to come to an end: long calls ask this now and then.
   [[nodiscard]] bool is_stopping() const { return is_stopping_; }
-  // Waits for what runs; what waits for its turn is dropped. Once the loops of those who wait have stopped, and while they
-  // are still there: dropping ends coroutines of theirs.
+  // Waits for what runs; what waits for its turn is dropped. Once the loops of those who wait have stopped, and while
+  // they are still there: dropping ends coroutines of theirs.
   void stop() {
     is_stopping_ = true;
     if (!threads_) return;

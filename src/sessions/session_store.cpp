@@ -201,23 +201,22 @@ Task<std::optional<SessionState>> SessionStore::find(sql::Database& database, Se
   const auto rows = co_await database.read(kFind, id);
   if (rows.empty()) co_return std::nullopt;
   const auto& row = rows.front();
-  co_return SessionState{.standing = {.id = id,
-                                      .user = row.get<UserId>(0),
-                                      .generation = row.get<std::int64_t>(1),
-                                      .epoch = row.get<std::int64_t>(2),
-                                      .created_at = row.get<Time>(3),
-                                      .expires_at = row.get<Time>(4),
-                                      .role = row.get<std::string>(5),
-                                      .token_version = row.get<std::int64_t>(6),
-                                      .methods = row.get<std::string>(12),
-                                      .authenticated_at = row.get<Time>(13)},
-                         .rotated_at = row.get<Time>(7),
-                         .device_name = row.get<std::string>(8),
-                         .owner = {.email = row.get<std::string>(9),
-                                   .locale = row.get<std::string>(14),
-                                   .user = row.get<UserId>(0)},
-                         .is_user_active = row.get<bool>(10),
-                         .current_epoch = row.get<std::int64_t>(11)};
+  co_return SessionState{
+      .standing = {.id = id,
+                   .user = row.get<UserId>(0),
+                   .generation = row.get<std::int64_t>(1),
+                   .epoch = row.get<std::int64_t>(2),
+                   .created_at = row.get<Time>(3),
+                   .expires_at = row.get<Time>(4),
+                   .role = row.get<std::string>(5),
+                   .token_version = row.get<std::int64_t>(6),
+                   .methods = row.get<std::string>(12),
+                   .authenticated_at = row.get<Time>(13)},
+      .rotated_at = row.get<Time>(7),
+      .device_name = row.get<std::string>(8),
+      .owner = {.email = row.get<std::string>(9), .locale = row.get<std::string>(14), .user = row.get<UserId>(0)},
+      .is_user_active = row.get<bool>(10),
+      .current_epoch = row.get<std::int64_t>(11)};
 }
 
 Task<std::optional<SessionStanding>> SessionStore::set_proved(sql::Transaction& transaction, SessionId id, UserId user,
@@ -276,9 +275,8 @@ Task<std::optional<SessionAccount>> SessionStore::find_account(sql::Transaction&
   const auto& row = rows.front();
   const auto role = parse_role(row.get<std::string>(0));
   if (!role) co_return std::nullopt;
-  SessionAccount account{
-      .role = *role,
-      .owner = {.email = row.get<std::string>(1), .locale = row.get<std::string>(2), .user = user}};
+  SessionAccount account{.role = *role,
+                         .owner = {.email = row.get<std::string>(1), .locale = row.get<std::string>(2), .user = user}};
   co_return account;
 }
 
