@@ -216,7 +216,9 @@ Task<Result<SnsMessage>> SnsVerifier::verify(std::string_view body, std::string 
 Task<Status> SnsVerifier::confirm(const SnsMessage& message) {
   const FetchRequest request{.url = confirmation_url_of(message), .longest = kFetchPatience};
   const Waiting waiting(waiting_);
-  if (waiting.is_one_too_many()) co_return no_certificate("too many wait");
+  if (waiting.is_one_too_many()) {
+    co_return refuse(Error{.code = ErrorCode::unavailable, .cause = {"too many subscriptions are being confirmed"}});
+  }
   auto confirm = [&]() -> std::string {
     const std::scoped_lock lock(fetching_);
     try {
@@ -257,9 +259,9 @@ Result<Certificate> SnsVerifier::fetch_certificate(const std::string& url, const
   if (failed_.size() >= kFailedFetches || of_network >= kFailedFetchesOfANetwork) {
     return no_certificate("too many were looked for in vain");
   }
-  const auto again = std::ranges::find(failed_, url, &FailedFetch::url);
-  if (again != failed_.end() && again->at + kFailureRemembered > now)
-    return no_certificate("it could not be had just now");
+  const bool has_just_failed = std::ranges::any_of(
+      failed_, [&](const FailedFetch& failed) { return failed.url == url && failed.at + kFailureRemembered > now; });
+  if (has_just_failed) return no_certificate("it could not be had just now");
   std::string failure;
   bool is_there_none = false;
   try {
