@@ -10,6 +10,7 @@ import pytest
 
 from harness.authority import Authority
 from harness.people import OTHER_PASSWORD, PASSWORD
+from harness.postgres import free_port
 from harness.server import EXEMPT, eventually
 from harness.smtp import SmtpServer
 
@@ -22,7 +23,7 @@ def address() -> str:
 
 @pytest.fixture
 def smtp():
-    server = SmtpServer()
+    server = SmtpServer(port=free_port())  # which stays free while it is down
     server.start()
     yield server
     server.stop()
@@ -376,13 +377,16 @@ def test_security_mail_goes_before_what_can_wait(start_server, smtp):
         assert admin.post("/v1/admin/invitations", {"email": to}).status == 202
     urgent = address()
     register(server, urgent)
+    # What is being tried at this moment would be due later than the rest: nobody tries anything meanwhile.
+    assert server.stop() == 0
     server.sql("UPDATE mail_outbox SET next_attempt_at = ?", "2020-01-01T00:00:00.000000Z")
     again = SmtpServer(port=port)
     again.start()
+    server.start()
     try:
         again.wait_for(urgent)
         order = [taken.recipients[0] for taken in again.taken]
-        assert order.index(urgent) <= 5, "at most what was claimed before"
+        assert order[0] == urgent, order
         for to in invited:
             again.wait_for(to, patience_seconds=60)
     finally:
