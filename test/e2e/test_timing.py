@@ -13,7 +13,7 @@ from harness.server import EXEMPT, rounds
 
 pytestmark = [pytest.mark.release_only, pytest.mark.alone]
 
-PAIRS = rounds(2000)
+PAIRS = rounds(1000)  # on each engine
 TRIES_PER_ACCOUNT = 10
 # Of the median, and in seconds: what a hash that is left out, or one more commit, would exceed many times.
 MOST_RELATIVE, MOST_SECONDS = 0.1, 0.0005
