@@ -40,7 +40,8 @@ enum class Taken {
 // Permanent bounces mark the address and suppress it. Others count, unless the message was at fault or a later mail has
 // arrived; at the threshold the account is held: disabled, its sessions ended, on record. Never the last superadmin,
 // whose address is suppressed instead. A complaint suppresses all but security mail; one that names several recipients
-// does nothing, since it says of none of them that they complained. A delivery sets the count back.
+// does nothing, since it says of none of them that they complained. A delivery sets the count back, and takes back what
+// bounces before it have marked and suppressed.
 //
 // Threading: any event loop. Errors besides those named: Unavailable.
 class Bounces {

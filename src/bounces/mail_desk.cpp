@@ -94,10 +94,8 @@ Task<Status> MailDesk::drop(Operator acting, Uuid id, std::string reason, Origin
                         .feedback = {},
                         .feedback_at = {}};
   auto body = [&](sql::Transaction& transaction) -> Task<Result<bool>> {
-    const auto may = co_await check(transaction, acting, entry.email, now);
+    const auto may = co_await check(transaction, acting, entry.email, now, entry.waiting.user);
     if (!may) co_return std::unexpected(may.error());
-    const auto may_of_user = co_await check_user(transaction, acting, entry.waiting.user, now);
-    if (!may_of_user) co_return std::unexpected(may_of_user.error());
     const bool was_there = co_await store_.take_out_unclaimed(transaction, id, now);
     if (!was_there) co_return refuse(ended_or_being_sent());
     co_await store_.insert_ended(transaction, ended);
@@ -166,24 +164,19 @@ Task<Result<Uuid>> MailDesk::send_sample(Operator acting, MailKind kind, Address
   co_return co_await parts_.database.transact(std::move(body));
 }
 
-Task<Status> MailDesk::check(sql::Transaction& transaction, const Operator& acting, const std::string& email,
-                             Time now) {
+Task<Status> MailDesk::check(sql::Transaction& transaction, const Operator& acting, const std::string& email, Time now,
+                             std::optional<UserId> about) {
   const auto current = co_await confirm(transaction, acting, Permission::mail_write, now);
   if (!current) co_return std::unexpected(current.error());
-  const auto owner = co_await store_.find_owner(transaction, email);
-  const auto role = owner ? parse_role(owner->role) : std::nullopt;
-  if (role && !current->may_contain(*role)) co_return refuse(above_rank(owner->user));
-  co_return Status{};
-}
-
-Task<Status> MailDesk::check_user(sql::Transaction& transaction, const Operator& acting, std::optional<UserId> user,
-                                  Time now) {
-  if (!user) co_return Status{};
-  const auto current = co_await confirm(transaction, acting, Permission::mail_write, now);
-  if (!current) co_return std::unexpected(current.error());
-  const auto owner = co_await store_.find_owner(transaction, *user);
-  const auto role = owner ? parse_role(owner->role) : std::nullopt;
-  if (role && !current->may_contain(*role)) co_return refuse(above_rank(*user));
+  auto owner = co_await store_.find_owner(transaction, email);
+  if (owner && !current->may_contain(parse_role(owner->role).value_or(Role::superadmin))) {
+    co_return refuse(above_rank(owner->user));
+  }
+  if (!about) co_return Status{};
+  owner = co_await store_.find_owner(transaction, *about);
+  if (owner && !current->may_contain(parse_role(owner->role).value_or(Role::superadmin))) {
+    co_return refuse(above_rank(owner->user));
+  }
   co_return Status{};
 }
 

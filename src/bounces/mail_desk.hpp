@@ -73,10 +73,10 @@ class MailDesk {
   Task<Result<Uuid>> send_sample(Operator acting, MailKind kind, Addressee to, Origin origin);
 
  private:
-  // Errors: forbidden (the operator may no longer do it, or the address is of somebody above them).
-  Task<Status> check(sql::Transaction& transaction, const Operator& acting, const std::string& email, Time now);
-  // The same of somebody whose account the mail is about, whatever its address.
-  Task<Status> check_user(sql::Transaction& transaction, const Operator& acting, std::optional<UserId> user, Time now);
+  // Errors: forbidden (the operator may no longer do it, or the address, or the account that the mail is about, is of
+  // somebody above them).
+  Task<Status> check(sql::Transaction& transaction, const Operator& acting, const std::string& email, Time now,
+                     std::optional<UserId> about = {});
   [[nodiscard]] OutboxEntry opened(WaitingMail waiting) const;
   Task<void> record(sql::Transaction& transaction, std::string_view action, const Operator& acting, std::string target,
                     std::string reason, const Origin& origin);
