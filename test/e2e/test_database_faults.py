@@ -255,9 +255,11 @@ def test_more_requests_than_connections_are_queued_or_refused_and_never_lost(clu
     with Traffic([node], users_each=24, pause_seconds=0.0) as traffic:
         time.sleep(2)
         ((used,),) = cluster.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'safawinet'")
-        traffic.wait_until_well()
     traffic.check(LONGEST_SECONDS)
     assert used < MAX_CONNECTIONS / 2
+    assert {answer.what for answer in traffic.answers if answer.status == 200} == {"read", "refresh", "login"}
+    with Traffic([node]) as fewer:
+        fewer.wait_until_well()
 
 
 # --- the way to it is bad

@@ -118,6 +118,7 @@ def spellings(email: str) -> list[str]:
     return few + [alternating, alternating.swapcase()] + [email[:i].upper() + email[i:] for i in range(1, len(email))]
 
 
+@pytest.mark.alone
 def test_a_thousand_wrong_passwords_at_once_in_every_spelling_get_ten_verdicts(start_server):
     server = start_server(PATIENT)
     person = signed_up_user(server)
@@ -146,6 +147,7 @@ def test_what_only_looks_like_an_address_is_no_way_past_the_limit(server, spelli
     assert server.api().login(spelling.format(new_address()), PASSWORD).status in (400, 422)
 
 
+@pytest.mark.alone
 @pytest.mark.postgres_only
 def test_a_thousand_wrong_passwords_at_once_on_two_nodes_get_ten_verdicts_and_the_owner_gets_in_meanwhile(start_nodes):
     nodes = start_nodes(2, PATIENT)

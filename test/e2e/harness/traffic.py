@@ -97,7 +97,8 @@ class Traffic:
             last_bad = max((answer.begun + answer.seconds for answer in bad), default=0.0)
             if self.all_well_since(last_bad):
                 return last_bad
-            assert time.monotonic() < deadline, f"it does not recover by itself; last: {self.answers[-3:]}"
+            not_well = f"{len(bad)} of {len(self.answers)} answers were no yes, the last of them: {bad[-3:]}"
+            assert time.monotonic() < deadline, f"it does not recover by itself; {not_well}"
             time.sleep(0.05)
 
     def check(self, longest_seconds: float, may_lose_connections: bool = False) -> None:
