@@ -15,15 +15,13 @@
 
 #include "audit/audit_chain.hpp"
 #include "base/run_task.hpp"
-#include "sql/postgres/migrate.hpp"
-#include "sql/postgres/postgres_database.hpp"
-#include "sql/sqlite/migrate.hpp"
-#include "sql/sqlite/sqlite_database.hpp"
+#include "new_database.hpp"
 
 namespace safawinet::bench {
 namespace {
 
 constexpr int kEntriesOfOneTransaction = 1'000;
+constexpr sql::ConnectionBudget kConnections{.shared = 1, .transactions = 2};
 
 struct Options {
   std::string sqlite_file;
@@ -32,27 +30,10 @@ struct Options {
   int repetitions = 3;
 };
 
-std::array<std::uint8_t, 32> key(std::uint8_t value) {
-  std::array<std::uint8_t, 32> bytes{};
-  bytes.fill(value);
-  return bytes;
-}
-
-std::unique_ptr<sql::Database> open(const Options& options, EventLoop& loop) {
-  if (options.postgres_url.empty()) {
-    sql::migrate_sqlite(options.sqlite_file);
-    return std::make_unique<sql::SqliteDatabase>(options.sqlite_file, std::vector<EventLoop*>{&loop});
-  }
-  sql::PostgresOptions server;
-  server.url = options.postgres_url;
-  sql::migrate_postgres(server);
-  return std::make_unique<sql::PostgresDatabase>(server, server, sql::ConnectionBudget{.shared = 1, .transactions = 2},
-                                                 std::vector<EventLoop*>{&loop});
-}
-
 class Bench {
  public:
-  explicit Bench(const Options& options) : options_(options), database_(open(options, loop_)) {}
+  explicit Bench(const Options& options)
+      : options_(options), database_(make_database(options.sqlite_file, options.postgres_url, kConnections, loop_)) {}
 
   boost::json::object run() {
     fill();

@@ -23,11 +23,8 @@
 #include "base/run_task.hpp"
 #include "bounces/bounces.hpp"
 #include "crypto/certificate.hpp"
+#include "new_database.hpp"
 #include "sessions/revocation_feed.hpp"
-#include "sql/postgres/migrate.hpp"
-#include "sql/postgres/postgres_database.hpp"
-#include "sql/sqlite/migrate.hpp"
-#include "sql/sqlite/sqlite_database.hpp"
 
 namespace safawinet::bench {
 namespace {
@@ -40,28 +37,10 @@ struct Options {
   int at_once = 64;
 };
 
-std::unique_ptr<sql::Database> open(const Options& options, EventLoop& loop) {
-  if (options.postgres_url.empty()) {
-    sql::migrate_sqlite(options.sqlite_file);
-    return std::make_unique<sql::SqliteDatabase>(options.sqlite_file, std::vector<EventLoop*>{&loop});
-  }
-  sql::PostgresOptions server;
-  server.url = options.postgres_url;
-  sql::migrate_postgres(server);
-  return std::make_unique<sql::PostgresDatabase>(server, server, sql::ConnectionBudget{.shared = 8, .transactions = 16},
-                                                 std::vector<EventLoop*>{&loop});
-}
-
 std::string read_file(const std::string& name) {
   std::ifstream in(name, std::ios::binary);
   if (!in) throw std::runtime_error("cannot read " + name);
   return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::array<std::uint8_t, 32> key(std::uint8_t value) {
-  std::array<std::uint8_t, 32> bytes{};
-  bytes.fill(value);
-  return bytes;
 }
 
 constexpr sql::Statement kInsert{"INSERT INTO sns_messages (message_id, received_at) VALUES ($1, $2)"};
@@ -73,12 +52,13 @@ constexpr sql::Statement kMail{
     "VALUES ($1, $2, $3, 'test', 'sent', 1, $4, $5, $5)"};
 // The message, the feedback, the suppression, and what becomes of the mail, of the user and of the count.
 constexpr int kRowsOfABounce = 6;
+constexpr sql::ConnectionBudget kConnections{.shared = 8, .transactions = 16};
 
 class Bench {
  public:
   explicit Bench(const Options& options)
       : options_(options),
-        database_(open(options, loop_)),
+        database_(make_database(options.sqlite_file, options.postgres_url, kConnections, loop_)),
         certificate_(Certificate::parse_pem(read_file(options.certificate_file)).value()) {
     std::ifstream in(options.envelopes_file);
     for (std::string line; std::getline(in, line);) envelopes_.push_back(line);

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/encoding.hpp"
 #include "base/json.hpp"
 #include "http/characters.hpp"
@@ -45,15 +46,6 @@ std::optional<std::string_view> find_pair(std::string_view pairs, std::string_vi
   return found;
 }
 
-// What is kept of a text that the client sent: printable, and of bounded length.
-std::string clean(std::string_view text, std::size_t limit) {
-  std::string out(text.substr(0, limit));
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7F) c = '?';
-  }
-  return out;
-}
-
 }  // namespace
 
 std::unexpected<Error> bad_query(std::string_view name, std::string code, std::string detail) {
@@ -70,7 +62,7 @@ Actor Call::actor() const {
 Origin Call::origin() const {
   return {.ip_address = client.text(),
           .network = client.client_network(),
-          .user_agent = clean(request.field("User-Agent").value_or(""), kUserAgentLimit),
+          .user_agent = printable(request.field("User-Agent").value_or(""), kUserAgentLimit),
           .request_id = request_id};
 }
 

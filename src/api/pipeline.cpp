@@ -3,11 +3,9 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "api/bearer.hpp"
-#include "base/encoding.hpp"
 #include "http/characters.hpp"
 #include "http/problem.hpp"
 
@@ -319,11 +317,7 @@ IpAddress Pipeline::client_address(const http::Request& request) const {
   return address;
 }
 
-std::string Pipeline::make_request_id() {
-  std::array<std::uint8_t, 12> bytes{};
-  parts_.random.fill(std::as_writable_bytes(std::span(bytes)));
-  return to_base64url(bytes);
-}
+std::string Pipeline::make_request_id() { return random_text<12>(parts_.random); }
 
 void Pipeline::finish(http::Response& response, const http::Request& request, std::string_view request_id,
                       bool takes_cookies) const {

@@ -5,7 +5,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
-#include <array>
 #include <iostream>
 #include <thread>
 #include <utility>
@@ -145,12 +144,6 @@ void prepare_schema(const config::Settings& settings, Log& log) {
   const auto version = app::prepare_schema(settings, on_wait);
   if (version.before == version.after) return;
   log.event(LogLevel::info, "migrated", {{"from", std::int64_t{version.before}}, {"to", std::int64_t{version.after}}});
-}
-
-SecretText generate_password(Random& random) {
-  std::array<std::uint8_t, 18> bytes{};
-  random.fill(std::as_writable_bytes(std::span(bytes)));
-  return SecretText(to_base64url(bytes));
 }
 
 LogLevel log_level_of(const config::Settings& settings, Purpose purpose) {
@@ -497,7 +490,7 @@ void Services::make_first_administrator() {
   if (!email)
     throw StartFailure(kExitUsage, "SAFAWINET_ADMIN_EMAIL (accounts.admin_email) is no e-mail address: " + text);
   const bool is_generated = settings.accounts.admin_password.empty();
-  const auto password = is_generated ? generate_password(random) : settings.accounts.admin_password;
+  const auto password = is_generated ? SecretText(random_text<18>(random)) : settings.accounts.admin_password;
   // Told before it is the password: the other way round, a crash in between would leave one that nobody knows.
   const auto file = is_generated ? hand_over(*email, password) : std::filesystem::path();
   const auto made = run_task(loop, accounts->ensure_superadmin(*email, password));

@@ -1,12 +1,9 @@
 #include "audit/audit_log.hpp"
 
-#include <array>
 #include <exception>
-#include <span>
 #include <utility>
 
 #include "audit/audit_entry.hpp"
-#include "base/encoding.hpp"
 
 namespace safawinet {
 namespace {
@@ -15,12 +12,6 @@ constexpr sql::Statement kInsert{
     "INSERT INTO audit_log (id, at, action, outcome, actor, target, reason, ip_address, request_id, salt, personal, "
     "mac) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"};
-
-std::string make_salt(Random& random) {
-  std::array<std::uint8_t, 16> bytes{};
-  random.fill(std::as_writable_bytes(std::span(bytes)));
-  return to_base64url(bytes);
-}
 
 AuditRow make_row(const AuditEntry& entry, const Clock& clock, Random& random, const MacKey& key) {
   const auto now = clock.now();
@@ -33,7 +24,7 @@ AuditRow make_row(const AuditEntry& entry, const Clock& clock, Random& random, c
                .reason = entry.reason,
                .ip_address = entry.origin.ip_address,
                .request_id = entry.origin.request_id,
-               .salt = make_salt(random),
+               .salt = random_text<16>(random),
                .personal = {},
                .mac = {}};
   row.personal = personal_commitment(row);

@@ -19,20 +19,15 @@ constexpr std::string_view kContainerHost = "http://169.254.170.2";
 constexpr std::string_view kMachineHost = "http://169.254.169.254";
 constexpr std::string_view kTokenLifetimeSeconds = "300";
 
-std::string text_at(const boost::json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
 // Both endpoints answer with the same members.
 Credentials read_credentials(const std::string& body, const std::string& where) {
   const auto json = parse_json(body);
   if (!json || !json->is_object()) throw FetchFailed(where + " answered something that is no JSON object");
   const auto& object = json->get_object();
-  Credentials credentials{.access_key_id = text_at(object, "AccessKeyId"),
-                          .secret_access_key = SecretText(text_at(object, "SecretAccessKey")),
-                          .session_token = SecretText(text_at(object, "Token")),
-                          .expires_at = parse_rfc3339(text_at(object, "Expiration"))};
+  Credentials credentials{.access_key_id = text_in(object, "AccessKeyId"),
+                          .secret_access_key = SecretText(text_in(object, "SecretAccessKey")),
+                          .session_token = SecretText(text_in(object, "Token")),
+                          .expires_at = parse_rfc3339(text_in(object, "Expiration"))};
   if (credentials.access_key_id.empty() || credentials.secret_access_key.empty()) {
     throw FetchFailed(where + " answered no credentials");
   }

@@ -1,8 +1,9 @@
-// Text of which the ASCII letters alone have a case: names of protocols, hosts, headers. Of what people write, and of
-// whole Unicode, something else has to take care.
+// Text of which the ASCII letters alone have a case, and ASCII alone is printed: names of protocols, hosts, headers,
+// what other programs say. Of what people write, and of whole Unicode, something else has to take care.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,14 @@ constexpr bool equals_ignoring_case(std::string_view left, std::string_view righ
 
 constexpr bool contains_ignoring_case(std::string_view text, std::string_view lower) {
   return !std::ranges::search(text, lower, {}, [](char c) { return to_lower(c); }).empty();
+}
+
+// What is kept of a text that others sent, for the log and the database: of so many bytes at the most, and with '?' for
+// whatever is no printable ASCII.
+inline std::string printable(std::string_view text, std::size_t limit) {
+  std::string kept(text.substr(0, limit));
+  std::ranges::replace_if(kept, [](char c) { return c < 0x20 || c > 0x7E; }, '?');
+  return kept;
 }
 
 }  // namespace safawinet

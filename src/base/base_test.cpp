@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <unordered_set>
 
+#include "base/ascii.hpp"
 #include "base/clock.hpp"
 #include "base/encoding.hpp"
 #include "base/error.hpp"
@@ -19,6 +20,7 @@ namespace safawinet {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 
 std::string text_of_bytes(const std::optional<Bytes>& bytes) {
   return bytes ? std::string(bytes->begin(), bytes->end()) : "refused";
@@ -241,6 +243,14 @@ TEST(SecretText, CopiesOnItsOwn) {
   second = first;
   first = SecretText("three");
   EXPECT_EQ(second.reveal(), "one");
+}
+
+TEST(Printable, KeepsAsMuchAsIsAskedForAndNothingThatADatabaseOrATerminalCouldTakeAmiss) {
+  EXPECT_EQ(printable("550 5.1.1 no such user", 100), "550 5.1.1 no such user");
+  EXPECT_EQ(printable("550 5.1.1 no such user", 9), "550 5.1.1");
+  EXPECT_EQ(printable("a\0b\r\n\x1B[2J\x7F"sv, 100), "a?b???[2J?");
+  EXPECT_EQ(printable("\xE9t\xC3\xA9", 4), "?t??");
+  EXPECT_EQ(printable("", 4), "");
 }
 
 TEST(SystemRandom, FillsTheWholeBuffer) {

@@ -281,6 +281,11 @@ void append_json_text(std::string& out, std::string_view text) {
   out += '"';
 }
 
+std::string text_in(const boost::json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
 std::unexpected<FieldError> bad_value(std::string_view code, std::string_view detail) {
   return std::unexpected(FieldError{.pointer = {}, .code = std::string(code), .detail = std::string(detail)});
 }

@@ -47,6 +47,10 @@ inline constexpr std::size_t kJsonErrorLimit = 100;
 // the detail names the byte offset.
 Result<boost::json::value> parse_json(std::string_view text);
 
+// The text under a name, in what other programs wrote and is not decoded whole; empty if there is none, or it is no
+// text.
+std::string text_in(const boost::json::object& object, std::string_view name);
+
 // Decodes a described struct (or any other type above). What does not fit is ErrorCode::invalid_fields with every bad
 // field: the codes are required, wrong-type, unknown-field, too-short, too-long, out-of-range, invalid, not-one-of, and
 // those of a JsonType. T must be an aggregate whose described members are all of its members, in order, or have a

@@ -175,6 +175,14 @@ TEST(ParseJson, RefusesMoreThan32Levels) {
   EXPECT_NE(refusal_of(nested(100'000)), "accepted");
 }
 
+TEST(TextIn, IsEmptyWhereThereIsNoText) {
+  const auto json = parse_json(R"({"text":"\u00e9","number":1,"nothing":null})").value().get_object();
+  EXPECT_EQ(text_in(json, "text"), "\xC3\xA9");
+  EXPECT_EQ(text_in(json, "number"), "");
+  EXPECT_EQ(text_in(json, "nothing"), "");
+  EXPECT_EQ(text_in(json, "other"), "");
+}
+
 TEST(ParseJson, ReadsDoublesExactly) {
   for (const auto* text : {"18446744370446744370707451615", "0.1", "1.7976931348623157e308", "5e-324",
                            "-2.2250738585072014E-308", "123456789012345678901234567890.5"}) {

@@ -15,4 +15,10 @@ void SystemRandom::fill(std::span<std::byte> bytes) {
   }
 }
 
+std::uint8_t random_byte(Random& random) {
+  std::uint8_t byte = 0;
+  random.fill(std::as_writable_bytes(std::span(&byte, 1)));
+  return byte;
+}
+
 }  // namespace safawinet

@@ -1,8 +1,6 @@
 #include "bounces/bounces.hpp"
 
 #include <algorithm>
-#include <array>
-#include <span>
 #include <utility>
 
 #include "access/standing.hpp"
@@ -299,9 +297,7 @@ Task<bool> Bounces::hold(sql::Transaction& transaction, const MailStanding& stan
 }
 
 Task<void> Bounces::count(sql::Transaction& transaction, std::string_view name) {
-  std::uint8_t chance = 0;
-  parts_.random.fill(std::as_writable_bytes(std::span(&chance, 1)));
-  co_await mails_.count(transaction, name, parts_.clock.now(), chance);
+  co_await mails_.count(transaction, name, parts_.clock.now(), random_byte(parts_.random));
 }
 
 Task<std::vector<KeptFeedback>> Bounces::list(FeedbackFilter filter, std::optional<Uuid> before, std::int64_t limit) {

@@ -23,10 +23,8 @@ const boost::json::object* object_at(const boost::json::object& object, std::str
   return value != nullptr && value->is_object() ? &value->get_object() : nullptr;
 }
 
-std::string text_at(const boost::json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(name);
-  if (value == nullptr || !value->is_string()) return {};
-  std::string text(value->get_string());
+std::string short_text_in(const boost::json::object& object, std::string_view name) {
+  auto text = text_in(object, name);
   std::size_t size = std::min(text.size(), kTextLimit);
   while (size < text.size() && size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) --size;
   text.resize(size);
@@ -43,8 +41,8 @@ std::vector<SesRecipient> recipients_at(const boost::json::object& object, std::
       recipients.push_back({.email = bare_address(item.get_string()), .detail = {}});
     } else if (item.is_object()) {
       const auto& recipient = item.get_object();
-      recipients.push_back(
-          {.email = bare_address(text_at(recipient, "emailAddress")), .detail = text_at(recipient, "diagnosticCode")});
+      recipients.push_back({.email = bare_address(short_text_in(recipient, "emailAddress")),
+                            .detail = short_text_in(recipient, "diagnosticCode")});
     }
   }
   return recipients;
@@ -102,36 +100,36 @@ Result<SesEvent> parse_ses_event(std::string_view message) {
   SesEvent event;
   if (!json || !json->is_object()) return event;
   const auto& object = json->get_object();
-  event.name = text_at(object, "eventType");
-  if (event.name.empty()) event.name = text_at(object, "notificationType");
+  event.name = short_text_in(object, "eventType");
+  if (event.name.empty()) event.name = short_text_in(object, "notificationType");
   event.kind = kind_of(event.name);
   const auto* mail = object_at(object, "mail");
   if (event.kind == SesEventKind::other) return event;
   if (mail == nullptr) return unreadable("it has no \"mail\"");
-  event.provider_id = text_at(*mail, "messageId");
+  event.provider_id = short_text_in(*mail, "messageId");
   event.mail = Uuid::parse(tag_at(*mail, kMailTag));
-  const auto sent_at = parse_rfc3339(text_at(*mail, "timestamp"));
+  const auto sent_at = parse_rfc3339(short_text_in(*mail, "timestamp"));
   if (!sent_at) return unreadable("\"/mail/timestamp\" is no time");
   event.sent_at = *sent_at;
   event.at = *sent_at;
   const auto* told = object_at(object, member_of(event.kind));
   if (told == nullptr) return unreadable("it does not say what has happened");
   if (event.kind == SesEventKind::reject) {
-    event.detail = text_at(*told, "reason");
+    event.detail = short_text_in(*told, "reason");
     return event;
   }
-  const auto at = parse_rfc3339(text_at(*told, "timestamp"));
+  const auto at = parse_rfc3339(short_text_in(*told, "timestamp"));
   if (!at) return unreadable("its \"timestamp\" is no time");
   event.at = *at;
   if (event.kind == SesEventKind::delivery) {
     event.recipients = recipients_at(*told, "recipients");
     return event;
   }
-  event.feedback_id = text_at(*told, "feedbackId");
+  event.feedback_id = short_text_in(*told, "feedbackId");
   if (event.feedback_id.empty()) return unreadable("it has no \"feedbackId\"");
   const bool is_bounce = event.kind == SesEventKind::bounce;
-  event.type = text_at(*told, is_bounce ? "bounceType" : "complaintFeedbackType");
-  event.subtype = text_at(*told, is_bounce ? "bounceSubType" : "complaintSubType");
+  event.type = short_text_in(*told, is_bounce ? "bounceType" : "complaintFeedbackType");
+  event.subtype = short_text_in(*told, is_bounce ? "bounceSubType" : "complaintSubType");
   event.recipients = recipients_at(*told, is_bounce ? "bouncedRecipients" : "complainedRecipients");
   return event;
 }

@@ -145,12 +145,10 @@ std::variant<boost::json::value, Refusal> Api::try_get(std::string_view path, co
 }
 
 std::variant<boost::json::value, Refusal> Api::try_post(std::string_view path, const boost::json::object& body) {
-  std::array<std::uint8_t, 18> bytes{};
-  random_.fill(std::as_writable_bytes(std::span(bytes)));
   return send({.method = "POST",
                .target = std::string(path),
                .body = SecretText(boost::json::serialize(body)),
-               .idempotency_key = to_base64url(bytes)});
+               .idempotency_key = random_text<18>(random_)});
 }
 
 std::variant<boost::json::value, Refusal> Api::post_once(std::string_view path, const boost::json::object& body) {

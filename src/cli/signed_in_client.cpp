@@ -41,16 +41,12 @@ std::optional<Tokens> read_tokens(const std::filesystem::path& file) {
 
 Tokens tokens_from(const ApiResponse& answer) {
   const auto json = parse_json(answer.body);
-  const auto* object = json ? json->if_object() : nullptr;
-  const auto text_at = [&](const char* name) -> std::string {
-    const auto* value = object != nullptr ? object->if_contains(name) : nullptr;
-    return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-  };
-  Tokens tokens{.access_token = SecretText(text_at("accessToken")),
+  const auto object = json && json->is_object() ? json->get_object() : boost::json::object();
+  Tokens tokens{.access_token = SecretText(text_in(object, "accessToken")),
                 .access_expires_at = now(),
-                .refresh_token = SecretText(text_at("refreshToken")),
+                .refresh_token = SecretText(text_in(object, "refreshToken")),
                 .email = {}};
-  const auto* lifetime = object != nullptr ? object->if_contains("expiresIn") : nullptr;
+  const auto* lifetime = object.if_contains("expiresIn");
   if (tokens.access_token.empty() || tokens.refresh_token.empty() || lifetime == nullptr || !lifetime->is_int64()) {
     throw Failure("the server's answer to a login cannot be understood", "is the URL that of a Safawinet?");
   }

@@ -2,10 +2,10 @@
 
 #include <curl/curl.h>
 
-#include <algorithm>
-#include <array>
+#include <utility>
 
 #include "base/ascii.hpp"
+#include "fetch/curl_handle.hpp"
 
 namespace safawinet {
 namespace {
@@ -42,11 +42,6 @@ std::size_t take_field(char* bytes, std::size_t, std::size_t size, void* into) {
   return size;
 }
 
-int look_whether_to_stop(void* asked, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  const auto& has_to_stop = *static_cast<const std::function<bool()>*>(asked);
-  return has_to_stop && has_to_stop() ? 1 : 0;
-}
-
 struct FieldList {
   FieldList() = default;
   ~FieldList() { curl_slist_free_all(list); }
@@ -72,46 +67,22 @@ std::string_view FetchAnswer::field(std::string_view name) const {
   return {};
 }
 
-struct Fetcher::Handle {
-  explicit Handle(std::function<bool()> asked) : curl(curl_easy_init()), has_to_stop(std::move(asked)) {
-    if (curl == nullptr) throw FetchFailed("libcurl cannot be used");
-  }
-  ~Handle() { curl_easy_cleanup(curl); }
-  Handle(const Handle&) = delete;
-  Handle& operator=(const Handle&) = delete;
-
-  CURL* curl;
-  std::function<bool()> has_to_stop;
-  std::array<char, CURL_ERROR_SIZE> error{};
-};
-
-Fetcher::Fetcher(std::filesystem::path ca_file, std::function<bool()> has_to_stop)
-    : ca_file_(ca_file.empty() ? std::string(kSystemAuthorities) : ca_file.string()),
-      handle_(std::make_unique<Handle>(std::move(has_to_stop))) {
-  auto* const curl = handle_->curl;
-  curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file_.c_str());
-  curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);
-  curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
-  curl_easy_setopt(curl, CURLOPT_PROXY, "");
+Fetcher::Fetcher(const std::filesystem::path& ca_file, std::function<bool()> has_to_stop)
+    : handle_(std::make_unique<CurlHandle>(ca_file, std::move(has_to_stop))) {
+  auto* const curl = handle_->get();
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, kConnectMilliseconds);
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);  // a resolver that is slow is not waited for
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "safawinet");
   curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
   curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_field);
-  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_whether_to_stop);
-  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &handle_->has_to_stop);
-  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, handle_->error.data());
 }
 
 Fetcher::~Fetcher() = default;
 Fetcher::Fetcher(Fetcher&&) noexcept = default;
 
 FetchAnswer Fetcher::perform(const FetchRequest& request) {
-  auto* const curl = handle_->curl;
+  auto* const curl = handle_->get();
   FieldList fields;
   fields.add("Expect:");
   for (const auto& [name, value] : request.fields) fields.add(name + ": " + value);
@@ -132,11 +103,10 @@ FetchAnswer Fetcher::perform(const FetchRequest& request) {
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, fields.list);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answering);
   curl_easy_setopt(curl, CURLOPT_HEADERDATA, &answering);
-  handle_->error[0] = '\0';
-  const auto code = curl_easy_perform(curl);
+  const auto code = handle_->perform();
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, nullptr);
   if (code != CURLE_OK) {
-    std::string why = handle_->error[0] != '\0' ? handle_->error.data() : curl_easy_strerror(code);
+    auto why = handle_->reason(code);
     if (answering.is_too_long) why = "the answer has more than " + std::to_string(request.answer_limit) + " bytes";
     throw FetchFailed("no answer from " + std::string(host_of(request.url)) + ": " + why);
   }

@@ -14,6 +14,8 @@
 
 namespace safawinet {
 
+class CurlHandle;
+
 struct FetchRequest {
   std::string method = "GET";
   std::string url;
@@ -44,7 +46,7 @@ class FetchFailed : public std::runtime_error {
 class Fetcher {
  public:
   // `has_to_stop` is asked now and then: what is under way fails when it says so; empty: never.
-  explicit Fetcher(std::filesystem::path ca_file, std::function<bool()> has_to_stop = {});
+  explicit Fetcher(const std::filesystem::path& ca_file, std::function<bool()> has_to_stop = {});
   ~Fetcher();
   Fetcher(Fetcher&&) noexcept;
 
@@ -52,9 +54,7 @@ class Fetcher {
   FetchAnswer perform(const FetchRequest& request);
 
  private:
-  struct Handle;
-  std::string ca_file_;
-  std::unique_ptr<Handle> handle_;
+  std::unique_ptr<CurlHandle> handle_;
 };
 
 // The authorities that this machine trusts, where Debian keeps them.

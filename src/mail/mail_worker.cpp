@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <span>
 #include <utility>
 
 #include "base/ascii.hpp"
@@ -23,6 +22,7 @@ constexpr std::chrono::milliseconds kPauseBeforeRecording{500};
 // A lane that has to wait for the overall rate waits with the mail in its hands, this long at the most.
 constexpr std::chrono::seconds kLongestTurn{2};
 constexpr std::size_t kDetailLimit = 500;
+constexpr std::size_t kProviderIdLimit = 200;  // those of SES have some 60 characters
 
 std::string domain_of(std::string_view email) { return to_lower(email.substr(email.rfind('@') + 1)); }
 
@@ -85,13 +85,7 @@ Task<void> MailWorker::deliver(WaitingMail waiting, Time claimed_until, Delivery
     ++delivery.given_back;
     co_return;
   }
-  Handover handover;
-  try {
-    auto send = [&] { return transport_->send(waiting.id, *mail, waiting.created_at); };
-    handover = co_await parts_.pool.run(std::move(send));
-  } catch (const std::exception& failure) {
-    handover = {.kind = Handover::Kind::later, .detail = failure.what(), .is_servers_trouble = true};
-  }
+  const auto handover = co_await hand_over(waiting, *mail);
   delivery.is_servers_trouble = handover.is_servers_trouble;
   switch (handover.kind) {
     case Handover::Kind::taken:
@@ -107,6 +101,20 @@ Task<void> MailWorker::deliver(WaitingMail waiting, Time claimed_until, Delivery
       ++delivery.ended;
       break;
   }
+}
+
+// What others said is cut to what every database takes: a mail that went out and is not recorded goes out again.
+Task<Handover> MailWorker::hand_over(const WaitingMail& waiting, const Mail& mail) {
+  Handover handover;
+  try {
+    auto send = [&] { return transport_->send(waiting.id, mail, waiting.created_at); };
+    handover = co_await parts_.pool.run(std::move(send));
+  } catch (const std::exception& failure) {
+    handover = {.kind = Handover::Kind::later, .detail = failure.what(), .is_servers_trouble = true};
+  }
+  handover.detail = printable(handover.detail, kDetailLimit);
+  handover.provider_id = printable(handover.provider_id, kProviderIdLimit);
+  co_return handover;
 }
 
 Task<std::optional<std::chrono::seconds>> MailWorker::wait_for_turn(const Mail& mail) {
@@ -169,7 +177,7 @@ Task<void> MailWorker::record_end(const WaitingMail& waiting, const Mail& mail, 
                         .kind = waiting.kind,
                         .outcome = std::string(name_of(outcome)),
                         .attempts = waiting.attempts + 1,
-                        .detail = handover.detail.substr(0, kDetailLimit),
+                        .detail = handover.detail,
                         .provider_id = handover.provider_id,
                         .created_at = waiting.created_at,
                         .ended_at = now,
@@ -179,7 +187,7 @@ Task<void> MailWorker::record_end(const WaitingMail& waiting, const Mail& mail, 
     const bool was_there = co_await store_.take_out(transaction, waiting.id);
     if (!was_there) co_return true;
     co_await store_.insert_ended(transaction, ended);
-    co_await store_.count(transaction, ended.outcome, now, chance());
+    co_await store_.count(transaction, ended.outcome, now, random_byte(parts_.random));
     co_return true;
   };
   co_await parts_.database.transact(std::move(body));
@@ -188,7 +196,7 @@ Task<void> MailWorker::record_end(const WaitingMail& waiting, const Mail& mail, 
 Task<void> MailWorker::try_again(const WaitingMail& waiting, const Mail& mail, const Handover& handover,
                                  Delivery& delivery) {
   const auto now = parts_.clock.now();
-  const auto detail = handover.detail.substr(0, kDetailLimit);
+  const auto& detail = handover.detail;
   delivery.last_failure = without_names(detail);
   if (now - waiting.created_at >= kGivenUpAfter && waiting.attempts + 1 >= kTriesAtLeast) {
     if (handover.is_about_mailbox && !mail.to.empty() && parts_.on_refused) {
@@ -210,14 +218,8 @@ Task<void> MailWorker::try_again(const WaitingMail& waiting, const Mail& mail, c
 Time MailWorker::next_attempt(std::int64_t attempts) const {
   const auto doubled = kFirstRetry * (std::int64_t{1} << std::min<std::int64_t>(attempts, 10));
   const std::chrono::milliseconds delay = std::min(doubled, kLongestRetry);
-  const auto jitter = delay / 10 * (std::int64_t{chance()} - 128) / 128;
+  const auto jitter = delay / 10 * (std::int64_t{random_byte(parts_.random)} - 128) / 128;
   return parts_.clock.now() + delay + jitter;
-}
-
-std::uint8_t MailWorker::chance() const {
-  std::uint8_t byte = 0;
-  parts_.random.fill(std::as_writable_bytes(std::span(&byte, 1)));
-  return byte;
 }
 
 }  // namespace safawinet

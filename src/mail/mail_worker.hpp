@@ -89,6 +89,7 @@ class MailWorker {
 
  private:
   Task<void> deliver(WaitingMail waiting, Time claimed_until, Delivery& delivery);
+  Task<Handover> hand_over(const WaitingMail& waiting, const Mail& mail);
   Task<bool> may_try_again(const Suppression& suppression, const Mail& mail);
   // How long it has to wait for its turn; none: it need not.
   Task<std::optional<std::chrono::seconds>> wait_for_turn(const Mail& mail);
@@ -98,7 +99,6 @@ class MailWorker {
   Task<void> record_end(const WaitingMail& waiting, const Mail& mail, MailOutcome outcome, const Handover& handover);
   Task<void> try_again(const WaitingMail& waiting, const Mail& mail, const Handover& handover, Delivery& delivery);
   [[nodiscard]] Time next_attempt(std::int64_t attempts) const;
-  [[nodiscard]] std::uint8_t chance() const;
 
   Parts parts_;
   MailStore store_;

@@ -16,19 +16,12 @@ namespace {
 
 constexpr std::string_view kPath = "/v2/email/outbound-emails";
 constexpr std::string_view kService = "ses";
-constexpr std::size_t kDetailLimit = 300;
 constexpr std::chrono::milliseconds kShortestCall{5'000};  // with less time left it is not begun
 
-std::string text_at(const boost::json::value& value, std::string_view name) {
-  if (!value.is_object()) return {};
-  const auto* member = value.get_object().if_contains(name);
-  return member != nullptr && member->is_string() ? std::string(member->get_string()) : std::string();
-}
-
 // "MessageRejected", from the header or the body, without what may stand around it.
-std::string error_type(const FetchAnswer& answer, const boost::json::value& body) {
+std::string error_type(const FetchAnswer& answer, const boost::json::object& body) {
   std::string type(answer.field("x-amzn-errortype"));
-  if (type.empty()) type = text_at(body, "__type");
+  if (type.empty()) type = text_in(body, "__type");
   type = type.substr(0, type.find(':'));
   const auto hash = type.rfind('#');
   return hash == std::string::npos ? type : type.substr(hash + 1);
@@ -50,16 +43,15 @@ std::string body_of(const Uuid& id, const Mail& mail, const Sender& from, const 
 
 Handover judge_ses_answer(const FetchAnswer& answer) {
   const auto parsed = parse_json(answer.body);
-  const auto body = parsed ? *parsed : boost::json::value();
+  const auto body = parsed && parsed->is_object() ? parsed->get_object() : boost::json::object();
   if (answer.status == 200) {
-    return {.kind = Handover::Kind::taken, .provider_id = text_at(body, "MessageId")};
+    return {.kind = Handover::Kind::taken, .provider_id = text_in(body, "MessageId")};
   }
   const auto type = error_type(answer, body);
   auto detail = std::to_string(answer.status) + " " + type;
-  auto message = text_at(body, "message");
-  if (message.empty()) message = text_at(body, "Message");
+  auto message = text_in(body, "message");
+  if (message.empty()) message = text_in(body, "Message");
   if (!message.empty()) detail += ": " + message;
-  detail.resize(std::min(detail.size(), kDetailLimit));
   // What is wrong with the account, the sender or our settings is put right by somebody, and the mail goes out then.
   static constexpr std::array<std::string_view, 2> kAboutTheMail{"MessageRejected", "MessageRejectedException"};
   const bool is_about_the_mail =

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/ascii.hpp"
-#include "fetch/fetch.hpp"
+#include "fetch/curl_handle.hpp"
 
 namespace safawinet {
 namespace {
@@ -28,11 +28,6 @@ std::size_t give(char* into, std::size_t size, std::size_t count, void* from) {
   return part.size();
 }
 
-int look_whether_to_stop(void* asked, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  const auto& has_to_stop = *static_cast<const std::function<bool()>*>(asked);
-  return has_to_stop && has_to_stop() ? 1 : 0;
-}
-
 // Follows the conversation, as libcurl tells it.
 struct Conversation {
   SmtpStage stage = SmtpStage::greeting;
@@ -50,10 +45,7 @@ struct Conversation {
     if (is_over) return;
     while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
     if (line.size() > 4 && line.starts_with("250") && line.substr(4) == "SMTPUTF8") takes_utf8 = true;
-    last_reply.assign(line.substr(0, kReplyLimit));
-    for (char& c : last_reply) {
-      if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7F) c = '?';
-    }
+    last_reply = printable(line, kReplyLimit);
   }
 };
 
@@ -136,27 +128,13 @@ Handover judge_smtp_reply(SmtpStage stage, std::string_view reply) {
   return never(is_refusal ? recipient_refused : message_refused, reply);
 }
 
-struct SmtpTransport::Handle {
-  explicit Handle(std::function<bool()> asked) : curl(curl_easy_init()), has_to_stop(std::move(asked)) {
-    if (curl == nullptr) throw std::runtime_error("libcurl cannot be used");
-  }
-  ~Handle() { curl_easy_cleanup(curl); }
-  Handle(const Handle&) = delete;
-  Handle& operator=(const Handle&) = delete;
-
-  CURL* curl;
-  std::function<bool()> has_to_stop;
-  bool takes_utf8 = false;  // the server at the other end of the connection that is open
-  std::array<char, CURL_ERROR_SIZE> error{};
-};
-
 SmtpTransport::SmtpTransport(SmtpRelay relay, Sender from, std::string list_unsubscribe,
                              std::function<bool()> has_to_stop)
     : relay_(std::move(relay)),
       from_(std::move(from)),
       list_unsubscribe_(std::move(list_unsubscribe)),
-      handle_(std::make_unique<Handle>(std::move(has_to_stop))) {
-  auto* const curl = handle_->curl;
+      handle_(std::make_unique<CurlHandle>(relay_.ca_file, std::move(has_to_stop))) {
+  auto* const curl = handle_->get();
   const bool is_implicit = relay_.security == SmtpSecurity::tls;
   const bool is_address = relay_.host.find(':') != std::string::npos;
   const std::string host = is_address ? "[" + relay_.host + "]" : relay_.host;
@@ -165,27 +143,16 @@ SmtpTransport::SmtpTransport(SmtpRelay relay, Sender from, std::string list_unsu
                           "/" + std::string(from_.domain());
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, is_implicit ? "smtps" : "smtp");
-  curl_easy_setopt(curl, CURLOPT_PROXY, "");
   curl_easy_setopt(curl, CURLOPT_USE_SSL, relay_.security == SmtpSecurity::none ? CURLUSESSL_NONE : CURLUSESSL_ALL);
-  curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
-  const std::string authorities = relay_.ca_file.empty() ? std::string(kSystemAuthorities) : relay_.ca_file.string();
-  curl_easy_setopt(curl, CURLOPT_CAINFO, authorities.c_str());
-  curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);
   if (!relay_.user.empty()) {
     curl_easy_setopt(curl, CURLOPT_USERNAME, relay_.user.c_str());
     curl_easy_setopt(curl, CURLOPT_PASSWORD, std::string(relay_.password.reveal()).c_str());
   }
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
   curl_easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(kLongestSend.count()));
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);  // a resolver that is slow is not waited for
   curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
   curl_easy_setopt(curl, CURLOPT_READFUNCTION, give);
   curl_easy_setopt(curl, CURLOPT_MAIL_FROM, ("<" + from_.address + ">").c_str());
-  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, handle_->error.data());
-  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_whether_to_stop);
-  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &handle_->has_to_stop);
-  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L);
   curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, follow);
 }
@@ -193,20 +160,19 @@ SmtpTransport::SmtpTransport(SmtpRelay relay, Sender from, std::string list_unsu
 SmtpTransport::~SmtpTransport() = default;
 
 Handover SmtpTransport::send(const Uuid& id, const Mail& mail, Time date) {
-  auto* const curl = handle_->curl;
+  auto* const curl = handle_->get();
   const std::string message = to_rfc5322(id, mail, from_, date, list_unsubscribe_);
   Reading reading{.left = message};
-  Conversation conversation{.takes_utf8 = handle_->takes_utf8};
+  Conversation conversation{.takes_utf8 = takes_utf8_};
   const std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)> recipients(
       curl_slist_append(nullptr, ("<" + mail.to + ">").c_str()), curl_slist_free_all);
   curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, recipients.get());
   curl_easy_setopt(curl, CURLOPT_READDATA, &reading);
   curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(message.size()));
   curl_easy_setopt(curl, CURLOPT_DEBUGDATA, &conversation);
-  handle_->error[0] = '\0';
-  const auto code = curl_easy_perform(curl);
+  const auto code = handle_->perform();
   curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, nullptr);
-  handle_->takes_utf8 = conversation.takes_utf8;
+  takes_utf8_ = conversation.takes_utf8;
   if (code == CURLE_OK) return {.kind = Handover::Kind::taken};
   const auto& reply = conversation.last_reply;
   const bool is_refusal = reply.starts_with('4') || reply.starts_with('5');
@@ -219,8 +185,7 @@ Handover SmtpTransport::send(const Uuid& id, const Mail& mail, Time date) {
     return {.kind = Handover::Kind::message_refused, .detail = "the mail server takes no such addresses (no SMTPUTF8)"};
   }
   if (is_refusal && !has_broken) return judge_smtp_reply(conversation.stage, reply);
-  const std::string why = handle_->error[0] != '\0' ? handle_->error.data() : curl_easy_strerror(code);
-  throw std::runtime_error("SMTP server " + relay_.host + ": " + why);
+  throw std::runtime_error("SMTP server " + relay_.host + ": " + handle_->reason(code));
 }
 
 }  // namespace safawinet

@@ -13,6 +13,8 @@
 
 namespace safawinet {
 
+class CurlHandle;
+
 enum class SmtpSecurity {
   starttls,  // RFC 3207, required: never in the clear
   tls,       // from the first byte (RFC 8314)
@@ -38,11 +40,11 @@ class SmtpTransport final : public MailTransport {
   Handover send(const Uuid& id, const Mail& mail, Time date) override;
 
  private:
-  struct Handle;
   SmtpRelay relay_;
   Sender from_;
   std::string list_unsubscribe_;
-  std::unique_ptr<Handle> handle_;
+  std::unique_ptr<CurlHandle> handle_;
+  bool takes_utf8_ = false;  // the server at the other end of the connection that is open
 };
 
 // What the last thing was that we said before the server's last reply.

@@ -3,11 +3,9 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "access/standing.hpp"
-#include "base/encoding.hpp"
 #include "base/pause.hpp"
 
 namespace safawinet {
@@ -22,12 +20,6 @@ constexpr std::chrono::seconds kSweepAfterExpiry{120};  // behind the minute in 
 constexpr std::chrono::seconds kCountingTime{10};       // for a global logout to count what it ended
 constexpr std::chrono::minutes kReloadInterval{10};
 constexpr std::chrono::hours kEvidenceKept{90 * 24};
-
-std::string random_token_id(Random& random) {
-  std::array<std::uint8_t, 16> bytes{};
-  random.fill(std::as_writable_bytes(std::span(bytes)));
-  return to_base64url(bytes);
-}
 
 std::vector<std::string> words_of(std::string_view text) {
   std::vector<std::string> words;
@@ -370,7 +362,7 @@ IssuedTokens SessionService::issue(const SessionStanding& standing, std::uint32_
   const AccessClaims claims{.issuer = rules_.issuer,
                             .audience = rules_.audience,
                             .client_id = "safawinet",
-                            .token_id = random_token_id(parts_.random),
+                            .token_id = random_text<16>(parts_.random),
                             .issued_at = issued_at,
                             .expires_at = expires_at,
                             .subject = standing.user,

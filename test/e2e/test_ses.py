@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import secrets
 import threading
 import http.server
 
@@ -88,8 +89,20 @@ def test_what_is_not_about_the_mail_is_tried_again(start_server, amazon, refusal
     eventually(lambda: sent_to(amazon, to), "it is sent later")
 
 
-def test_a_mail_that_is_rejected_is_over_and_nobodys_fault(start_server, amazon):
-    amazon.refusals.append((400, "MessageRejected", "It looks like spam"))
+def test_an_answer_beyond_all_bounds_is_an_answer_too(start_server, amazon):
+    """What cannot be kept whole must not keep us from recording that the mail was sent: it would be sent again and again."""
+    amazon.end_of_message_ids = "-\u00e9" + secrets.token_hex(15_000)
+    server = start_server(settings_for(amazon))
+    to = address()
+    register(server, to)
+    rows = eventually(lambda: server.sql("SELECT outcome, provider_id FROM mail_history WHERE email = ?", to), "recorded")
+    assert rows[0][0] == "sent" and rows[0][1].startswith("0107018b-")
+    assert len(sent_to(amazon, to)) == 1
+
+
+@pytest.mark.parametrize("text", ["It looks like spam", "It looks like spam:" + " \u0628\u0631\u064a\u062f" * 200], ids=["short", "cut-in-a-character"])
+def test_a_mail_that_is_rejected_is_over_and_nobodys_fault(start_server, amazon, text):
+    amazon.refusals.append((400, "MessageRejected", text))
     server = start_server(settings_for(amazon))
     to = address()
     register(server, to)

@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/encoding.hpp"
 #include "base/pause.hpp"
 #include "cache/redis/stream.hpp"
@@ -36,14 +37,6 @@ std::string sha1_hex(const std::string& text) {
     throw std::runtime_error("OpenSSL has no SHA-1");
   }
   return to_hex(digest);
-}
-
-std::string shortened(std::string text) {
-  if (text.size() > kLongestCause) text.resize(kLongestCause);
-  for (char& c : text) {
-    if (c < 0x20 || c == 0x7F) c = '?';  // bytes above ASCII are negative and go too
-  }
-  return text;
 }
 
 }  // namespace
@@ -185,7 +178,7 @@ Task<Client::Loss> Client::serve(std::shared_ptr<Link> link) {
   if (!link->cause.empty()) failure = link->cause;
   const bool was_proven = link->is_set_up && now() - up_since >= kProvenAfter;
   if (!was_proven) ++errors_;
-  Loss loss{.cause = shortened(failure),
+  Loss loss{.cause = printable(failure, kLongestCause),
             .was_proven = was_proven,
             .may_be_replaced_at_once = was_proven && (link->cause.empty() || link->replace_at_once)};
   phase_ = loss.may_be_replaced_at_once ? Phase::connecting : Phase::down;

@@ -50,9 +50,7 @@ return 0
 constexpr std::int64_t kUnreadable = -1;
 
 std::string probe_key(Random& random) {
-  std::array<std::uint8_t, kSubjectBytes> name{};
-  random.fill(std::as_writable_bytes(std::span(name)));
-  return std::string(kKeyPrefix) + "probe:" + to_base64url(name);
+  return std::string(kKeyPrefix) + "probe:" + random_text<kSubjectBytes>(random);
 }
 
 redis::ScriptCall call_of(std::string key, const RateLimit& limit) {

@@ -83,6 +83,7 @@ class Amazon:
         self.confirmed: list[dict] = []
         self.sent: list[tuple[dict, Mail]] = []  # what SendEmail was told, and the message
         self.refusals: list[tuple[int, str, str]] = []  # status, type and message of the next calls of SendEmail
+        self.end_of_message_ids = "-000000"
         self.wrong_signatures: list[str] = []
         self.session_token: str | None = None
         self._ids = itertools.count(1)
@@ -177,7 +178,7 @@ class Amazon:
             return 403, b'{"message":"The request signature does not match"}', {"x-amzn-ErrorType": "SignatureDoesNotMatch"}
         told = json.loads(body)
         self.sent.append((told, Mail(base64.b64decode(told["Content"]["Raw"]["Data"]))))
-        message_id = f"0107018b-{next(self._ids):08}-000000"
+        message_id = f"0107018b-{next(self._ids):08}{self.end_of_message_ids}"
         return 200, json.dumps({"MessageId": message_id}).encode(), {"Content-Type": "application/json"}
 
     def _is_rightly_signed(self, headers, target: str, body: bytes) -> bool:
