@@ -85,7 +85,7 @@ FetchAnswer Fetcher::perform(const FetchRequest& request) {
   auto* const curl = handle_->get();
   FieldList fields;
   fields.add("Expect:");
-  for (const auto& [name, value] : request.fields) fields.add(name + ": " + value);
+  for (const auto& [name, value] : request.fields) fields.add(std::string(name).append(": ").append(value));
   Answering answering{.answer = {}, .limit = request.answer_limit};
   curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, request.url.starts_with("https://") ? "https" : "http");
