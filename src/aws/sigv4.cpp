@@ -42,7 +42,7 @@ std::string canonical_query(const Request& request) {
   std::string out;
   for (const auto& [name, value] : encoded) {
     if (!out.empty()) out += '&';
-    out += name + '=' + value;
+    out.append(name).append("=").append(value);
   }
   return out;
 }
@@ -78,7 +78,7 @@ std::string canonical_of(const Request& request, const Pairs& fields) {
   // Encoded twice, as every service but S3 wants it.
   out += uri_encode(uri_encode(request.path, true), true) + '\n';
   out += canonical_query(request) + '\n';
-  for (const auto& [name, value] : fields) out += name + ':' + value + '\n';
+  for (const auto& [name, value] : fields) out.append(name).append(":").append(value).append("\n");
   out += '\n' + signed_names(fields) + '\n';
   return out + to_hex(sha256(as_bytes(request.body)));
 }

@@ -176,11 +176,8 @@ std::string confirmation_url_of(const SnsMessage& message) {
   return "https://" + request.host + target_of(request);
 }
 
-SnsVerifier::SnsVerifier(SnsTrust trust, std::filesystem::path ca_file, BlockingPool& pool, const Clock& clock)
-    : trust_(std::move(trust)),
-      pool_(pool),
-      clock_(clock),
-      fetcher_(std::move(ca_file), [this] { return pool_.is_stopping(); }) {}
+SnsVerifier::SnsVerifier(SnsTrust trust, const std::filesystem::path& ca_file, BlockingPool& pool, const Clock& clock)
+    : trust_(std::move(trust)), pool_(pool), clock_(clock), fetcher_(ca_file, [this] { return pool_.is_stopping(); }) {}
 
 Task<Result<SnsMessage>> SnsVerifier::verify(std::string_view body, std::string network) {
   auto message = parse_sns_message(body);

@@ -63,7 +63,7 @@ inline constexpr std::chrono::days kSnsMessageIdsKept{15};
 // Threading: verify() on any event loop.
 class SnsVerifier {
  public:
-  SnsVerifier(SnsTrust trust, std::filesystem::path ca_file, BlockingPool& pool, const Clock& clock);
+  SnsVerifier(SnsTrust trust, const std::filesystem::path& ca_file, BlockingPool& pool, const Clock& clock);
 
   // The message, if a configured topic has sent it and it may be taken now; that it is new is for the caller to see.
   // Checked in this order: strict JSON, topic, version of the signature, place of the certificate; then the certificate

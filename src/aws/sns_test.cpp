@@ -54,13 +54,14 @@ TEST(Sns, what_is_no_envelope_is_refused) {
 
 TEST(Sns, the_certificate_is_in_one_place_of_the_topics_region) {
   EXPECT_TRUE(is_certificate_url_of(kGoodUrl, kTopic));
+  const std::string name = "/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem";
+  for (const std::string_view host :
+       {"sns.eu-central-1.amazonaws.com.evil.example", "sns.eu-central-1.amazonaws.com@evil.example"}) {
+    EXPECT_FALSE(is_certificate_url_of("https://" + std::string(host) + name, kTopic)) << host;
+  }
   for (const auto* url :
        {"http://sns.eu-central-1.amazonaws.com/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem",
         "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem",
-        "https://sns.eu-central-1.amazonaws.com.evil.example/"
-        "SimpleNotificationService-0123456789abcdef0123456789abcdef.pem",
-        "https://sns.eu-central-1.amazonaws.com@evil.example/"
-        "SimpleNotificationService-0123456789abcdef0123456789abcdef.pem",
         "https://sns.eu-central-1.amazonaws.com:444/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem",
         "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-0123456789ABCDEF0123456789abcdef.pem",
         "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-../../../../etc/passwd/012345678.pem",
